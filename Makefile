@@ -1,0 +1,35 @@
+# Each target sets up what it needs; a second run starts at once.
+VENV := .venv
+PYTHON ?= python3.11
+RUN := $(VENV)/bin/
+# Where a measurement data set lies beside the checkout, the tests on real data use it.
+export TORCHDEC_DATA ?= $(wildcard ../shared/data)
+
+.PHONY: demo test check docs results clean
+
+demo: $(VENV)/installed
+	$(RUN)torchdec demo
+
+test: $(VENV)/installed-dev
+	$(RUN)python -m pytest
+
+check: $(VENV)/installed-dev
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
+	$(RUN)lint-imports --no-cache
+	$(RUN)python -m pytest
+
+# torch is pinned in constraints.txt and installed first: an unpinned one brings gigabytes of CUDA packages.
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-run

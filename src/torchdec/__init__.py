@@ -1,0 +1,31 @@
+"""Deep Embedded Clustering: clusters, an embedding and a model for new rows, from unlabelled rows."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from torchdec._version import __version__
+
+if TYPE_CHECKING:
+    from torchdec._autoencoder import Autoencoder
+    from torchdec._dec import DEC
+    from torchdec._model_file import load, save
+
+__all__ = ["DEC", "Autoencoder", "__version__", "load", "save"]
+
+# Importing torch costs seconds, so a name is fetched from its module when it is first asked for.
+_OWNERS = {
+    "DEC": "torchdec._dec",
+    "Autoencoder": "torchdec._autoencoder",
+    "load": "torchdec._model_file",
+    "save": "torchdec._model_file",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OWNERS:
+        return getattr(import_module(_OWNERS[name]), name)
+    raise AttributeError(f"module 'torchdec' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

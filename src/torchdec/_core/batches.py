@@ -1,0 +1,44 @@
+"""The only ways in which rows reach a network: shuffled for training, in order for everything else."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Generator, Tensor, nn
+
+from torchdec._core.compute import Compute
+from torchdec.rows._protocol import Rows
+
+# Large enough for full speed, small enough that a chunk's activations stay in tens of megabytes.
+CHUNK = 4096
+
+
+def to_device(rows: Rows, index: Tensor, scale: float, compute: Compute) -> Tensor:
+    """Fetch the rows at `index` as a scaled float32 tensor on the device."""
+    return torch.from_numpy(rows.take(index.numpy())).to(compute.device) * scale
+
+
+def shuffled(n_rows: int, batch_size: int, generator: Generator) -> Iterator[Tensor]:
+    """Yield indexes of batches for ever; each pass visits every row once, in a new order.
+
+    The rows are dealt out evenly, so no batch is empty or tiny, whatever n_rows modulo batch_size is.
+    """
+    n_batches = -(-n_rows // batch_size)
+    while True:
+        yield from torch.randperm(n_rows, generator=generator).tensor_split(n_batches)
+
+
+def in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]:
+    """Yield all rows in order, as scaled float32 tensors on the device, chunk by chunk."""
+    for chunk in rows.chunks(CHUNK):
+        yield torch.from_numpy(chunk).to(compute.device) * scale
+
+
+@torch.inference_mode()
+def embed(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor:
+    """Return the code of all rows, (n, z) float32, on the device."""
+    code = torch.empty(len(rows), encoder[-1].out_features, device=compute.device)  # type: ignore[index]
+    start = 0
+    for chunk in in_order(rows, scale, compute):
+        code[start : start + len(chunk)] = encoder(chunk)
+        start += len(chunk)
+    return code

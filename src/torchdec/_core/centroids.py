@@ -1,0 +1,75 @@
+"""Stage 2: k-means on the code, and new centres for clusters that lost all their rows."""
+
+import warnings
+from time import perf_counter
+
+import torch
+from jaxtyping import Float, Int64
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from torch import Generator, Tensor
+
+from torchdec._core.objective import squared_distances
+from torchdec._core.records import Centroids
+
+
+def kmeans_centroids(
+    code: Float[Tensor, "rows code"], n_clusters: int, *, n_init: int, seed: int, started: float
+) -> tuple[Float[Tensor, "clusters code"], Int64[Tensor, " rows"], Centroids]:
+    """Run k-means on the code of all rows; keep the start of lowest inertia (section 3.1.2 of the paper).
+
+    Returns
+    -------
+    centers, labels, record
+        Centres float32 (k, z) and the cluster of each row, both on the code's device; what happened.
+
+    Raises
+    ------
+    ValueError
+        If the code has fewer distinct rows than clusters.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        kmeans = KMeans(n_clusters, n_init=n_init, random_state=seed).fit(code.cpu().numpy())
+    if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+        distinct = len(torch.unique(code, dim=0))
+        raise ValueError(
+            f"n_clusters={n_clusters} is more than the {distinct} distinct rows that X has after encoding; "
+            f"try n_clusters={distinct} or fewer."
+        )
+    labels = torch.from_numpy(kmeans.labels_).long()
+    record = Centroids(
+        inertia=float(kmeans.inertia_),
+        n_init=n_init,
+        sizes=tuple(torch.bincount(labels, minlength=n_clusters).tolist()),
+        seconds=perf_counter() - started,
+    )
+    centers = torch.from_numpy(kmeans.cluster_centers_).to(code)
+    return centers, labels.to(code.device), record
+
+
+def reseed(
+    centers: Float[Tensor, "clusters code"],
+    dead: list[int],
+    code: Float[Tensor, "rows code"],
+    labels: Int64[Tensor, " rows"],
+    generator: Generator,
+) -> None:
+    """Move each dead centre, in place, onto a row of the cluster that is largest at that moment.
+
+    The row is drawn with probability proportional to its squared distance to its own centre, as k-means++
+    draws: a far row of a large cluster is the likeliest place for a cluster that was missed.
+    """
+    owner = labels.clone()
+    for cluster in dead:
+        largest = int(torch.bincount(owner, minlength=len(centers)).argmax())
+        members = (owner == largest).nonzero().squeeze(1)
+        weight = squared_distances(code[members], centers[largest : largest + 1]).squeeze(1).cpu().double()
+        if not weight.sum() > 0:
+            weight = torch.ones_like(weight)
+        # multinomial takes at most 2^24 categories; inverting the cumulative sum has no such limit.
+        edge = torch.rand(1, generator=generator, dtype=torch.float64) * weight.sum()
+        drawn = int(torch.searchsorted(weight.cumsum(0), edge).clamp(max=len(members) - 1))
+        centers[cluster] = code[members[drawn]]
+        nearer = squared_distances(code[members], centers[[largest, cluster]]).argmin(dim=1) == 1
+        owner[members[nearer]] = cluster

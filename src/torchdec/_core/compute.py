@@ -1,0 +1,63 @@
+"""Where the arithmetic happens and in which precision, chosen once."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device and the precision of the training steps on it.
+
+    Formulas, losses, optimiser state and every pass that is not training stay float32.
+    """
+
+    device: torch.device
+    precision: Literal["float32", "bfloat16"]
+
+    def training(self) -> AbstractContextManager[Any]:
+        """Return the context for the forward pass of a training step."""
+        if self.precision == "bfloat16":
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+
+def resolve(device: str = "auto", precision: Precision = "auto") -> Compute:
+    """Turn the two parameters into a `Compute`.
+
+    Raises
+    ------
+    ValueError
+        If the device is unknown or not there.
+    """
+    chosen = torch.device(_best_device() if device == "auto" else _checked_device(device))
+    if precision == "auto":
+        precision = "bfloat16" if _multiplies_bfloat16(chosen) else "float32"
+    return Compute(chosen, precision)
+
+
+def _best_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _checked_device(device: str) -> str:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device={device!r} cannot be used here ({reason}); try 'auto' or 'cpu'.") from None
+    return device
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Tell whether bfloat16 products run in hardware; emulated ones are fifty times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False

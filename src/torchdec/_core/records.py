@@ -1,0 +1,100 @@
+"""What the stages report while they work, and why they stop."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A stretch of representation training (stage 1).
+
+    Attributes
+    ----------
+    stage : str
+        What is being trained, e.g. ``"layer 2 of 4"`` or ``"pretraining"``.
+    step, n_steps : int
+        Optimiser steps done and planned in this stage.
+    loss : float
+        Mean loss over the steps since the last record of the stage.
+    learning_rate : float
+        Of the last step.
+    seconds : float
+        Since the fit began.
+    """
+
+    stage: str
+    step: int
+    n_steps: int
+    loss: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Centroids:
+    """The result of k-means on the code (stage 2).
+
+    Attributes
+    ----------
+    inertia : float
+        Sum of the squared distances to the nearest centre, of the best start.
+    n_init : int
+        How many starts were tried.
+    sizes : tuple of int
+        Rows of each cluster.
+    seconds : float
+        Since the fit began.
+    """
+
+    inertia: float
+    n_init: int
+    sizes: tuple[int, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One update of the targets over all rows (stage 3).
+
+    Attributes
+    ----------
+    number : int
+        0 for the targets that the k-means centres give.
+    step : int
+        Optimiser steps done before it.
+    changed : float
+        Share of the rows whose cluster changed since the last update (at 0: since k-means).
+    sizes : tuple of int
+        Rows of each cluster, before any re-seeding.
+    confidence : float
+        Mean over all rows of max_j q_ij.
+    kl : float
+        KL(P || Q) over all rows with the new targets, per row, in nats.
+    loss : float or None
+        Mean training loss since the last update; None at number 0.
+    reseeded : tuple of int
+        Clusters that had lost all their rows and got a new centre.
+    seconds : float
+        Since the fit began.
+    """
+
+    number: int
+    step: int
+    changed: float
+    sizes: tuple[int, ...]
+    confidence: float
+    kl: float
+    loss: float | None
+    reseeded: tuple[int, ...]
+    seconds: float
+
+
+Record = Epoch | Centroids | Update
+
+
+class StopReason(Enum):
+    """Why self-training ended; the value is the sentence that a user sees."""
+
+    CONVERGED = "Converged: fewer rows than tol changed their cluster between two target updates."
+    MAX_ITER = "Stopped at max_iter target updates, before the share of rows that change fell to tol."
+    INTERRUPTED = "Interrupted: the model is as it was at that moment."

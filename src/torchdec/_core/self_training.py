@@ -1,0 +1,150 @@
+"""Stage 3: encoder and centres learn from their own confident assignments; a generator of `Update`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Generator, Tensor, nn
+
+from torchdec._core.batches import embed, shuffled, to_device
+from torchdec._core.centroids import reseed
+from torchdec._core.compute import Compute
+from torchdec._core.objective import (
+    kl_divergence,
+    log_cluster_frequency,
+    log_soft_assignment,
+    log_target_distribution,
+    reconstruction_error,
+)
+from torchdec._core.records import Update
+from torchdec.rows._protocol import Rows
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers of stage 3; `torchdec.DEC` documents each."""
+
+    alpha: float
+    reconstruction_weight: float
+    update_interval: int | Literal["epoch"]
+    learning_rate: float
+    momentum: float
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What an update of the targets computes over all rows."""
+
+    code: Float[Tensor, "rows code"]
+    labels: Int64[Tensor, " rows"]
+    log_p: Float[Tensor, "rows clusters"]
+    confidence: float
+    kl: float
+
+
+@torch.inference_mode()
+def compute_targets(code: Tensor, centers: Tensor, alpha: float) -> Targets:
+    """Equations 1 and 3 over **all** rows: f_j is a sum over the data, never over a batch."""
+    log_q = log_soft_assignment(code, centers, alpha)
+    log_p = log_target_distribution(log_q, log_cluster_frequency(log_q))
+    best = log_q.max(dim=1)
+    return Targets(
+        code, best.indices, log_p, best.values.exp().mean().item(), kl_divergence(log_p, log_q).item()
+    )
+
+
+def self_train(
+    encoder: nn.Module,
+    decoder: nn.Module | None,
+    centers: Tensor,
+    labels: Tensor,
+    rows: Rows,
+    scale: float,
+    settings: Settings,
+    generator: Generator,
+    compute: Compute,
+    started: float,
+) -> Iterator[Update]:
+    """Alternate target updates and SGD, in place on encoder, centres and decoder, until the caller stops asking.
+
+    Each `Update` is yielded before the training that follows it, so the first one describes the k-means start
+    and a caller who stops there leaves everything as it was.
+
+    Parameters
+    ----------
+    centers : Tensor of shape (k, z)
+        Trained in place together with the encoder.
+    labels : Tensor of shape (n,)
+        The k-means clusters, which the first update counts changes against.
+    """
+    centers.requires_grad_()
+    with_decoder = decoder if settings.reconstruction_weight > 0 else None
+    parameters = [centers, *encoder.parameters(), *(with_decoder.parameters() if with_decoder else ())]
+    optimizer = torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum)
+    batches = shuffled(len(rows), settings.batch_size, generator)
+    per_epoch = -(-len(rows) // settings.batch_size)
+    interval = per_epoch if settings.update_interval == "epoch" else settings.update_interval
+    number, loss = 0, None
+    while True:
+        targets = compute_targets(embed(encoder, rows, scale, compute), centers.detach(), settings.alpha)
+        sizes = torch.bincount(targets.labels, minlength=len(centers)).tolist()
+        dead = [cluster for cluster, size in enumerate(sizes) if size == 0]
+        changed = (targets.labels != labels).float().mean().item()
+        labels = targets.labels
+        if dead:
+            targets = _revive(dead, centers, targets, optimizer, settings.alpha, generator)
+        yield Update(
+            number=number,
+            step=number * interval,
+            changed=changed,
+            sizes=tuple(sizes),
+            confidence=targets.confidence,
+            kl=targets.kl,
+            loss=loss,
+            reseeded=tuple(dead),
+            seconds=perf_counter() - started,
+        )
+        total = torch.zeros((), device=compute.device)
+        for _ in range(interval):
+            index = next(batches)
+            x = to_device(rows, index, scale, compute)
+            with compute.training():
+                code = encoder(x).float()
+                reconstructed = with_decoder(code).float() if with_decoder else None
+            step_loss = kl_divergence(
+                targets.log_p[index.to(compute.device)], log_soft_assignment(code, centers, settings.alpha)
+            )
+            if reconstructed is not None:
+                step_loss = step_loss + settings.reconstruction_weight * reconstruction_error(x, reconstructed)
+            optimizer.zero_grad()
+            step_loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += step_loss.detach()
+        number += 1
+        loss = total.item() / interval
+        if not loss < float("inf"):
+            raise FloatingPointError(
+                f"The loss of self-training is {loss} before update {number}; "
+                f"try a learning_rate below {settings.learning_rate:g}."
+            )
+
+
+def _revive(
+    dead: list[int],
+    centers: Tensor,
+    targets: Targets,
+    optimizer: torch.optim.SGD,
+    alpha: float,
+    generator: Generator,
+) -> Targets:
+    """Re-seed the dead clusters, forget their momentum, and compute the targets again."""
+    with torch.no_grad():
+        reseed(centers, dead, targets.code, targets.labels, generator)
+        momentum = optimizer.state[centers].get("momentum_buffer")
+        if momentum is not None:
+            momentum[dead] = 0
+    return compute_targets(targets.code, centers.detach(), alpha)

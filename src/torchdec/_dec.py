@@ -1,0 +1,429 @@
+"""Deep Embedded Clustering: `DEC.iter_fit` is the algorithm of the paper from top to bottom."""
+
+import warnings
+from collections.abc import Iterator
+from copy import deepcopy
+from numbers import Integral, Real
+from time import perf_counter
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int32
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from torchdec._autoencoder import Autoencoder
+from torchdec._core.batches import embed, in_order
+from torchdec._core.centroids import kmeans_centroids
+from torchdec._core.compute import Compute, Precision, resolve
+from torchdec._core.objective import log_soft_assignment
+from torchdec._core.randomness import generator, split
+from torchdec._core.records import Record, StopReason, Update
+from torchdec._core.self_training import Settings, self_train
+from torchdec._representation import Representation, freeze, validated_rows
+from torchdec.rows import Rows
+
+PRESETS = {"autoencoder": Autoencoder, "sdae": Autoencoder.paper}
+
+# A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
+_COLLAPSED = 0.9
+
+
+class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Deep Embedded Clustering: learn an embedding and clusters in it together, without labels.
+
+    Three stages. A representation is learnt from the rows; k-means puts centres into its code; then encoder and
+    centres learn together from their own confident assignments: minimise KL(P || Q), where Q is the soft
+    assignment of rows to clusters and P the sharpened target, computed over all rows at each update.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        k.
+    representation : str or estimator, default="autoencoder"
+        "autoencoder" is `Autoencoder()`, "sdae" is `Autoencoder.paper()`. An estimator is cloned and fitted;
+        one wrapped in `sklearn.frozen.FrozenEstimator` is used as it is, so one training serves many k.
+    alpha : float, default=1.0
+        Degrees of freedom of Student's t in the soft assignment; larger values have lighter tails.
+    reconstruction_weight : float, default=0.0
+        Weight of the reconstruction error beside the KL divergence (IDEC). Both are means over rows, the error
+        also over features, of rows scaled so that predicting zero costs 1. IDEC's gamma is 1 over this weight:
+        its 0.1 corresponds to 10 (up to the learning rate). Needs a representation with a decoder.
+    update_interval : int or "epoch", default="epoch"
+        Steps between updates of the targets; "epoch" is one pass over the rows. More often follows the
+        clusters faster and costs one pass through the encoder each time.
+    tol : float, default=0.001
+        Stop when less than this share of the rows changed their cluster between two updates. Changes are
+        counted a update, so a smaller `update_interval` stops sooner.
+    max_iter : int, default=10
+        Most updates that are trained towards. 0 keeps representation and k-means as they are.
+    learning_rate : float, default=0.01
+        Of SGD, for encoder and centres.
+    momentum : float, default=0.9
+        Of SGD.
+    batch_size : int, default=256
+        Rows a step.
+    n_init : int, default=20
+        Starts of k-means; the one with the lowest inertia is kept.
+    device : str, default="auto"
+        "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...; passed on to a representation left at "auto".
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the training steps. "auto" is bfloat16 where the hardware multiplies it natively. Assignments,
+        targets, losses and everything that predicts are float32.
+    random_state : int, RandomState or None, default=None
+        An int gives the same bits each time on one machine. Global generators are never touched. A
+        representation with its own random_state keeps it.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n,), int32
+        The cluster of each row: argmax of the soft assignment, equal to `predict` on the same rows.
+    cluster_centers_ : ndarray of shape (k, z), float32
+        Centres in the code.
+    encoder_ : torch.nn.Sequential
+        Maps `scale_` times the rows to the code.
+    scale_ : float
+        The scalar that makes the mean of ||x||^2 / d equal 1.
+    history_ : list of Epoch, Centroids and Update
+        All that happened, in order.
+    n_iter_ : int
+        Updates that were trained towards.
+    stop_reason_ : StopReason
+        Why self-training ended; its value is a sentence.
+    n_features_in_ : int
+        d.
+    feature_names_in_ : ndarray of shape (d,), object
+        Column names, where `X` had them.
+
+    References
+    ----------
+    Xie, Girshick, Farhadi, "Unsupervised Deep Embedding for Clustering Analysis", ICML 2016.
+    Guo, Gao, Liu, Yin, "Improved Deep Embedded Clustering with Local Structure Preservation", IJCAI 2017 (IDEC).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torchdec import DEC, Autoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = DEC(n_clusters=10, representation=Autoencoder(max_epochs=2), tol=0.5, random_state=0)
+    >>> labels = model.fit_predict(X)
+    >>> model.predict_proba(X[:3]).shape
+    (3, 10)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "representation": [StrOptions(set(PRESETS)), Representation, FrozenEstimator],
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
+        "update_interval": [Interval(Integral, 1, None, closed="left"), StrOptions({"epoch"})],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "device": [str],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        representation: str | Representation | FrozenEstimator = "autoencoder",
+        alpha: float = 1.0,
+        reconstruction_weight: float = 0.0,
+        update_interval: int | Literal["epoch"] = "epoch",
+        tol: float = 1e-3,
+        max_iter: int = 10,
+        learning_rate: float = 0.01,
+        momentum: float = 0.9,
+        batch_size: int = 256,
+        n_init: int = 20,
+        device: str = "auto",
+        precision: Precision = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.representation = representation
+        self.alpha = alpha
+        self.reconstruction_weight = reconstruction_weight
+        self.update_interval = update_interval
+        self.tol = tol
+        self.max_iter = max_iter
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.n_init = n_init
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
+        """Learn representation, centres and clusters.
+
+        Parameters
+        ----------
+        X : array, sparse matrix, DataFrame or Rows of shape (n, d)
+            Any real numeric dtype; cast to float32 batch by batch, sparse rows made dense batch by batch.
+        y : None
+            Ignored: labels never enter training.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter or `X` is not usable: NaN, fewer rows than clusters, all rows equal, ...
+        FloatingPointError
+            If a loss stops being finite; names the stage and the learning rate.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If `max_iter` was reached, a cluster lost all its rows, or nearly all rows fell into one cluster.
+        """
+        for _ in self.iter_fit(X):
+            pass
+        return self
+
+    def iter_fit(self, X: Any) -> Iterator[Record]:
+        """Fit step by step: a generator of `Epoch`, `Centroids` and `Update` records.
+
+        When it is exhausted, the estimator is fitted. If it is closed, or interrupted from the keyboard, during
+        self-training, the estimator is fitted too, as it was at that moment; before that it is not.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from torchdec import DEC, Autoencoder
+        >>> model = DEC(10, representation=Autoencoder(max_epochs=2), tol=0.5, random_state=0)
+        >>> for record in model.iter_fit(load_digits().data):
+        ...     if type(record).__name__ == "Update":
+        ...         print(record.number)
+        0
+        1
+        """
+        started = perf_counter()
+        self._validate_params()
+        rows = validated_rows(self, X, reset=True)
+        self._check_row_count(rows)
+        compute = resolve(self.device, self.precision)
+        seeds = split(self.random_state, "representation", "centroids", "self-training")
+        history: list[Record] = []
+
+        representation = self._new_representation(seeds["representation"])
+        if isinstance(representation, FrozenEstimator):
+            representation = self._checked_frozen(representation.estimator)
+        else:
+            for epoch in representation.iter_fit(rows):
+                history.append(epoch)
+                yield epoch
+        encoder, decoder = self._own_networks(representation, compute)
+        scale = representation.scale_
+
+        centers, labels, centroids = kmeans_centroids(
+            embed(encoder, rows, scale, compute),
+            self.n_clusters,
+            n_init=self.n_init,
+            seed=seeds["centroids"],
+            started=started,
+        )
+        history.append(centroids)
+        yield centroids
+
+        reason = StopReason.INTERRUPTED
+        updates = self_train(
+            encoder,
+            decoder,
+            centers,
+            labels,
+            rows,
+            scale,
+            self._settings(),
+            generator(seeds["self-training"]),
+            compute,
+            started,
+        )
+        try:
+            for update in updates:
+                history.append(update)
+                yield update
+                if update.number and update.changed < self.tol:
+                    reason = StopReason.CONVERGED
+                    break
+                if update.number >= self.max_iter:
+                    reason = StopReason.MAX_ITER
+                    break
+        except (KeyboardInterrupt, GeneratorExit):
+            self._publish(encoder, centers, scale, history, reason, rows, compute)
+            raise
+        self._publish(encoder, centers, scale, history, reason, rows, compute)
+        self._warn()
+
+    def _settings(self) -> Settings:
+        return Settings(
+            alpha=self.alpha,
+            reconstruction_weight=self.reconstruction_weight,
+            update_interval=self.update_interval,
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            batch_size=self.batch_size,
+        )
+
+    def _check_row_count(self, rows: Rows) -> None:
+        if len(rows) < self.n_clusters:
+            raise ValueError(
+                f"n_samples={len(rows)} is fewer than n_clusters={self.n_clusters}; "
+                f"try n_clusters={len(rows)} or fewer, or more rows."
+            )
+        if self.n_clusters > 1:
+            first = rows.take(np.zeros(1, dtype=np.int64))
+            if all((chunk == first).all() for chunk in rows.chunks(4096)):
+                raise ValueError(
+                    f"X has {len(rows)} rows that are all equal, which cannot be cut into "
+                    f"n_clusters={self.n_clusters}; try other columns or n_clusters=1."
+                )
+
+    def _new_representation(self, seed: int) -> Any:
+        if isinstance(self.representation, str):
+            representation: Any = PRESETS[self.representation]()
+        else:
+            representation = clone(self.representation)
+        if isinstance(representation, FrozenEstimator):
+            return representation
+        if representation.random_state is None:
+            representation.set_params(random_state=seed)
+        for name in ("device", "precision"):
+            if getattr(representation, name) == "auto":
+                representation.set_params(**{name: getattr(self, name)})
+        return representation
+
+    def _checked_frozen(self, representation: Any) -> Representation:
+        check_is_fitted(representation)
+        if not isinstance(representation, Representation):
+            raise ValueError(
+                f"representation={representation!r} is frozen but is no torchdec representation; "
+                "try FrozenEstimator(Autoencoder().fit(X))."
+            )
+        if representation.n_features_in_ != self.n_features_in_:
+            raise ValueError(
+                f"X has {self.n_features_in_} features, but the frozen representation was fitted on "
+                f"{representation.n_features_in_}."
+            )
+        return representation
+
+    def _own_networks(self, representation: Representation, compute: Compute) -> tuple[nn.Module, nn.Module | None]:
+        """Copy the networks, so that training leaves the representation as it is."""
+        encoder = deepcopy(representation.encoder_).to(compute.device).requires_grad_()
+        if self.reconstruction_weight == 0:
+            return encoder, None
+        if representation.decoder_ is None:
+            raise ValueError(
+                f"reconstruction_weight={self.reconstruction_weight} needs a decoder, which "
+                f"{type(representation).__name__} has not; try reconstruction_weight=0 or an Autoencoder."
+            )
+        return encoder, deepcopy(representation.decoder_).to(compute.device).requires_grad_()
+
+    def _publish(
+        self,
+        encoder: nn.Module,
+        centers: Tensor,
+        scale: float,
+        history: list[Record],
+        reason: StopReason,
+        rows: Rows,
+        compute: Compute,
+    ) -> None:
+        self.encoder_ = freeze(encoder)
+        self.cluster_centers_ = centers.detach().cpu().numpy().copy()
+        self.scale_ = scale
+        self.history_ = history
+        self.n_iter_ = max((record.number for record in history if isinstance(record, Update)), default=0)
+        self.stop_reason_ = reason
+        labels = [probabilities.argmax(axis=1) for _, probabilities in self._predict_rows(rows, compute)]
+        self.labels_ = np.concatenate(labels).astype(np.int32)
+
+    def _warn(self) -> None:
+        updates = [record for record in self.history_ if isinstance(record, Update)]
+        for update in updates:
+            for cluster in update.reseeded:
+                warnings.warn(
+                    f"Cluster {cluster} lost its rows and was re-seeded at update {update.number}.",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
+        sizes = np.bincount(self.labels_, minlength=self.n_clusters)
+        share, share_at_start = sizes.max() / sizes.sum(), max(updates[0].sizes) / sizes.sum()
+        if self.n_clusters > 1 and share > _COLLAPSED >= share_at_start:
+            warnings.warn(
+                f"The clusters collapsed: {share:.0%} of the rows are in one; sizes {sizes.tolist()}. "
+                "Try reconstruction_weight=10, a smaller learning_rate or fewer n_clusters.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        if self.stop_reason_ is StopReason.MAX_ITER and self.max_iter > 0:
+            warnings.warn(
+                f"{self.stop_reason_.value} max_iter={self.max_iter}, tol={self.tol}, last share of rows that "
+                f"changed: {updates[-1].changed:.4f}. Try a larger max_iter.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def predict(self, X: Any) -> Int32[NDArray[np.int32], " rows"]:
+        """Assign rows to clusters: the argmax of `predict_proba`, int32 of shape (n,).
+
+        Raises
+        ------
+        ValueError
+            If `X` has another width than at fit, or values that are not finite.
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        labels = [probabilities.argmax(axis=1) for _, probabilities in self.predict_chunks(X)]
+        return np.concatenate(labels).astype(np.int32)
+
+    def predict_proba(self, X: Any) -> Float32[NDArray[np.float32], "rows clusters"]:
+        """Return the soft assignments q of rows to clusters (equation 1), float32 of shape (n, k)."""
+        return np.concatenate([probabilities for _, probabilities in self.predict_chunks(X)])
+
+    def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
+        """Embed rows: their code z, float32 of shape (n, z)."""
+        return np.concatenate([code for code, _ in self.predict_chunks(X)])
+
+    def predict_chunks(self, X: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory."""
+        check_is_fitted(self)
+        yield from self._predict_rows(validated_rows(self, X, reset=False), resolve(self.device, self.precision))
+
+    def _predict_rows(self, rows: Rows, compute: Compute) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        encoder = self.encoder_.to(compute.device)
+        centers = torch.from_numpy(self.cluster_centers_).to(compute.device)
+        for chunk in in_order(rows, self.scale_, compute):
+            with torch.inference_mode():
+                code = encoder(chunk)
+                q = log_soft_assignment(code, centers, self.alpha).exp()
+            yield code.cpu().numpy(), q.cpu().numpy()
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.cluster_centers_.shape[1])
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "cluster_centers_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

@@ -1,0 +1,248 @@
+"""Save and load a fitted DEC: one safetensors file with a JSON header. Loading runs no code of the file."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+from torch import nn
+
+from torchdec._autoencoder import Autoencoder
+from torchdec._core.networks import linear_layers
+from torchdec._core.records import StopReason
+from torchdec._dec import DEC
+from torchdec._representation import freeze
+from torchdec._version import __version__
+
+FORMAT_VERSION = 1
+_HEADER_KEYS = {
+    "version",
+    "class",
+    "torchdec",
+    "parameters",
+    "scale",
+    "n_features_in",
+    "feature_names_in",
+    "n_iter",
+    "stop_reason",
+}
+_REPRESENTATIONS: dict[str, type[BaseEstimator]] = {"Autoencoder": Autoencoder}
+
+
+class ModelFileError(ValueError):
+    """A file that is no torchdec model, or not one that this version can read."""
+
+
+def save(model: DEC, path: str | os.PathLike[str]) -> None:
+    """Write a fitted model, whole or not at all: a temporary file beside `path`, then a rename.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted. Its weights, centres, scale, feature names and parameters are kept; `labels_`, `history_` and
+        the decoder are not.
+    path : path
+        An existing file is replaced.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, torchdec
+    >>> from sklearn.datasets import load_digits
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = torchdec.DEC(10, representation=torchdec.Autoencoder(max_epochs=2), tol=0.5, random_state=0)
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "digits.safetensors"
+    >>> torchdec.save(model.fit(X), file)
+    >>> bool((torchdec.load(file).predict(X) == model.labels_).all())
+    True
+    """
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(model)
+    header = {
+        "version": FORMAT_VERSION,
+        "class": "DEC",
+        "torchdec": __version__,
+        "parameters": _parameters_to_json(model),
+        "scale": model.scale_,
+        "n_features_in": model.n_features_in_,
+        "feature_names_in": list(model.feature_names_in_) if hasattr(model, "feature_names_in_") else None,
+        "n_iter": model.n_iter_,
+        "stop_reason": model.stop_reason_.name,
+    }
+    tensors = {"centers": torch.from_numpy(model.cluster_centers_)}
+    for i, layer in enumerate(linear_layers(model.encoder_)):
+        tensors[f"encoder.{i}.weight"] = layer.weight.detach().cpu().contiguous()
+        tensors[f"encoder.{i}.bias"] = layer.bias.detach().cpu().contiguous()
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata={"torchdec": json.dumps(header)})
+        with Path(temporary).open("rb+") as file:
+            os.fsync(file.fileno())
+        # mkstemp makes files private; a model is as readable as any other new file.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what a model file says of itself, without its tensors.
+
+    Returns
+    -------
+    dict
+        version, class, torchdec, parameters, scale, n_features_in, feature_names_in, n_iter, stop_reason.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is of another kind or version, truncated or damaged.
+    FileNotFoundError
+        If there is no such file.
+    """
+    with _opened(path) as file:
+        return _header(file, path)
+
+
+def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
+    """Read a model that predicts bit for bit as the saved one did.
+
+    Parameters
+    ----------
+    path : path
+        Written by `save` or by ``torchdec fit``.
+    device : str, default="auto"
+        Where it is to compute; see `DEC`.
+
+    Returns
+    -------
+    DEC
+        Fitted, without `labels_` and `history_`.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is of another kind or version, truncated or damaged.
+    FileNotFoundError
+        If there is no such file.
+    """
+    with _opened(path) as file:
+        header = _header(file, path)
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        n_layers = _check_shapes(shapes, header, path)
+        tensors = {name: file.get_tensor(name) for name in shapes}
+    if not all(tensor.dtype == torch.float32 and tensor.isfinite().all() for tensor in tensors.values()):
+        raise ModelFileError(f"{path} is damaged: its tensors are not finite float32 numbers.")
+    try:
+        model = DEC(**{**_parameters_from_json(header["parameters"]), "device": device})
+        model._validate_params()
+        model.stop_reason_ = StopReason[header["stop_reason"]]
+    except (TypeError, ValueError, KeyError) as error:
+        raise ModelFileError(f"{path} has a header that is not understood: {error}") from None
+    modules: list[nn.Module] = []
+    for i in range(n_layers):
+        n_out, n_in = shapes[f"encoder.{i}.weight"]
+        layer = nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-untyped-call]
+        layer.load_state_dict({"weight": tensors[f"encoder.{i}.weight"], "bias": tensors[f"encoder.{i}.bias"]})
+        modules += [layer] if i == n_layers - 1 else [layer, nn.ReLU()]
+    model.encoder_ = freeze(nn.Sequential(*modules))
+    model.cluster_centers_ = tensors["centers"].numpy()
+    model.scale_ = float(header["scale"])
+    model.n_iter_ = int(header["n_iter"])
+    model.n_features_in_ = int(header["n_features_in"])
+    if header["feature_names_in"] is not None:
+        model.feature_names_in_ = np.array(header["feature_names_in"], dtype=object)
+    return model
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    if not Path(path).exists():
+        raise FileNotFoundError(f"There is no file {path}.")
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            f"{path} is no torchdec model file, or is truncated ({error}); "
+            "try the model.safetensors of a run directory."
+        ) from None
+
+
+def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
+    text = (file.metadata() or {}).get("torchdec")
+    if text is None:
+        raise ModelFileError(f"{path} is a safetensors file, but no torchdec model.")
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ModelFileError(f"{path} has a damaged header: {error}.") from None
+    version = header.get("version") if isinstance(header, dict) else None
+    if version != FORMAT_VERSION:
+        raise ModelFileError(
+            f"{path} has model format version {version!r}; this is torchdec {__version__}, which reads version "
+            f"{FORMAT_VERSION}. Try the torchdec that wrote it ({(header or {}).get('torchdec', 'unknown')})."
+            if isinstance(header, dict)
+            else f"{path} has a damaged header."
+        )
+    missing = _HEADER_KEYS - header.keys()
+    if missing or header["class"] != "DEC":
+        raise ModelFileError(f"{path} has a header that is not understood (missing: {sorted(missing)}).")
+    return header
+
+
+def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], path: Any) -> int:
+    """Check that the layers fit into each other, before any tensor is allocated; return how many there are."""
+    n_layers = sum(name.endswith(".weight") for name in shapes)
+    expected = {"centers", *(f"encoder.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias"))}
+    width = header["n_features_in"]
+    consistent = n_layers > 0 and set(shapes) == expected and len(shapes["centers"]) == 2
+    for i in range(n_layers if consistent else 0):
+        weight, bias = shapes[f"encoder.{i}.weight"], shapes[f"encoder.{i}.bias"]
+        consistent = consistent and len(weight) == 2 and weight[1] == width and bias == weight[:1]
+        width = weight[0]
+    names = header["feature_names_in"]
+    consistent = consistent and (names is None or (isinstance(names, list) and len(names) == header["n_features_in"]))
+    if not consistent or shapes["centers"] != (header["parameters"].get("n_clusters"), width):
+        raise ModelFileError(f"{path} is damaged: its tensors do not fit together: {shapes}.")
+    return n_layers
+
+
+def _parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
+    parameters = estimator.get_params(deep=False)
+    for name, value in parameters.items():
+        if isinstance(value, FrozenEstimator):
+            value = value.estimator
+        if isinstance(value, BaseEstimator):
+            parameters[name] = {"class": type(value).__name__, "parameters": _parameters_to_json(value)}
+        elif isinstance(value, np.random.RandomState):
+            parameters[name] = None  # a generator's state is no setting that could be used again
+        elif isinstance(value, np.generic):
+            parameters[name] = value.item()
+    return parameters
+
+
+def _parameters_from_json(parameters: dict[str, Any]) -> dict[str, Any]:
+    parameters = dict(parameters)
+    representation = parameters.get("representation")
+    if isinstance(representation, dict):
+        owner = _REPRESENTATIONS[representation["class"]]
+        parameters["representation"] = owner(**representation["parameters"])
+    return parameters

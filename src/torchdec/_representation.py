@@ -1,0 +1,172 @@
+"""What every representation (stage 1) has in common: it learns an encoder, and its transform is the code."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float32
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from torchdec._core.batches import embed, in_order
+from torchdec._core.compute import Compute, resolve
+from torchdec._core.records import Epoch
+from torchdec.rows import Rows, as_rows, check_finite
+
+# Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
+_KEPT_DTYPES = [np.dtype(name) for name in ("f4", "f8", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?")]
+
+
+def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
+    """Check `X` against the estimator (or, with `reset`, set its width and feature names) and make it `Rows`.
+
+    Raises
+    ------
+    ValueError
+        If `X` is not two-dimensional and numeric, has NaN or infinite values, or another width or other
+        feature names than at fit.
+    """
+    if isinstance(X, Rows):
+        rows = X
+        _check_columns(estimator, rows, reset=reset)
+    else:
+        rows = as_rows(
+            validate_data(
+                estimator, X, accept_sparse="csr", dtype=_KEPT_DTYPES, ensure_all_finite=False, reset=reset
+            )
+        )
+    check_finite(rows)
+    return rows
+
+
+def _check_columns(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None:
+    width, names = rows.shape[1], rows.feature_names
+    if reset:
+        estimator.n_features_in_ = width
+        if names is not None:
+            estimator.feature_names_in_ = np.array(names, dtype=object)
+        elif hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+        return
+    if width != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {width} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    fitted_names = getattr(estimator, "feature_names_in_", None)
+    if names is not None and fitted_names is not None and list(names) != list(fitted_names):
+        unlike = next(i for i, pair in enumerate(zip(names, fitted_names, strict=True)) if pair[0] != pair[1])
+        raise ValueError(
+            f"The feature names of X differ from those at fit: column {unlike} is {names[unlike]!r} "
+            f"and was {fitted_names[unlike]!r}; put the columns in the order of feature_names_in_."
+        )
+
+
+def unit_scale(rows: Rows, compute: Compute) -> float:
+    """Return the scalar that makes the mean of ||x||^2 / d equal 1 over all rows (paper, section 4.1).
+
+    Rows that are all zero are left as they are.
+    """
+    total = 0.0
+    for chunk in in_order(rows, 1.0, compute):
+        total += chunk.double().square().sum().item()
+    mean = total / (rows.shape[0] * rows.shape[1])
+    return mean**-0.5 if mean > 0 else 1.0
+
+
+class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of the estimators that `torchdec.DEC` takes as its representation.
+
+    A subclass has the parameters `device`, `precision` and `random_state`, and learns in `_train` the
+    attributes `encoder_` (a stack that maps scaled rows to the code) and `decoder_` (or None).
+    """
+
+    device: str
+    precision: str
+    random_state: Any
+    encoder_: nn.Module
+    decoder_: nn.Module | None
+    scale_: float
+    history_: list[Epoch]
+    n_features_in_: int
+
+    @abstractmethod
+    def _train(self, rows: Rows, compute: Compute, started: float) -> Iterator[Epoch]:
+        """Learn `encoder_` and `decoder_` from `scale_` times the rows, reporting on the way."""
+
+    def fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
+        """Learn the representation.
+
+        Parameters
+        ----------
+        X : array, sparse matrix, DataFrame or Rows of shape (n, d)
+            Any real numeric dtype; cast to float32 batch by batch.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter or `X` is not usable; the message says what to try.
+        FloatingPointError
+            If the loss stops being finite.
+        """
+        for _ in self.iter_fit(X):
+            pass
+        return self
+
+    def iter_fit(self, X: Any) -> Iterator[Epoch]:
+        """Fit step by step: a generator of `Epoch` records; when it is exhausted, the estimator is fitted."""
+        started = perf_counter()
+        self._validate_params()
+        rows = validated_rows(self, X, reset=True)
+        compute = resolve(self.device, self.precision)  # type: ignore[arg-type]
+        self.scale_ = unit_scale(rows, compute)
+        history = []
+        for record in self._train(rows, compute, started):
+            history.append(record)
+            yield record
+        self.history_ = history
+
+    def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
+        """Embed rows: their code, float32 of shape (n, z); computed chunk by chunk in float32.
+
+        Raises
+        ------
+        ValueError
+            If `X` has another width than at fit, or values that are not finite.
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self, "encoder_")
+        rows = validated_rows(self, X, reset=False)
+        compute = resolve(self.device, self.precision)  # type: ignore[arg-type]
+        return embed(self.encoder_.to(compute.device), rows, self.scale_, compute).cpu().numpy()
+
+    @property
+    def _n_features_out(self) -> int:
+        last: nn.Linear = self.encoder_[-1]  # type: ignore[index]
+        return last.out_features
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "history_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def freeze(network: nn.Module) -> nn.Module:
+    """Put a trained network into evaluation mode, without gradients."""
+    return network.eval().requires_grad_(False)
+

@@ -1,0 +1,43 @@
+"""The commands under one name, and `main`."""
+
+from typing import Annotated
+
+import typer
+
+from torchdec._version import __version__
+from torchdec.cli._demo import demo
+from torchdec.cli._errors import OneLineErrors
+from torchdec.cli._fit import fit
+from torchdec.cli._info import info
+from torchdec.cli._predict import predict
+from torchdec.cli._score import score
+
+app = typer.Typer(
+    cls=OneLineErrors,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help starts in a third of the time, and long options are not cut
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (fit, predict, score, info, demo):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"torchdec {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _torchdec(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Deep Embedded Clustering: clusters, an embedding and a model for new rows, from unlabelled rows."""
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names, and exit: 0 done, 2 a user's mistake, 130 interrupted."""
+    app(prog_name="torchdec")

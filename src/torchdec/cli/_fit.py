@@ -1,0 +1,44 @@
+"""`torchdec fit`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._errors import naming
+from torchdec.cli._job import Job, Settings, run_job
+from torchdec.cli._summary import print_json, print_run, run_json
+
+
+def fit(
+    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
+    clusters: _options.Clusters,
+    out: _options.Out,
+    representation: _options.RepresentationOption = _options.Representation.AUTOENCODER,
+    reconstruction_weight: _options.ReconstructionWeight = 0.0,
+    seed: _options.Seed = 0,
+    device: _options.Device = "auto",
+    precision: _options.PrecisionOption = _options.Precision.AUTO,
+    force: _options.Force = False,
+    quiet: _options.Quiet = False,
+    as_json: _options.Json = False,
+) -> None:
+    """Cluster the rows of DATA.
+
+    Writes a run directory: the model, the cluster of each row, the embedding and a record of it all. It
+    appears complete or not at all.
+    """
+    from torchdec.rows._files import read_rows
+    from torchdec.runs._publish import check_directory
+
+    with naming("-o/--out"):
+        check_directory(out, force=force)
+    with naming("DATA"):
+        rows = read_rows(data)
+    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision)
+    run = run_job(Job(rows, str(data), settings, out, force, quiet))
+    if as_json:
+        print_json(run_json(out, run))
+    else:
+        print_run(out, run)

@@ -1,0 +1,158 @@
+"""From rows to a run directory: what `fit` and `demo` have in common."""
+
+import warnings
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from torchdec.cli._errors import INTERRUPTED, UserError, naming_rows, say
+from torchdec.cli._options import Precision, Representation
+from torchdec.cli._progress import Show, progress
+
+if TYPE_CHECKING:
+    from torchdec._dec import DEC
+    from torchdec.rows._protocol import Rows
+    from torchdec.runs._record import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options that become parameters of `DEC`."""
+
+    clusters: int
+    representation: Representation
+    reconstruction_weight: float
+    seed: int
+    device: str
+    precision: Precision
+
+    def estimator(self) -> "DEC":
+        """Make the estimator."""
+        from torchdec._dec import DEC
+
+        return DEC(
+            self.clusters,
+            representation=str(self.representation),
+            reconstruction_weight=self.reconstruction_weight,
+            random_state=self.seed,
+            device=self.device,
+            precision=self.precision.value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Rows, what to do with them, and where to."""
+
+    rows: "Rows"
+    data: str
+    settings: Settings
+    out: Path
+    force: bool
+    quiet: bool
+    arrays: Mapping[str, Any] = field(default_factory=dict)  # further .npy files: name -> array
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    model: "DEC"
+    seconds: float
+    warnings: tuple[str, ...]
+    interrupted: bool
+
+
+def run_job(job: Job) -> "Run":
+    """Fit, write the run and tell what happened.
+
+    Raises
+    ------
+    UserError
+        If the rows do not suffice for the settings.
+    KeyboardInterrupt
+        If there is nothing worth keeping yet; nothing was written then.
+    typer.Exit
+        With 130, after an interrupted self-training was written.
+    """
+    n_rows = job.rows.shape[0]
+    if job.settings.clusters > n_rows:
+        raise UserError(
+            f"-k/--clusters: {job.settings.clusters} clusters cannot be made of the {n_rows} rows of "
+            f"{job.data}; try -k {n_rows} or fewer."
+        )
+    model = job.settings.estimator()
+    with naming_rows(job.data), progress(job.quiet, model.max_iter) as show:
+        trained = _train(model, job.rows, show)
+    for warning in trained.warnings:
+        say(f"warning: {warning}")
+    run = _write(job, trained)
+    if trained.interrupted:
+        say(f"interrupted after update {model.n_iter_}; the run as it was then is in {job.out}.")
+        raise typer.Exit(INTERRUPTED)
+    return run
+
+
+def _train(model: "DEC", rows: "Rows", show: Show) -> _Trained:
+    began = perf_counter()
+    interrupted = False
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        for kind in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("always", kind)
+        try:
+            # Closing passes on to the estimator an interruption that comes while a record is being shown.
+            records: Any = model.iter_fit(rows)
+            with closing(records):
+                for record in records:
+                    show(record)
+        except KeyboardInterrupt:
+            if not hasattr(model, "stop_reason_"):
+                raise
+            interrupted = True
+    words = tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
+    return _Trained(model, perf_counter() - began, words, interrupted)
+
+
+def _write(job: Job, trained: _Trained) -> "Run":
+    from torchdec.runs._publish import write_run_directory
+
+    runs: list[Run] = []
+    write_run_directory(
+        job.out, lambda directory: runs.append(_write_files(directory, job, trained)), force=job.force
+    )
+    return runs[0]
+
+
+def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
+    import numpy as np
+
+    from torchdec._model_file import save
+    from torchdec.runs import _record
+    from torchdec.runs._tables import save_embedding, write_assignments
+
+    model, n_rows = trained.model, job.rows.shape[0]
+    save(model, directory / _record.MODEL)
+    q = save_embedding(directory / _record.EMBEDDING, model.predict_chunks(job.rows), n_rows)
+    clusters = write_assignments(directory / _record.ASSIGNMENTS, q)
+    for name, array in job.arrays.items():
+        np.save(directory / name, array, allow_pickle=False)
+    dtype = getattr(job.rows, "dtype", None)  # not every source of rows knows it
+    history = _record.plain_history(model.history_)
+    run = _record.Run(
+        parameters=_record.plain(model.get_params()),
+        versions=_record.installed_versions(),
+        data=_record.fingerprint(job.rows, job.data, dtype and str(dtype)),
+        seconds=_record.seconds_a_stage(history, trained.seconds),
+        history=history,
+        stop_reason=model.stop_reason_.name,
+        cluster_sizes=clusters.sizes,
+        cluster_confidences=clusters.confidences,
+        warnings=trained.warnings,
+        files=(_record.MODEL, _record.ASSIGNMENTS, _record.EMBEDDING, _record.RECORD, *job.arrays),
+    )
+    _record.write_record(directory, run)
+    return run

@@ -1,0 +1,54 @@
+"""The options that commands share: each is spelt, limited and explained here and nowhere else."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Representation(StrEnum):
+    """What `--representation` can be: the presets of `DEC(representation=...)`."""
+
+    AUTOENCODER = "autoencoder"
+    SDAE = "sdae"
+    NEIGHBORS = "neighbors"
+
+
+class Precision(StrEnum):
+    """What `--precision` can be."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+DATA_HELP = "Rows to cluster: .npy, .npz (array x, or CSR parts), .csv or .parquet."
+
+Clusters = Annotated[int, typer.Option("-k", "--clusters", min=1, help="How many clusters.")]
+Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory that the run becomes.")]
+RepresentationOption = Annotated[
+    Representation,
+    typer.Option(
+        "--representation",
+        help="How the code is learnt before the clusters: an autoencoder trained as a whole; the paper's "
+        "layer-wise denoising recipe (sdae); or the graph of nearest neighbours.",
+    ),
+]
+ReconstructionWeight = Annotated[
+    float,
+    typer.Option(
+        "--reconstruction-weight",
+        min=0.0,
+        metavar="W",
+        help="Weight of the reconstruction error during self-training: 0 is DEC, above 0 IDEC.",
+    ),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same result on one machine.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1, ...")]
+PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Of the training steps.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]

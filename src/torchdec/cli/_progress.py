@@ -1,0 +1,146 @@
+"""What a fit shows while it works: a live bar on a terminal, a line every few seconds in a pipe."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from torchdec._core.records import Centroids, Epoch, Record, Update
+
+SECONDS_BETWEEN_LINES = 3.0
+
+Show = Callable[[Record], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One record, ready to be shown.
+
+    `done` of `total` are steps in stage 1 and target updates in stage 3; `rate` is steps a second; `left` is
+    seconds to the end of the stage, or to the latest possible end where `at_most` is set.
+    """
+
+    stage: str
+    done: int
+    total: int
+    unit: str
+    facts: str
+    rate: float | None = None
+    left: float | None = None
+    at_most: bool = False
+
+    def line(self) -> str:
+        """Return it as one line of text."""
+        limit = "at most " if self.at_most else ""
+        parts = [f"{self.done:,} of {limit}{self.total:,} {self.unit}", self.facts, self.pace()]
+        return f"{self.stage}: {', '.join(part for part in parts if part)}"
+
+    def pace(self) -> str:
+        """Return rate and time left as text."""
+        if not self.rate or self.left is None:
+            return ""
+        limit = "at most " if self.at_most else ""
+        return f"{self.rate:,.0f} steps/s, {limit}{_duration(self.left)} left"
+
+
+class Pace:
+    """Turns records into readings: the rate of a stage needs the clock of the records before it."""
+
+    def __init__(self, max_updates: int) -> None:
+        self._max_updates = max_updates
+        self._stage = ""
+        self._stage_began = 0.0
+        self._latest = 0.0
+
+    def read(self, record: Record) -> Reading:
+        """Return the reading of the next record."""
+        if isinstance(record, Epoch):
+            facts = f"loss {record.loss:.4g}"
+            done, total, unit, stage = record.step, record.n_steps, "steps", record.stage
+        elif isinstance(record, Update):
+            facts = f"{record.changed:.2%} of the rows changed, confidence {record.confidence:.3f}"
+            done, total, unit, stage = record.number, self._max_updates, "updates", "self-training"
+        else:
+            facts = f"inertia {record.inertia:.4g}"
+            done, total, unit, stage = record.n_init, record.n_init, "starts of k-means", "centroids"
+        if stage != self._stage:
+            self._stage, self._stage_began = stage, self._latest
+        self._latest = record.seconds
+        spent = record.seconds - self._stage_began
+        at_most = isinstance(record, Update)
+        if isinstance(record, Centroids) or not done or spent <= 0:
+            return Reading(stage, done, total, unit, facts, at_most=at_most)
+        left = spent / done * max(total - done, 0)
+        return Reading(stage, done, total, unit, facts, record.step / spent, left, at_most)
+
+
+@contextmanager
+def progress(quiet: bool, max_updates: int) -> Iterator[Show]:
+    """Give a function that shows a record on stderr in the way that suits where stderr leads."""
+    pace = Pace(max_updates)
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+
+        with _live(Console(stderr=True)) as draw:
+            yield lambda record: draw(pace.read(record))
+    else:
+        yield _lines(pace, lambda text: typer.echo(text, err=True))
+
+
+def _lines(pace: Pace, write: Callable[[str], None]) -> Show:
+    """Write the first and the last record of a stage, and one every few seconds between them."""
+    stage, written = "", 0.0
+
+    def show(record: Record) -> None:
+        nonlocal stage, written
+        reading = pace.read(record)
+        last = reading.done == reading.total
+        if reading.stage != stage or last or record.seconds - written >= SECONDS_BETWEEN_LINES:
+            write(reading.line())
+            stage, written = reading.stage, record.seconds
+
+    return show
+
+
+@contextmanager
+def _live(console: Any) -> Iterator[Callable[[Reading], None]]:
+    """Draw a bar for each stage, the present one moving."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("{task.description}", style="bold"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[count]}"),
+        TextColumn("{task.fields[facts]}"),
+        TextColumn("{task.fields[pace]}", style="cyan"),
+    )
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def draw(reading: Reading) -> None:
+            if reading.stage not in tasks:
+                tasks[reading.stage] = bars.add_task(reading.stage, count="", facts="", pace="")
+            bars.update(
+                tasks[reading.stage],
+                completed=reading.done,
+                total=reading.total,
+                count=f"{reading.done:,}/{reading.total:,}",
+                facts=reading.facts,
+                pace=reading.pace(),
+            )
+
+        yield draw
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

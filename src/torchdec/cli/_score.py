@@ -1,0 +1,67 @@
+"""`torchdec score`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._errors import UserError, naming
+from torchdec.cli._summary import print_json
+
+
+def score(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="A run directory.")],
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LABELS", show_default=False, help="True classes: .npy, .csv, or .npz with an array y."
+        ),
+    ],
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME", help="Column of the .csv that holds the labels.")
+    ] = None,
+    as_json: _options.Json = False,
+) -> None:
+    """Compare a run with known classes.
+
+    Prints ACC (accuracy of the best one-to-one matching), NMI and ARI; each is 1 for the same partition.
+    """
+    from torchdec.cli._labels import read_labels
+
+    with naming("LABELS"):
+        known = read_labels(labels, column)
+    result = agreement(directory, known, str(labels))
+    if as_json:
+        print_json(result)
+    else:
+        typer.echo(agreement_line(result))
+
+
+def agreement(directory: Path, labels: Any, source: str = "labels") -> dict[str, Any]:
+    """Compare the clusters in a run directory with labels, one for every row."""
+    from torchdec.metrics._agreement import ari, clustering_accuracy, nmi
+    from torchdec.runs._record import read_run
+    from torchdec.runs._tables import read_assignments
+
+    with naming("DIR"):
+        n_clusters = len(read_run(directory).cluster_sizes)
+        clusters = read_assignments(directory)
+    if len(labels) != len(clusters):
+        raise UserError(
+            f"LABELS: {source} has {len(labels)} labels, but the run in {directory} has {len(clusters)} "
+            "rows; give one label for every row."
+        )
+    return {
+        "rows": len(clusters),
+        "clusters": n_clusters,
+        "classes": len(set(labels.tolist())),
+        "acc": clustering_accuracy(labels, clusters),
+        "nmi": nmi(labels, clusters),
+        "ari": ari(labels, clusters),
+    }
+
+
+def agreement_line(result: dict[str, Any]) -> str:
+    """Return the three numbers on one line."""
+    return f"ACC {result['acc']:.4f}   NMI {result['nmi']:.4f}   ARI {result['ari']:.4f}"

@@ -1,0 +1,64 @@
+"""How a run looks as tables and lines on stdout, and as JSON."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from torchdec._core.records import StopReason
+
+if TYPE_CHECKING:
+    from torchdec.runs._record import Run
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object, and nothing else."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def run_json(out: Path, run: "Run") -> dict[str, Any]:
+    """Return what `fit --json` prints: the record without its history, and where the run is."""
+    record = run.to_json()
+    del record["history"]
+    return {"directory": str(out), **record}
+
+
+def print_run(out: Path, run: "Run") -> None:
+    """Print the clusters, why training stopped, and the paths that were written."""
+    print_clusters(run)
+    typer.echo(stop_sentence(run.stop_reason))
+    typer.echo(f"{run.seconds['total']:.1f} s. Written:")
+    for name in run.files:
+        typer.echo(f"  {out / name}")
+
+
+def print_clusters(run: "Run") -> None:
+    """Print a table: cluster, rows, share of all rows, mean confidence."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("cluster", "rows", "share of all rows", "mean confidence"):
+        table.add_column(heading, justify="right")
+    n_rows = sum(run.cluster_sizes)
+    pairs = zip(run.cluster_sizes, run.cluster_confidences, strict=True)
+    for cluster, (size, confidence) in enumerate(pairs):
+        shown = "-" if confidence is None else f"{confidence:.3f}"
+        table.add_row(str(cluster), f"{size:,}", f"{size / n_rows:.1%}", shown)
+    Console(highlight=False).print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print names and values in two columns."""
+    rows = list(facts)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        typer.echo(f"{name:<{width}}  {value}")
+
+
+def stop_sentence(name: str) -> str:
+    """Return the sentence for the name of a `StopReason`, or the name where this version does not know it."""
+    return StopReason[name].value if name in StopReason.__members__ else name

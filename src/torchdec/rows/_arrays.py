@@ -1,0 +1,58 @@
+"""Rows of a dense array, in memory or mapped from a file."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchdec.rows._protocol import spans
+
+
+class DenseRows:
+    """Rows of a 2-D array of any real dtype, cast to float32 a batch at a time.
+
+    The array is kept as it is, never copied whole and never written to.
+
+    Parameters
+    ----------
+    array : ndarray or memmap of shape (n, d)
+        Booleans, integers or floats, in any byte order and memory layout.
+    feature_names : list of str or None, default=None
+        The d names of the features.
+    """
+
+    def __init__(self, array: NDArray[Any], feature_names: list[str] | None = None) -> None:
+        self._array = array
+        self._feature_names = feature_names
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and number of features, (n, d)."""
+        n_rows, n_features = self._array.shape
+        return n_rows, n_features
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        """The d names of the features, or None."""
+        return self._feature_names
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the rows at `index`, in that order: float32 of shape (m, d), fresh and C-contiguous."""
+        # In the order of the file: random access to a memmap costs a seek for every row.
+        order = np.argsort(index)
+        rows = np.empty((len(index), self.shape[1]), dtype=np.float32)
+        with np.errstate(over="ignore"):  # check_finite reports what is beyond float32
+            rows[order] = self._array[index[order]]
+        return rows
+
+    def chunks(self, size: int) -> Iterator[NDArray[np.float32]]:
+        """Yield all rows in order, `size` at a time: float32, fresh and C-contiguous."""
+        for span in spans(len(self), size):
+            # A copy even of float32: the source may be read-only, which torch.from_numpy warns about.
+            with np.errstate(over="ignore"):
+                chunk = np.array(self._array[span], dtype=np.float32, order="C")
+            yield chunk

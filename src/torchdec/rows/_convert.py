@@ -1,0 +1,134 @@
+"""What a caller may pass as X, turned into rows."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+
+from torchdec.rows._arrays import DenseRows
+from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._sparse import SparseRows
+
+_REAL_KINDS = "biuf"
+
+
+def as_rows(X: Any) -> Rows:
+    """Turn what a caller has into rows.
+
+    A numeric array, a memmap and a CSR matrix are kept as they are, in their own dtype. Nothing checks
+    here that the values are finite: see `check_finite`.
+
+    Parameters
+    ----------
+    X : Rows, ndarray, scipy sparse matrix, data frame or sequence, of shape (n, d)
+        - Rows are returned unchanged.
+        - An ndarray or memmap of booleans, integers or floats is not copied.
+        - A sparse matrix of another format than CSR is converted to CSR.
+        - A data frame is anything with ``columns`` and ``to_numpy()``, such as one of pandas or polars.
+          If all its column names are strings, they become ``feature_names``; a missing value becomes NaN.
+        - A sequence of rows goes through ``numpy.asarray``.
+
+    Returns
+    -------
+    Rows
+        Of shape (n, d), with n and d at least 1.
+
+    Raises
+    ------
+    RowsError
+        A ValueError, if X is not 2-D, has no rows or no columns, or holds complex numbers, dates or text.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from torchdec.rows import as_rows
+    >>> rows = as_rows(pd.DataFrame({"width": [1, 2, 3], "height": [0.5, 0.1, 0.2]}))
+    >>> rows.shape
+    (3, 2)
+    >>> rows.feature_names
+    ['width', 'height']
+    """
+    if isinstance(X, Rows):
+        return X
+    if issparse(X):
+        return sparse_rows(X, "X")
+    if hasattr(X, "columns") and hasattr(X, "to_numpy"):
+        return _frame_rows(X)
+    return dense_rows(_as_array(X), "X")
+
+
+def dense_rows(array: NDArray[Any], name: str, feature_names: list[str] | None = None) -> DenseRows:
+    """Return the rows of an array, or an error that calls it `name`."""
+    if array.dtype.kind == "O" and array.ndim == 2:
+        array = _as_floats(array, name)
+    _refuse_unusable(array.shape, array.dtype, name)
+    return DenseRows(array, feature_names)
+
+
+def sparse_rows(matrix: Any, name: str) -> SparseRows:
+    """Return the rows of a sparse matrix of any format, or an error that calls it `name`."""
+    _refuse_unusable(matrix.shape, matrix.dtype, name)
+    return SparseRows(matrix.tocsr())
+
+
+def _frame_rows(frame: Any) -> DenseRows:
+    columns = list(frame.columns)
+    array = np.asarray(frame.to_numpy())
+    if array.dtype.kind == "O" and array.ndim == 2:
+        for column, values in zip(columns, array.T, strict=True):
+            _refuse_text(values, f"column {column!r} of X")
+        # Asked for floats, pandas turns the missing values of its nullable columns into NaN.
+        array = frame.to_numpy(dtype=np.float64)
+    named = all(isinstance(column, str) for column in columns)
+    return dense_rows(array, "X", columns if named else None)
+
+
+def _as_array(X: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise RowsError(
+            f"X is a {type(X).__name__} that makes no array ({error}); give every row as many numbers"
+        ) from error
+
+
+def _as_floats(array: NDArray[Any], name: str) -> NDArray[np.float64]:
+    if any(isinstance(value, complex | np.complexfloating) for value in array.flat):
+        raise RowsError(_complex_message(name))
+    _refuse_text(array, name)
+    return array.astype(np.float64)
+
+
+def _refuse_text(values: NDArray[Any], name: str) -> None:
+    text = next((value for value in values.flat if isinstance(value, str | bytes)), None)
+    if text is not None:
+        raise RowsError(f"{name} holds text such as {text[:40]!r}; drop it or encode it as numbers")
+
+
+def _refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
+    if len(shape) != 2:
+        raise RowsError(
+            f"{name} has shape {shape}, but one row an observation and one column a feature are wanted. "
+            + "Reshape your data: X.reshape(len(X), -1) flattens what each row holds."
+        )
+    n_rows, n_features = shape
+    if n_rows == 0 or n_features == 0:
+        what, got = ("sample", n_rows) if n_rows == 0 else ("feature", n_features)
+        raise RowsError(
+            f"{name} is empty: {got} {what}(s) (shape={shape}) while a minimum of 1 is required. "
+            + "Check how it was read or selected."
+        )
+    if dtype.kind == "c":
+        raise RowsError(_complex_message(name))
+    if dtype.kind not in _REAL_KINDS:
+        raise RowsError(
+            f"{name} holds values of dtype {dtype}, but numbers are wanted; drop them or encode them as numbers"
+        )
+
+
+def _complex_message(name: str) -> str:
+    return (
+        f"Complex data not supported: {name} holds complex numbers; give their real and imaginary parts "
+        + "as separate columns"
+    )

@@ -1,0 +1,69 @@
+"""The one check that needs to read all values."""
+
+import numpy as np
+
+from torchdec.rows._protocol import Rows, RowsError
+
+# Values in one chunk: 16 MB as float32, whatever the number of features.
+_CHUNK_VALUES = 1 << 22
+_ROWS_NAMED = 5
+
+
+def check_finite(rows: Rows, name: str = "X") -> None:
+    """Refuse rows that hold NaN or infinite values.
+
+    Parameters
+    ----------
+    rows : Rows of shape (n, d)
+        Read once, in order; only one chunk of about 16 MB is in memory at a time.
+    name : str, default="X"
+        What the message calls the data: an argument or a file.
+
+    Raises
+    ------
+    RowsError
+        A ValueError that says how many values are NaN, how many are infinite, in how many rows, and which
+        rows are the first. A value beyond the range of float32 counts as infinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torchdec.rows import as_rows, check_finite
+    >>> check_finite(as_rows(np.array([[1.0], [np.nan]])))
+    Traceback (most recent call last):
+        ...
+    torchdec.rows._protocol.RowsError: X holds 1 NaN and 0 infinite values, in 1 of 2 rows (row 1, \
+counted from 0); drop or fill these rows
+    """
+    n_nan = n_infinite = n_bad_rows = start = 0
+    first: list[int] = []
+    for chunk in rows.chunks(max(1, _CHUNK_VALUES // rows.shape[1])):
+        finite = np.isfinite(chunk)
+        if not finite.all():
+            bad_rows = np.flatnonzero(~finite.all(axis=1))
+            in_chunk = int(np.isnan(chunk).sum())
+            n_nan += in_chunk
+            n_infinite += finite.size - int(finite.sum()) - in_chunk
+            n_bad_rows += len(bad_rows)
+            first += (start + bad_rows[: _ROWS_NAMED - len(first)]).tolist()
+        start += len(chunk)
+    if n_bad_rows:
+        raise RowsError(_message(name, n_nan, n_infinite, n_bad_rows, len(rows), first))
+
+
+def _message(name: str, n_nan: int, n_infinite: int, n_bad_rows: int, n_rows: int, first: list[int]) -> str:
+    numbers = ", ".join(map(str, first))
+    which = (
+        f"row {numbers}"
+        if n_bad_rows == 1
+        else f"rows {numbers}"
+        if n_bad_rows == len(first)
+        else f"first rows {numbers}"
+    )
+    message = (
+        f"{name} holds {n_nan} NaN and {n_infinite} infinite values, in {n_bad_rows} of {n_rows} rows "
+        + f"({which}, counted from 0); drop or fill these rows"
+    )
+    if n_infinite:
+        message += "; a value beyond 3.4e38, the range of float32, counts as infinite: divide the data first"
+    return message

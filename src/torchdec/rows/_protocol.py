@@ -1,0 +1,77 @@
+"""What every source of rows offers, and the error that it raises."""
+
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class RowsError(ValueError):
+    """Data that cannot serve as rows: the message says what was got, what was wanted and what to try."""
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """A table of n rows with d numeric features, handed out as float32 a piece at a time.
+
+    The package reads all data through this protocol, so any object that has these members can be fitted,
+    whatever lies behind it. Values are returned as stored: scaling is the estimator's task.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torchdec.rows import as_rows
+    >>> rows = as_rows(np.arange(6).reshape(3, 2))
+    >>> rows.take(np.array([2, 0]))
+    array([[4., 5.],
+           [0., 1.]], dtype=float32)
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and number of features, (n, d)."""
+        ...
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        """The d names of the features, or None where the source has none."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the rows at `index`, in that order, as a fresh C-contiguous array.
+
+        Parameters
+        ----------
+        index : ndarray of int64 of shape (m,)
+            Row numbers from 0 to n - 1, in any order; a number may occur more than once.
+
+        Returns
+        -------
+        ndarray of float32 of shape (m, d)
+        """
+        ...
+
+    def chunks(self, size: int) -> Iterator[NDArray[np.float32]]:
+        """Yield all rows in order, as fresh C-contiguous arrays.
+
+        Parameters
+        ----------
+        size : int
+            Rows in each chunk, at least 1. The last chunk may be shorter; none is empty.
+
+        Yields
+        ------
+        ndarray of float32 of shape (size or fewer, d)
+        """
+        ...
+
+
+def spans(n_rows: int, size: int) -> Iterator[slice]:
+    """Yield the slices that cut `n_rows` rows into chunks of `size`, the last one shorter where needed."""
+    if size < 1:
+        raise ValueError(f"size={size!r} rows in a chunk; give a whole number of at least 1")
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))

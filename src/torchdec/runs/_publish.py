@@ -1,0 +1,245 @@
+"""How results reach the disk: all at once or not at all, and never over what is not theirs."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from torchdec.runs._record import RunError, read_run
+
+_FORCE = "force=True (--force on the command line)"
+
+
+def check_directory(directory: str | Path, *, force: bool = False) -> None:
+    """Check that a run can be written, before the hours that it takes to make one.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Where the run is to appear. Folders above it that do not exist are made later.
+    force : bool, default=False
+        Whether an empty directory, or a run and nothing else, may be replaced.
+
+    Raises
+    ------
+    RunError
+        If something is there that may not be replaced, or the folder above cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from torchdec.runs import check_directory
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_directory(folder + "/run")
+    """
+    target = Path(directory).resolve()
+    if os.path.lexists(target):
+        _check_replaceable(target, directory, force)
+    _check_parent(target, directory)
+
+
+def _check_replaceable(target: Path, shown: str | Path, force: bool) -> None:
+    if not target.is_dir():
+        raise RunError(f"{shown} exists and is no directory; name a new directory.")
+    if target.is_mount():
+        raise RunError(f"{shown} is a mount point, which cannot be replaced; name a directory inside it.")
+    names = sorted(entry.name for entry in target.iterdir())
+    if names:
+        _check_only_a_run(target, shown, names)
+    if not force:
+        what = "holds a run" if names else "is an empty directory"
+        raise RunError(f"{shown} exists and {what}; name a new directory, or replace it with {_FORCE}.")
+
+
+def _check_only_a_run(target: Path, shown: str | Path, names: list[str]) -> None:
+    try:
+        own = read_run(target).files
+    except RunError:
+        raise RunError(
+            f"{shown} exists and holds no run that this torchdec can read, so it is never replaced; "
+            "name a new directory."
+        ) from None
+    foreign = [name for name in names if name not in own]
+    if foreign:
+        raise RunError(
+            f"{shown} holds a run and also {', '.join(foreign[:3])}, which no run wrote, so it is never "
+            "replaced; move that away or name a new directory."
+        )
+
+
+def _check_parent(target: Path, shown: str | Path) -> None:
+    parent = next(folder for folder in target.parents if os.path.lexists(folder))
+    trial = _sibling(parent / "torchdec", "trial")
+    try:
+        # Permissions alone do not tell: a file system may be read-only or full.
+        trial.mkdir()
+        trial.rmdir()
+    except OSError as error:
+        raise RunError(
+            f"{shown} cannot be written ({error.strerror} in {parent}); name a path in a folder that you may "
+            "write to."
+        ) from None
+
+
+def write_run_directory(directory: str | Path, write: Callable[[Path], None], *, force: bool = False) -> None:
+    """Make a run directory appear complete or not at all.
+
+    The files are written to a directory beside it with a hidden name, flushed to the disk, and renamed. With
+    `force` the old run is moved aside for the moment of the renaming and deleted when that has succeeded.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Where the run is to appear; missing folders above it are made.
+    write : callable
+        Called once with a new, empty directory; writes the files into it.
+    force : bool, default=False
+        Whether an empty directory, or a run and nothing else, may be replaced.
+
+    Raises
+    ------
+    RunError
+        As `check_directory`, which is called before and after the writing; or if the directory cannot be
+        renamed to its place. What is complete is then kept under its hidden name, which the message tells.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from torchdec.runs import write_run_directory
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_run_directory(folder + "/run", lambda new: (new / "a.txt").write_text("a"))
+    ...     [path.name for path in Path(folder, "run").iterdir()]
+    ['a.txt']
+    """
+    check_directory(directory, force=force)
+    target = Path(directory).resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = _sibling(target, "partial")
+    with _removed_on_error(new):
+        new.mkdir()
+        write(new)
+        for path in new.rglob("*"):
+            _flush(path)
+        _flush(new)
+    try:
+        # The writing takes hours where the training does: something may have appeared meanwhile.
+        check_directory(directory, force=force)
+        _move_into_place(new, target)
+    except (RunError, OSError) as error:
+        raise RunError(f"The run is complete, but it stays in {new}: {error}") from None
+    _flush(target.parent)
+
+
+def _move_into_place(new: Path, target: Path) -> None:
+    if not os.path.lexists(target):
+        new.rename(target)
+        return
+    old = _sibling(target, "old")
+    target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException:
+        if not os.path.lexists(target):
+            old.rename(target)
+        raise
+    shutil.rmtree(old)
+
+
+def check_file(path: str | Path, *, force: bool = False) -> None:
+    """Check that a file can be written, before the work that it takes to make it.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the file is to appear. Folders above it that do not exist are made later.
+    force : bool, default=False
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    RunError
+        If something is there that may not be replaced, or the folder above cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from torchdec.runs import check_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_file(folder + "/new.parquet")
+    """
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise RunError(f"{path} is a directory; name a file.")
+    if os.path.lexists(target) and not force:
+        raise RunError(f"{path} exists; name a new file, or replace it with {_FORCE}.")
+    _check_parent(target, path)
+
+
+def write_file(path: str | Path, write: Callable[[Path], None], *, force: bool = False) -> None:
+    """Make a file appear complete or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the file is to appear; missing folders above it are made.
+    write : callable
+        Called once with the path of a file to make, beside the final one and with a hidden name.
+    force : bool, default=False
+        Whether a file that is there may be replaced; it is, in one step, after the new one is complete.
+
+    Raises
+    ------
+    RunError
+        As `check_file`, which is called before and after the writing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from torchdec.runs import write_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_file(folder + "/a.txt", lambda new: new.write_text("a"))
+    ...     Path(folder, "a.txt").read_text()
+    'a'
+    """
+    check_file(path, force=force)
+    target = Path(path).resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = _sibling(target, "partial")
+    with _removed_on_error(new):
+        write(new)
+        _flush(new)
+        check_file(path, force=force)
+        new.replace(target)
+    _flush(target.parent)
+
+
+def _sibling(path: Path, purpose: str) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.{purpose}")
+
+
+@contextmanager
+def _removed_on_error(path: Path) -> Iterator[None]:
+    """Remove a half-written file or directory, whatever stopped the writing: Ctrl-C too."""
+    try:
+        yield
+    except BaseException:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _flush(path: Path) -> None:
+    """Force a file, or the entries of a directory, to the disk."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open a directory; it needs no flush there.
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,180 @@
+"""The tables of a run, written chunk by chunk: any number of rows, the memory of one chunk."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from torchdec.runs._record import ASSIGNMENTS, RunError
+
+# Small enough to hold (2 MB), large enough that reading one column of many rows is fast.
+ROW_GROUP = 131_072
+
+ASSIGNMENTS_SCHEMA = pa.schema([("row", pa.int64()), ("cluster", pa.int32()), ("confidence", pa.float32())])
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """What an assignment amounts to.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Rows of each cluster.
+    confidences : tuple of (float or None)
+        Mean of max_j q_ij over the rows of each cluster; None for a cluster without rows.
+    """
+
+    sizes: tuple[int, ...]
+    confidences: tuple[float | None, ...]
+
+
+def write_assignments(path: str | Path, probabilities: Iterable[NDArray[np.float32]]) -> Clusters:
+    """Write the cluster of each row and the confidence in it to a Parquet file.
+
+    The columns are ``row`` (int64, from 0), ``cluster`` (int32, the most probable one) and ``confidence``
+    (float32, its probability). The file is written in row groups of at most 131,072 rows.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write.
+    probabilities : iterable of ndarray of shape (chunk, k) and dtype float32
+        Soft assignments q of the rows in order; at least one chunk.
+
+    Returns
+    -------
+    Clusters
+        Sizes and mean confidences of the k clusters.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from torchdec.runs import write_assignments
+    >>> q = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_assignments(os.path.join(folder, "assignments.parquet"), [q])
+    Clusters(sizes=(2, 0), confidences=(0.625, None))
+    """
+    sizes, totals = np.zeros(1), np.zeros(1)  # the first chunk tells k, and spreads them to it
+    with _RowGroups(Path(path)) as table:
+        for q in probabilities:
+            cluster = q.argmax(axis=1).astype(np.int32)
+            confidence = q.max(axis=1)
+            table.add(cluster, confidence)
+            sizes = sizes + np.bincount(cluster, minlength=q.shape[1])
+            totals = totals + np.bincount(cluster, weights=confidence, minlength=q.shape[1])
+    return Clusters(
+        tuple(int(size) for size in sizes),
+        tuple(float(total / size) if size else None for total, size in zip(totals, sizes, strict=True)),
+    )
+
+
+class _RowGroups:
+    """Collects rows until a row group is full."""
+
+    def __init__(self, path: Path) -> None:
+        self._writer = pq.ParquetWriter(path, ASSIGNMENTS_SCHEMA)
+        self._waiting: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
+        self._n_waiting = 0
+        self._n_written = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._write()
+        finally:
+            self._writer.close()
+
+    def add(self, cluster: NDArray[np.int32], confidence: NDArray[np.float32]) -> None:
+        self._waiting.append((cluster, confidence))
+        self._n_waiting += len(cluster)
+        if self._n_waiting >= ROW_GROUP:
+            self._write()
+
+    def _write(self) -> None:
+        if not self._waiting:
+            return
+        clusters, confidences = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
+        rows = np.arange(self._n_written, self._n_written + len(clusters))
+        table = pa.table([rows, clusters, confidences], schema=ASSIGNMENTS_SCHEMA)
+        self._writer.write_table(table, row_group_size=ROW_GROUP)
+        self._n_written += len(clusters)
+        self._waiting, self._n_waiting = [], 0
+
+
+def save_embedding(
+    path: str | Path, chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]], n_rows: int
+) -> Iterator[NDArray[np.float32]]:
+    """Save the z of each chunk to an `.npy` file on the way, and pass its q on.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write: an array (n_rows, z) of float32.
+    chunks : iterable of tuple of ndarray
+        z of shape (chunk, z) and q of shape (chunk, k), both float32, of the rows in order.
+    n_rows : int
+        Rows that the chunks add up to.
+
+    Yields
+    ------
+    ndarray of shape (chunk, k) and dtype float32
+        The q of each chunk, after its z is in the file.
+    """
+    embedding = None
+    start = 0
+    for z, q in chunks:
+        if embedding is None:
+            embedding = np.lib.format.open_memmap(
+                path, mode="w+", dtype=np.float32, shape=(n_rows, z.shape[1])
+            )
+        embedding[start : start + len(z)] = z
+        start += len(z)
+        yield q
+    if embedding is not None:
+        embedding.flush()
+
+
+def read_assignments(directory: str | Path) -> NDArray[np.int32]:
+    """Read the cluster of each row of a run.
+
+    Parameters
+    ----------
+    directory : str or Path
+        A run directory.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) and dtype int32
+        Clusters in the order of the rows.
+
+    Raises
+    ------
+    RunError
+        If `assignments.parquet` is missing, damaged, or has no column ``cluster``.
+    """
+    path = Path(directory) / ASSIGNMENTS
+    try:
+        table = pq.read_table(path, columns=["row", "cluster"])
+        clusters: NDArray[np.int32] = table.column("cluster").to_numpy().astype(np.int32)
+        in_order = np.array_equal(table.column("row").to_numpy(), np.arange(len(clusters)))
+    except FileNotFoundError:
+        raise RunError(f"{directory} has no {ASSIGNMENTS}; name the directory of a run.") from None
+    except (OSError, KeyError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({' '.join(str(error).split())}); fit again.") from None
+    if not in_order:
+        raise RunError(f"{path} does not hold the rows 0, 1, 2, ... in order; fit again.")
+    return clusters
