@@ -10,12 +10,14 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
+from torch import Tensor
 
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.networks import stack
-from torchdec._core.pretraining import Source, end_to_end, layer_wise
+from torchdec._core.pretraining import end_to_end, layer_wise
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch
+from torchdec._core.training import Source
 from torchdec._representation import Representation, freeze
 from torchdec.rows import Rows
 
@@ -189,4 +191,5 @@ class Autoencoder(Representation):
         compute = resolve(self.device, self.precision)
         code = torch.from_numpy(check_array(Z, dtype=np.float32)).to(compute.device)
         with torch.inference_mode():
-            return (self.decoder_.to(compute.device)(code) / self.scale_).cpu().numpy()  # type: ignore[union-attr]
+            rows: Tensor = self.decoder_.to(compute.device)(code) / self.scale_  # type: ignore[union-attr]
+        return rows.cpu().numpy()

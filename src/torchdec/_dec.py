@@ -26,10 +26,11 @@ from torchdec._core.objective import log_soft_assignment
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Settings, self_train
+from torchdec._neighbors import NeighborEncoder
 from torchdec._representation import Representation, freeze, validated_rows
 from torchdec.rows import Rows
 
-PRESETS = {"autoencoder": Autoencoder, "sdae": Autoencoder.paper}
+PRESETS = {"neighbors": NeighborEncoder, "autoencoder": Autoencoder, "sdae": Autoencoder.paper}
 
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
 _COLLAPSED = 0.9
@@ -323,7 +324,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             )
         return representation
 
-    def _own_networks(self, representation: Representation, compute: Compute) -> tuple[nn.Module, nn.Module | None]:
+    def _own_networks(
+        self, representation: Representation, compute: Compute
+    ) -> tuple[nn.Module, nn.Module | None]:
         """Copy the networks, so that training leaves the representation as it is."""
         encoder = deepcopy(representation.encoder_).to(compute.device).requires_grad_()
         if self.reconstruction_weight == 0:
@@ -404,9 +407,13 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     def predict_chunks(self, X: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory."""
         check_is_fitted(self)
-        yield from self._predict_rows(validated_rows(self, X, reset=False), resolve(self.device, self.precision))
+        yield from self._predict_rows(
+            validated_rows(self, X, reset=False), resolve(self.device, self.precision)
+        )
 
-    def _predict_rows(self, rows: Rows, compute: Compute) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    def _predict_rows(
+        self, rows: Rows, compute: Compute
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         encoder = self.encoder_.to(compute.device)
         centers = torch.from_numpy(self.cluster_centers_).to(compute.device)
         for chunk in in_order(rows, self.scale_, compute):

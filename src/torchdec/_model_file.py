@@ -18,6 +18,7 @@ from torchdec._autoencoder import Autoencoder
 from torchdec._core.networks import linear_layers
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
+from torchdec._neighbors import NeighborEncoder
 from torchdec._representation import freeze
 from torchdec._version import __version__
 
@@ -33,7 +34,10 @@ _HEADER_KEYS = {
     "n_iter",
     "stop_reason",
 }
-_REPRESENTATIONS: dict[str, type[BaseEstimator]] = {"Autoencoder": Autoencoder}
+_REPRESENTATIONS: dict[str, type[BaseEstimator]] = {
+    "Autoencoder": Autoencoder,
+    "NeighborEncoder": NeighborEncoder,
+}
 
 
 class ModelFileError(ValueError):
@@ -162,7 +166,9 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
     for i in range(n_layers):
         n_out, n_in = shapes[f"encoder.{i}.weight"]
         layer = nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-untyped-call]
-        layer.load_state_dict({"weight": tensors[f"encoder.{i}.weight"], "bias": tensors[f"encoder.{i}.bias"]})
+        layer.load_state_dict(
+            {"weight": tensors[f"encoder.{i}.weight"], "bias": tensors[f"encoder.{i}.bias"]}
+        )
         modules += [layer] if i == n_layers - 1 else [layer, nn.ReLU()]
     model.encoder_ = freeze(nn.Sequential(*modules))
     model.cluster_centers_ = tensors["centers"].numpy()
@@ -219,7 +225,9 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
         consistent = consistent and len(weight) == 2 and weight[1] == width and bias == weight[:1]
         width = weight[0]
     names = header["feature_names_in"]
-    consistent = consistent and (names is None or (isinstance(names, list) and len(names) == header["n_features_in"]))
+    consistent = consistent and (
+        names is None or (isinstance(names, list) and len(names) == header["n_features_in"])
+    )
     if not consistent or shapes["centers"] != (header["parameters"].get("n_clusters"), width):
         raise ModelFileError(f"{path} is damaged: its tensors do not fit together: {shapes}.")
     return n_layers

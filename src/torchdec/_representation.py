@@ -18,7 +18,9 @@ from torchdec._core.records import Epoch
 from torchdec.rows import Rows, as_rows, check_finite
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
-_KEPT_DTYPES = [np.dtype(name) for name in ("f4", "f8", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?")]
+_KEPT_DTYPES = [
+    np.dtype(name) for name in ("f4", "f8", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?")
+]
 
 
 def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
@@ -169,4 +171,3 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 def freeze(network: nn.Module) -> nn.Module:
     """Put a trained network into evaluation mode, without gradients."""
     return network.eval().requires_grad_(False)
-

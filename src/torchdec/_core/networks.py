@@ -2,25 +2,39 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Generator, nn
+from torch.nn.utils.fusion import fuse_linear_bn_eval
 
 Initializer = Literal["glorot", "gaussian"]
 
 
-def stack(widths: Sequence[int], generator: Generator, init: Initializer = "glorot") -> nn.Sequential:
+def stack(
+    widths: Sequence[int], generator: Generator, init: Initializer = "glorot", *, batch_norm: bool = False
+) -> nn.Sequential:
     """Build fully connected layers of the given widths, ReLU between them, the last one linear.
 
     Biases start at zero. Weights are Glorot's uniform, or Gaussian with standard deviation 0.01 as in the
-    code of the paper.
+    code of the paper. `batch_norm` puts a batch normalisation before each ReLU.
     """
     modules: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         if modules:
-            modules.append(nn.ReLU())
+            modules += [nn.BatchNorm1d(n_in), nn.ReLU()] if batch_norm else [nn.ReLU()]
         modules.append(_linear(n_in, n_out, generator, init))
+    return nn.Sequential(*modules)
+
+
+def without_batch_norm(network: nn.Sequential) -> nn.Sequential:
+    """Fold each batch normalisation into the linear layer before it: the same function in evaluation mode."""
+    modules: list[nn.Module] = []
+    for module in network.eval():
+        if isinstance(module, nn.BatchNorm1d):
+            modules[-1] = fuse_linear_bn_eval(cast("nn.Linear", modules[-1]), module)
+        else:
+            modules.append(module)
     return nn.Sequential(*modules)
 
 

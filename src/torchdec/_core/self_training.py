@@ -119,7 +119,9 @@ def self_train(
                 targets.log_p[index.to(compute.device)], log_soft_assignment(code, centers, settings.alpha)
             )
             if reconstructed is not None:
-                step_loss = step_loss + settings.reconstruction_weight * reconstruction_error(x, reconstructed)
+                step_loss = step_loss + settings.reconstruction_weight * reconstruction_error(
+                    x, reconstructed
+                )
             optimizer.zero_grad()
             step_loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

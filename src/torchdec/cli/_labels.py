@@ -35,14 +35,17 @@ def read_labels(path: Path, column: str | None = None) -> NDArray[Any]:
 
 
 def _from_npy(path: Path) -> NDArray[Any]:
-    array = np.load(path, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise UserError(f"{path} is an archive of arrays; rename it to .npz.")
+    with path.open("rb") as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array
 
 
 def _from_npz(path: Path) -> NDArray[Any]:
-    with np.load(path, allow_pickle=False) as archive:
+    # Opened here, because NumPy leaves a damaged archive open.
+    with path.open("rb") as file:
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise UserError(f"{path} is one array and no archive; rename it to .npy.")
         if "y" not in archive.files:
             raise UserError(
                 f"{path} holds {', '.join(archive.files) or 'nothing'}; give one with an array y."

@@ -34,16 +34,18 @@ class Reading:
 
     def line(self) -> str:
         """Return it as one line of text."""
-        limit = "at most " if self.at_most else ""
-        parts = [f"{self.done:,} of {limit}{self.total:,} {self.unit}", self.facts, self.pace()]
-        return f"{self.stage}: {', '.join(part for part in parts if part)}"
+        return f"{self.stage}: {self.text()}"
 
-    def pace(self) -> str:
-        """Return rate and time left as text."""
-        if not self.rate or self.left is None:
-            return ""
-        limit = "at most " if self.at_most else ""
-        return f"{self.rate:,.0f} steps/s, {limit}{_duration(self.left)} left"
+    def text(self) -> str:
+        """Return all but the stage, the most wanted first: a narrow terminal cuts the end."""
+        count = f"{self.done:,} of {self._limit}{self.total:,} {self.unit}"
+        pace = f"{self.rate:,.0f} steps/s" if self.rate else ""
+        left = f"{self._limit}{_duration(self.left)} left" if self.left else ""
+        return ", ".join(part for part in (count, pace, left, self.facts) if part)
+
+    @property
+    def _limit(self) -> str:
+        return "at most " if self.at_most else ""
 
 
 class Pace:
@@ -61,7 +63,7 @@ class Pace:
             facts = f"loss {record.loss:.4g}"
             done, total, unit, stage = record.step, record.n_steps, "steps", record.stage
         elif isinstance(record, Update):
-            facts = f"{record.changed:.2%} of the rows changed, confidence {record.confidence:.3f}"
+            facts = f"{record.changed:.2%} of the rows changed, mean confidence {record.confidence:.3f}"
             done, total, unit, stage = record.number, self._max_updates, "updates", "self-training"
         else:
             facts = f"inertia {record.inertia:.4g}"
@@ -111,27 +113,21 @@ def _lines(pace: Pace, write: Callable[[str], None]) -> Show:
 def _live(console: Any) -> Iterator[Callable[[Reading], None]]:
     """Draw a bar for each stage, the present one moving."""
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
     columns = (
         TextColumn("{task.description}", style="bold"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[count]}"),
-        TextColumn("{task.fields[facts]}"),
-        TextColumn("{task.fields[pace]}", style="cyan"),
+        BarColumn(bar_width=16, table_column=Column(min_width=16)),
+        TextColumn("{task.fields[text]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
     )
-    with Progress(*columns, console=console) as bars:
+    with Progress(*columns, console=console, expand=True) as bars:
         tasks: dict[str, Any] = {}
 
         def draw(reading: Reading) -> None:
             if reading.stage not in tasks:
-                tasks[reading.stage] = bars.add_task(reading.stage, count="", facts="", pace="")
+                tasks[reading.stage] = bars.add_task(reading.stage, text="")
             bars.update(
-                tasks[reading.stage],
-                completed=reading.done,
-                total=reading.total,
-                count=f"{reading.done:,}/{reading.total:,}",
-                facts=reading.facts,
-                pace=reading.pace(),
+                tasks[reading.stage], completed=reading.done, total=reading.total, text=reading.text()
             )
 
         yield draw

@@ -23,7 +23,8 @@ class DenseRows:
     """
 
     def __init__(self, array: NDArray[Any], feature_names: list[str] | None = None) -> None:
-        self._array = array
+        self._on_disk = isinstance(array, np.memmap)
+        self._array = np.asarray(array)
         self._feature_names = feature_names
 
     @property
@@ -42,10 +43,12 @@ class DenseRows:
 
     def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the rows at `index`, in that order: float32 of shape (m, d), fresh and C-contiguous."""
-        # In the order of the file: random access to a memmap costs a seek for every row.
-        order = np.argsort(index)
-        rows = np.empty((len(index), self.shape[1]), dtype=np.float32)
         with np.errstate(over="ignore"):  # check_finite reports what is beyond float32
+            if not self._on_disk:
+                return np.asarray(self._array[index], dtype=np.float32, order="C")
+            # In the order of the file: each jump back and forth costs a seek and spoils the read-ahead.
+            order = np.argsort(index)
+            rows = np.empty((len(index), self.shape[1]), dtype=np.float32)
             rows[order] = self._array[index[order]]
         return rows
 

@@ -85,6 +85,8 @@ def _frame_rows(frame: Any) -> DenseRows:
 
 
 def _as_array(X: ArrayLike) -> NDArray[Any]:
+    if isinstance(X, np.memmap):  # still to be known as one by DenseRows
+        return X
     try:
         return np.asarray(X)
     except ValueError as error:
@@ -110,25 +112,25 @@ def _refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) ->
     if len(shape) != 2:
         raise RowsError(
             f"{name} has shape {shape}, but one row an observation and one column a feature are wanted. "
-            + "Reshape your data: X.reshape(len(X), -1) flattens what each row holds."
+            "Reshape your data: X.reshape(len(X), -1) flattens what each row holds."
         )
     n_rows, n_features = shape
     if n_rows == 0 or n_features == 0:
         what, got = ("sample", n_rows) if n_rows == 0 else ("feature", n_features)
         raise RowsError(
             f"{name} is empty: {got} {what}(s) (shape={shape}) while a minimum of 1 is required. "
-            + "Check how it was read or selected."
+            "Check how it was read or selected."
         )
     if dtype.kind == "c":
         raise RowsError(_complex_message(name))
     if dtype.kind not in _REAL_KINDS:
         raise RowsError(
-            f"{name} holds values of dtype {dtype}, but numbers are wanted; drop them or encode them as numbers"
+            f"{name} holds values of dtype {dtype}, but numbers are wanted; encode them as numbers"
         )
 
 
 def _complex_message(name: str) -> str:
     return (
         f"Complex data not supported: {name} holds complex numbers; give their real and imaginary parts "
-        + "as separate columns"
+        "as separate columns"
     )

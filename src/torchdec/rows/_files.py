@@ -72,13 +72,13 @@ def read_rows(path: str | PathLike[str]) -> Rows:
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         reason = " ".join(str(error).split()).rstrip(".")
         raise RowsError(
-            f"{path}: cannot be read as {path.suffix.lower()} ({reason}); it may be damaged or of another kind: "
-            + "write it again"
+            f"{path}: cannot be read as {path.suffix.lower()} ({reason}); "
+            "it may be damaged or of another kind: write it again"
         ) from error
 
 
 def _read_npy(path: Path) -> Rows:
-    return dense_rows(np.asarray(np.lib.format.open_memmap(path, mode="r")), str(path))
+    return dense_rows(np.lib.format.open_memmap(path, mode="r"), str(path))
 
 
 def _read_npz(path: Path) -> Rows:
@@ -91,7 +91,7 @@ def _read_npz(path: Path) -> Rows:
         if not set(_CSR_PARTS) <= set(archive.files):
             raise RowsError(
                 f"{path}: holds the arrays {', '.join(archive.files) or '(none)'}; wanted are an array x, "
-                + f"or the CSR parts {', '.join(_CSR_PARTS)}"
+                f"or the CSR parts {', '.join(_CSR_PARTS)}"
             )
         # scipy.sparse.save_npz gives the parts of a CSC matrix the same names.
         kind = archive["format"].item() if "format" in archive.files else b"csr"
@@ -143,7 +143,7 @@ def _table_rows(table: pa.Table, path: Path, named: bool) -> DenseRows:
         quoted = ", ".join(map(repr, others[:5]))
         raise RowsError(
             f"{path}: {len(others)} of {len(names)} columns hold something other than numbers: "
-            + f"{quoted}{more}; drop them or encode them as numbers"
+            f"{quoted}{more}; drop them or encode them as numbers"
         )
     array = np.empty(table.shape, dtype=np.float32)
     for j, column in enumerate(table.columns):

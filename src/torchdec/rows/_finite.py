@@ -62,7 +62,7 @@ def _message(name: str, n_nan: int, n_infinite: int, n_bad_rows: int, n_rows: in
     )
     message = (
         f"{name} holds {n_nan} NaN and {n_infinite} infinite values, in {n_bad_rows} of {n_rows} rows "
-        + f"({which}, counted from 0); drop or fill these rows"
+        f"({which}, counted from 0); drop or fill these rows"
     )
     if n_infinite:
         message += "; a value beyond 3.4e38, the range of float32, counts as infinite: divide the data first"

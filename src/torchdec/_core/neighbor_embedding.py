@@ -1,0 +1,54 @@
+"""Stage 1 from the neighbour graph: rows that are neighbours get codes that are near; a generator of `Epoch`."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from torchdec._core.batches import to_device
+from torchdec._core.records import Epoch
+from torchdec._core.training import Source, one_cycle, train
+
+
+def neighbor_loss(
+    anchors: Float[Tensor, "rows code"], neighbors: Float[Tensor, "rows code"]
+) -> Float[Tensor, ""]:
+    """Cross-entropy of picking each anchor's neighbour among all other rows of the batch.
+
+    The logit of a pair is -log(1 + ||z_i - z_m||^2), the kernel of equation 1 with one degree of freedom, so
+    codes end where self-training expects them. This is InfoNCE with that kernel, as in t-SimCNE (Böhm,
+    Berens, Kobak, ICLR 2023), with graph neighbours in place of augmented images.
+    """
+    n = len(anchors)
+    others = torch.cat([anchors, neighbors])
+    # Unlike in self-training the codes fill the space, so the fast expansion of the square is accurate.
+    squared = (
+        anchors.square().sum(dim=1, keepdim=True) + others.square().sum(dim=1) - 2 * anchors @ others.T
+    ).clamp(min=0)
+    own = torch.arange(n, device=anchors.device)
+    logits = -squared.log1p()
+    logits = logits.masked_fill(nn.functional.one_hot(own, 2 * n).bool(), -torch.inf)
+    return nn.functional.cross_entropy(logits, own + n)
+
+
+def embed_neighbors(
+    encoder: nn.Module, graph: NDArray[np.int64], source: Source, *, n_steps: int, learning_rate: float
+) -> Iterator[Epoch]:
+    """Train the encoder: at each step a batch of rows, and for each row one of its neighbours, drawn evenly."""
+    graph_rows = torch.from_numpy(graph)
+    generator = source.generator
+
+    def loss(index: Tensor) -> Tensor:
+        column = torch.randint(graph_rows.shape[1], (len(index),), generator=generator)
+        pairs = torch.cat([index, graph_rows[index, column]])
+        with source.compute.training():
+            code = encoder(to_device(source.rows, pairs, source.scale, source.compute)).float()
+        return neighbor_loss(*code.tensor_split(2))
+
+    optimizer = torch.optim.Adam(encoder.parameters(), lr=learning_rate, fused=True)
+    yield from train(
+        "neighbors", source, loss, optimizer, one_cycle(optimizer, learning_rate, n_steps), n_steps
+    )

@@ -1,0 +1,97 @@
+"""The one loop of stage 1: optimiser steps on shuffled batches, reported as `Epoch` records."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import torch
+from torch import Generator, Tensor
+
+from torchdec._core.batches import shuffled
+from torchdec._core.compute import Compute
+from torchdec._core.records import Epoch
+from torchdec.rows._protocol import Rows
+
+# Steps between two records: seconds on a large net, so that a reader of the log never waits long.
+RECORD_EVERY = 50
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where training rows come from and how they are scaled, cut into batches and computed on."""
+
+    rows: Rows
+    scale: float
+    batch_size: int
+    generator: Generator
+    compute: Compute
+    started: float
+
+    def batches(self) -> Iterator[Tensor]:
+        """Yield the row numbers of shuffled batches for ever."""
+        return shuffled(len(self.rows), self.batch_size, self.generator)
+
+    def steps(self, max_epochs: int | None, max_steps: int) -> int:
+        """Return the number of steps that `max_epochs` passes take, at most `max_steps`."""
+        if max_epochs is None:
+            return max_steps
+        return min(max_steps, max_epochs * -(-len(self.rows) // self.batch_size))
+
+
+def train(
+    stage: str,
+    source: Source,
+    loss_of: Callable[[Tensor], Tensor],
+    optimizer: torch.optim.Optimizer,
+    schedule: Callable[[int], None],
+    n_steps: int,
+) -> Iterator[Epoch]:
+    """Take `n_steps` optimiser steps on what `loss_of` makes of the row numbers of each batch.
+
+    Raises
+    ------
+    FloatingPointError
+        As soon as a record's loss is not finite.
+    """
+    total = torch.zeros((), device=source.compute.device)
+    batches = source.batches()
+    since = 0
+    for step in range(1, n_steps + 1):
+        schedule(step - 1)
+        loss = loss_of(next(batches))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.detach()
+        since += 1
+        if step % RECORD_EVERY == 0 or step == n_steps:
+            mean, rate = total.item() / since, optimizer.param_groups[0]["lr"]
+            check_finite_loss(mean, stage, step, rate)
+            yield Epoch(stage, step, n_steps, mean, rate, perf_counter() - source.started)
+            total.zero_()
+            since = 0
+
+
+def check_finite_loss(loss: float, stage: str, step: int, learning_rate: float) -> None:
+    """Raise where training has diverged, naming the stage, the step and the knob."""
+    if not loss < float("inf"):
+        raise FloatingPointError(
+            f"The loss of stage {stage!r} is {loss} at step {step}; try a learning_rate below {learning_rate:g}."
+        )
+
+
+def one_cycle(optimizer: torch.optim.Optimizer, peak: float, n_steps: int) -> Callable[[int], None]:
+    """Cosine from peak / 25 up to the peak over the first tenth of the steps, then cosine down to zero."""
+    rise = max(1, n_steps // 10)
+
+    def schedule(step: int) -> None:
+        if step < rise:
+            low, high, position = peak / 25, peak, step / rise
+        else:
+            low, high, position = peak, 0.0, (step - rise) / max(1, n_steps - rise)
+        rate = high + (low - high) * (1 + math.cos(math.pi * position)) / 2
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+    return schedule

@@ -1,0 +1,142 @@
+"""Stage 1 from the neighbour graph: an encoder that keeps neighbours together, with `Autoencoder`'s interface."""
+
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from torchdec._core.compute import Compute, Precision
+from torchdec._core.neighbor_embedding import embed_neighbors
+from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
+from torchdec._core.networks import stack, without_batch_norm
+from torchdec._core.randomness import generator, split
+from torchdec._core.records import Epoch
+from torchdec._core.training import Source
+from torchdec._representation import Representation, freeze
+from torchdec.rows import Rows
+
+
+class NeighborEncoder(Representation):
+    """Encoder d-500-500-2000-10 trained so that rows that are neighbours get codes that are near.
+
+    The nearest neighbours of each row are found once, among the leading principal components. Each step then
+    embeds a batch of rows together with one neighbour of each, and maximises the likelihood of picking that
+    neighbour among all other rows of the batch, by Student's t kernel of their codes. There is no decoder.
+
+    Parameters
+    ----------
+    hidden : sequence of int, default=(500, 500, 2000)
+        Widths of the encoder's hidden layers, each followed by batch normalisation while training.
+    code_size : int, default=10
+        Width of the code z.
+    n_neighbors : int, default=15
+        Neighbours of each row. More make clusters coarser and forget small ones.
+    metric : {"cosine", "euclidean"}, default="cosine"
+        Between rows in the space of the graph.
+    n_components : int, default=50
+        Principal components that the graph is built on: they take noise off, and make the search faster.
+    max_epochs : int, default=40
+        Most passes over the rows.
+    max_steps : int, default=1500
+        Most optimiser steps.
+    batch_size : int, default=512
+        Rows a step, and as many neighbours. Each row has 2 * batch_size - 2 negatives.
+    learning_rate : float, default=0.002
+        Peak of the one-cycle schedule of Adam.
+    device : str, default="auto"
+        "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the training steps. "auto" is bfloat16 where the hardware multiplies it natively. `transform` always
+        computes in float32.
+    random_state : int, RandomState or None, default=None
+        Weights, principal components, order of the rows, neighbours drawn. An int gives the same bits each time
+        on one machine.
+
+    Attributes
+    ----------
+    encoder_ : torch.nn.Sequential
+        The trained stack, batch normalisation folded into its layers. Maps `scale_` times the rows to the code.
+    decoder_ : None
+    scale_ : float
+        The scalar that makes the mean of ||x||^2 / d equal 1.
+    history_ : list of Epoch
+        Loss, learning rate and seconds on the way.
+    n_features_in_ : int
+        d.
+
+    See Also
+    --------
+    Autoencoder : The representation of the paper.
+    torchdec.DEC : Clusters on top of the code.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torchdec import NeighborEncoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> encoder = NeighborEncoder(max_epochs=2, random_state=0).fit(X)
+    >>> encoder.transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden": ["array-like"],
+        "code_size": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "metric": [StrOptions({"cosine", "euclidean"})],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "device": [str],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        hidden: tuple[int, ...] = (500, 500, 2000),
+        code_size: int = 10,
+        *,
+        n_neighbors: int = 15,
+        metric: Literal["cosine", "euclidean"] = "cosine",
+        n_components: int = 50,
+        max_epochs: int = 40,
+        max_steps: int = 1500,
+        batch_size: int = 512,
+        learning_rate: float = 2e-3,
+        device: str = "auto",
+        precision: Precision = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.hidden = hidden
+        self.code_size = code_size
+        self.n_neighbors = n_neighbors
+        self.metric = metric
+        self.n_components = n_components
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+
+    def _train(self, rows: Rows, compute: Compute, started: float) -> Iterator[Epoch]:
+        if len(rows) < 2:
+            raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
+        seeds = split(self.random_state, "network", "components", "batches")
+        points = principal_components(rows, self.n_components, generator(seeds["components"]), compute)
+        graph = nearest_neighbors(
+            points, min(self.n_neighbors, len(rows) - 1), cosine=self.metric == "cosine"
+        )
+        widths = (rows.shape[1], *self.hidden, self.code_size)
+        encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
+        source = Source(rows, self.scale_, self.batch_size, generator(seeds["batches"]), compute, started)
+        n_steps = source.steps(self.max_epochs, self.max_steps)
+        yield from embed_neighbors(encoder, graph, source, n_steps=n_steps, learning_rate=self.learning_rate)
+        self.encoder_ = freeze(without_batch_norm(encoder))
+        self.decoder_ = None

@@ -1,0 +1,115 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from clustered_rows import blobs
+
+from torchdec import __version__
+from torchdec.cli import main
+
+COMMANDS = ("fit", "predict", "score", "info", "demo")
+HEAVY = ("torch", "numpy", "scipy", "sklearn", "pyarrow", "pandas", "safetensors", "faiss")
+
+
+def _environment():
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def _python(*args, **options):
+    return subprocess.run(
+        [sys.executable, *map(str, args)], env=_environment(), capture_output=True, text=True, **options
+    )
+
+
+@pytest.mark.parametrize(
+    "args", [("--help",), ("--version",), *((command, "--help") for command in COMMANDS)]
+)
+def test_help_and_version_import_nothing_heavy(args):
+    code = (
+        "import sys, torchdec.cli\n"
+        "try: torchdec.cli.main()\n"
+        f"finally: print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    result = _python("-c", code, *args)
+    assert (result.returncode, result.stderr) == (0, "[]\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_and_every_option(cli, command):
+    text = cli.ok(command, "--help").stdout
+    assert f"Usage: {command}" in text or f"{command} [OPTIONS]" in text
+    lines = cli.ok("--help").stdout.splitlines()
+    summary = next(line.split(maxsplit=1)[1] for line in lines if line.split()[:1] == [command])
+    assert summary.endswith(".")
+    assert not summary.endswith("...")
+
+
+def test_no_argument_at_all_shows_the_help(cli):
+    assert cli().output == cli("--help").output
+
+
+def test_the_version_is_printed(cli):
+    assert cli.ok("--version").output == f"torchdec {__version__}\n"
+
+
+def test_main_takes_its_arguments_from_the_command_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["torchdec", "info", "nothing-here"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert "nothing-here" in capsys.readouterr().err
+
+
+@pytest.fixture
+def rows(tmp_path):
+    np.save(tmp_path / "x.npy", blobs()[0])
+    return tmp_path / "x.npy"
+
+
+def test_a_fit_with_the_default_network_works_in_a_pipe(rows, tmp_path):
+    out = tmp_path / "out"
+    result = _python("-m", "torchdec", "fit", rows, "-k", 3, "-o", out, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["cluster_sizes"] == [20, 20, 20]
+    assert "pretraining: " in result.stderr
+    assert "\x1b" not in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "x.npy"]
+
+
+def test_a_mistake_has_no_traceback_in_a_real_process(rows, tmp_path):
+    result = _python("-m", "torchdec", "fit", rows, "-k", 61, "-o", tmp_path / "out")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("torchdec: -k/--clusters: 61 ")
+
+
+def test_a_bug_has_a_traceback_in_a_real_process(tmp_path):
+    code = (
+        "import sys, torchdec.cli, torchdec.runs._record\n"
+        "torchdec.runs._record.read_run = lambda path: 1 / 0\n"
+        f"sys.argv = ['torchdec', 'info', {str(tmp_path)!r}]\n"
+        "torchdec.cli.main()"
+    )
+    result = _python("-c", code)
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "ZeroDivisionError" in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_during_pretraining_writes_nothing(tmp_path):
+    np.save(tmp_path / "x.npy", blobs(20_000, 50)[0])
+    args = [sys.executable, "-m", "torchdec", "fit", tmp_path / "x.npy", "-k", "3", "-o", tmp_path / "out"]
+    with subprocess.Popen(args, env=_environment(), stdout=-1, stderr=-1, text=True) as process:
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert first.startswith("pretraining: ")
+    assert process.returncode == 130
+    assert stdout == ""
+    assert stderr.splitlines()[-1] == "torchdec: interrupted; nothing was written."
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]

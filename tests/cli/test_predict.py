@@ -1,0 +1,44 @@
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+
+@pytest.mark.parametrize("name", ["", "model.safetensors"])
+def test_predict_finds_the_clusters_of_the_fit_again(cli, run, data, tmp_path, name):
+    out = tmp_path / "deep" / "new.parquet"
+    result = cli.ok("predict", run / name, data, "-o", out)
+    table = pq.read_table(out)
+    assert table.equals(pq.read_table(run / "assignments.parquet"))
+    assert str(out) in result.stdout
+    assert [path.name for path in out.parent.iterdir()] == ["new.parquet"]
+
+
+def test_predict_takes_any_number_of_rows(cli, run, data, tmp_path):
+    x = np.load(data)
+    np.save(tmp_path / "many.npy", np.tile(x, (100, 1)))
+    np.save(tmp_path / "one.npy", x[:1])
+    for name, n_rows in (("many", 6000), ("one", 1)):
+        cli.ok("predict", run, tmp_path / f"{name}.npy", "-o", tmp_path / f"{name}.parquet")
+        table = pq.read_table(tmp_path / f"{name}.parquet")
+        np.testing.assert_array_equal(table["row"], np.arange(n_rows))
+    expected = pq.read_table(run / "assignments.parquet")["cluster"].to_numpy()
+    many = pq.read_table(tmp_path / "many.parquet")["cluster"].to_numpy()
+    np.testing.assert_array_equal(many, np.tile(expected, 100))
+
+
+def test_force_replaces_an_older_file(cli, run, data, tmp_path):
+    out = tmp_path / "new.parquet"
+    out.write_text("older")
+    cli.ok("predict", run, data, "-o", out, "--force")
+    assert pq.read_table(out).num_rows == 60
+
+
+def test_columns_of_other_names_are_refused(cli, tmp_path):
+    rows = "\n".join(f"{i % 3 * 5 + i / 100},{i % 3 * 5 - i / 90}" for i in range(30))
+    (tmp_path / "a.csv").write_text(f"width,height\n{rows}\n")
+    (tmp_path / "b.csv").write_text(f"height,width\n{rows}\n")
+    cli.ok("fit", tmp_path / "a.csv", "-k", 3, "-o", tmp_path / "out", "--quiet")
+    result = cli("predict", tmp_path / "out", tmp_path / "b.csv", "-o", tmp_path / "new.parquet")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"torchdec: DATA: The feature names of {tmp_path / 'b.csv'} differ")
+    assert not (tmp_path / "new.parquet").exists()

@@ -1,0 +1,51 @@
+"""Small data with known clusters, and the guards that every test runs under."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import install_import_hook
+from numpy.typing import NDArray
+
+# Shapes and types in the package's signatures are checked while its tests run.
+install_import_hook("torchdec._core", "beartype.beartype")
+
+# torch warns about most things once a process only, and scikit-learn's checks may swallow that once.
+torch.set_warn_always(True)
+torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture(autouse=True)
+def _global_generators_do_not_move() -> Iterator[None]:
+    """Fail any test during which the package has drawn from a global generator."""
+    numpy_before, torch_before = np.random.get_state(legacy=False), torch.random.get_rng_state()
+    yield
+    numpy_after, torch_after = np.random.get_state(legacy=False), torch.random.get_rng_state()
+    assert str(numpy_before) == str(numpy_after), "NumPy's global generator has moved"
+    assert torch.equal(torch_before, torch_after), "torch's global generator has moved"
+
+
+def blobs(
+    n: int, d: int, k: int, *, seed: int = 0, spread: float = 0.15
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Draw rows around k far centres; return them with the centre of each."""
+    random = np.random.default_rng(seed)
+    centers = random.normal(size=(k, d))
+    labels = np.arange(n) % k
+    return (centers[labels] + spread * random.normal(size=(n, d))).astype(np.float32), labels
+
+
+@pytest.fixture
+def two_blobs() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    return blobs(120, 6, 2)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    folder = os.environ.get("TORCHDEC_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("TORCHDEC_DATA names no folder with the real data sets")
+    return Path(folder)

@@ -1,0 +1,54 @@
+"""Batches are never empty, visit each row once a pass, and depend on the generator alone."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from torchdec._core.batches import CHUNK, embed, shuffled, to_device
+from torchdec._core.compute import resolve
+from torchdec._core.randomness import generator
+from torchdec.rows import as_rows
+
+CPU = resolve("cpu", "float32")
+
+
+@given(n=st.integers(1, 300), batch_size=st.integers(1, 300))
+def test_a_pass_visits_every_row_once_in_batches_that_are_never_empty(n: int, batch_size: int) -> None:
+    n_batches = -(-n // batch_size)
+    batches = list(islice(shuffled(n, batch_size, generator(0)), n_batches))
+    sizes = [len(batch) for batch in batches]
+    assert min(sizes) >= 1
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+    assert sorted(torch.cat(batches).tolist()) == list(range(n))
+
+
+def test_each_pass_has_an_order_of_its_own() -> None:
+    batches = shuffled(50, 50, generator(0))
+    assert not torch.equal(next(batches), next(batches))
+
+
+def test_the_order_is_the_generators() -> None:
+    assert torch.equal(next(shuffled(50, 10, generator(3))), next(shuffled(50, 10, generator(3))))
+
+
+def test_rows_arrive_scaled_and_in_the_order_asked_for() -> None:
+    rows = as_rows(np.arange(6, dtype=np.uint8).reshape(3, 2))
+    batch = to_device(rows, torch.tensor([2, 0]), 0.5, CPU)
+    torch.testing.assert_close(batch, torch.tensor([[2.0, 2.5], [0.0, 0.5]]))
+
+
+@pytest.mark.parametrize("n", [1, CHUNK - 1, CHUNK, CHUNK + 1])
+def test_the_code_of_all_rows_is_that_of_each_chunk(n: int) -> None:
+    rows = np.linspace(0, 1, 2 * n, dtype=np.float32).reshape(n, 2)
+    encoder = nn.Sequential(nn.utils.skip_init(nn.Linear, 2, 3))
+    nn.init.ones_(encoder[0].weight)
+    nn.init.zeros_(encoder[0].bias)
+    code = embed(encoder, as_rows(rows), 2.0, CPU)
+    assert not code.requires_grad
+    torch.testing.assert_close(code, torch.from_numpy(2 * rows.sum(axis=1, keepdims=True)).expand(n, 3))

@@ -1,0 +1,41 @@
+"""The contrastive loss against a naive loop, and training that brings neighbours together."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import blobs
+from torchdec._core.compute import resolve
+from torchdec._core.neighbor_embedding import embed_neighbors, neighbor_loss
+from torchdec._core.neighbor_graph import nearest_neighbors
+from torchdec._core.networks import stack
+from torchdec._core.randomness import generator
+from torchdec._core.training import Source
+from torchdec.rows import as_rows
+
+
+def test_the_loss_equals_the_naive_loop() -> None:
+    g = generator(0)
+    anchors, neighbors = torch.randn(5, 3, generator=g), torch.randn(5, 3, generator=g)
+    everything = torch.cat([anchors, neighbors])
+    total = 0.0
+    for i in range(5):
+        kernel = [1 / (1 + float((anchors[i] - other).square().sum())) for other in everything]
+        total -= math.log(kernel[5 + i] / sum(kernel[m] for m in range(10) if m != i))
+    assert neighbor_loss(anchors, neighbors).item() == pytest.approx(total / 5, rel=1e-5)
+
+
+def test_neighbours_end_nearer_than_other_rows() -> None:
+    X, y = blobs(150, 6, 3)
+    graph = nearest_neighbors(torch.from_numpy(X), 5, cosine=False)
+    encoder = stack((6, 16, 2), generator(0), batch_norm=True)
+    source = Source(as_rows(X), 1.0, 50, generator(1), resolve("cpu", "float32"), 0.0)
+    records = list(embed_neighbors(encoder, graph, source, n_steps=150, learning_rate=1e-2))
+    assert records[-1].loss < records[0].loss
+    with torch.inference_mode():
+        code = encoder.eval()(torch.from_numpy(X)).numpy()
+    distance = np.linalg.norm(code[:, None] - code[None], axis=2)
+    same = y[:, None] == y[None]
+    assert distance[same].mean() < 0.3 * distance[~same].mean()

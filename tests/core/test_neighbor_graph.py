@@ -1,0 +1,67 @@
+"""Principal components and neighbours against NumPy's full decomposition and a search by brute force."""
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import blobs
+from torchdec._core import neighbor_graph
+from torchdec._core.compute import resolve
+from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
+from torchdec._core.randomness import generator
+from torchdec.rows import as_rows
+
+CPU = resolve("cpu", "float32")
+
+
+def brute_force(points: np.ndarray, k: int, *, cosine: bool) -> np.ndarray:
+    if cosine:
+        points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-30)
+        nearness = points @ points.T
+    else:
+        nearness = -np.square(points[:, None] - points[None]).sum(axis=2)
+    np.fill_diagonal(nearness, -np.inf)
+    return np.argsort(-nearness, axis=1)[:, :k]
+
+
+def test_components_equal_those_of_the_full_decomposition() -> None:
+    X = blobs(300, 20, 4, spread=0.5)[0] + 3
+    got = principal_components(as_rows(X), 5, generator(0), CPU).numpy()
+    centered = X - X.mean(axis=0)
+    u, s, _ = np.linalg.svd(centered, full_matrices=False)
+    expected = u[:, :5] * s[:5]
+    signs = np.sign((got * expected).sum(axis=0))
+    np.testing.assert_allclose(got * signs, expected, atol=1e-2 * s[0] / np.sqrt(len(X)))
+
+
+def test_components_are_at_most_the_features() -> None:
+    assert principal_components(as_rows(blobs(30, 4, 2)[0]), 50, generator(0), CPU).shape == (30, 4)
+
+
+@pytest.mark.parametrize("cosine", [False, True])
+def test_neighbours_equal_brute_force(cosine: bool) -> None:
+    points = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
+    found = nearest_neighbors(torch.from_numpy(points), 6, cosine=cosine)
+    np.testing.assert_array_equal(found, brute_force(points, 6, cosine=cosine))
+
+
+def test_no_row_is_its_own_neighbour_even_among_duplicates() -> None:
+    found = nearest_neighbors(torch.ones(40, 3), 5, cosine=False)
+    assert found.shape == (40, 5)
+    assert not (found == np.arange(40)[:, None]).any()
+
+
+def test_the_approximate_search_finds_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = torch.from_numpy(blobs(3000, 8, 10)[0])
+    exact = nearest_neighbors(points, 10, cosine=False)
+    monkeypatch.setattr(neighbor_graph, "EXACT_UP_TO", 1000)
+    approximate = nearest_neighbors(points, 10, cosine=False)
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, approximate, strict=True)])
+    assert recall > 0.95
+
+
+def test_rows_of_zeros_are_nobodys_near_neighbour_under_the_cosine() -> None:
+    points = np.abs(np.random.default_rng(0).normal(size=(60, 4))).astype(np.float32)
+    points[:5] = 0
+    found = nearest_neighbors(torch.from_numpy(points), 10, cosine=True)
+    assert not np.isin(found[5:], np.arange(5)).any()
