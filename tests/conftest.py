@@ -10,6 +10,8 @@ import torch
 from jaxtyping import install_import_hook
 from numpy.typing import NDArray
 
+from small import blobs
+
 # Shapes and types in the package's signatures are checked while its tests run.
 install_import_hook("torchdec._core", "beartype.beartype")
 
@@ -26,16 +28,6 @@ def _global_generators_do_not_move() -> Iterator[None]:
     numpy_after, torch_after = np.random.get_state(legacy=False), torch.random.get_rng_state()
     assert str(numpy_before) == str(numpy_after), "NumPy's global generator has moved"
     assert torch.equal(torch_before, torch_after), "torch's global generator has moved"
-
-
-def blobs(
-    n: int, d: int, k: int, *, seed: int = 0, spread: float = 0.15
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Draw rows around k far centres; return them with the centre of each."""
-    random = np.random.default_rng(seed)
-    centers = random.normal(size=(k, d))
-    labels = np.arange(n) % k
-    return (centers[labels] + spread * random.normal(size=(n, d))).astype(np.float32), labels
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from torchdec._autoencoder import Autoencoder
@@ -73,8 +74,6 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
     >>> bool((torchdec.load(file).predict(X) == model.labels_).all())
     True
     """
-    from sklearn.utils.validation import check_is_fitted
-
     check_is_fitted(model)
     header = {
         "version": FORMAT_VERSION,
@@ -166,9 +165,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
     for i in range(n_layers):
         n_out, n_in = shapes[f"encoder.{i}.weight"]
         layer = nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-untyped-call]
-        layer.load_state_dict(
-            {"weight": tensors[f"encoder.{i}.weight"], "bias": tensors[f"encoder.{i}.bias"]}
-        )
+        layer.load_state_dict({"weight": tensors[f"encoder.{i}.weight"], "bias": tensors[f"encoder.{i}.bias"]})
         modules += [layer] if i == n_layers - 1 else [layer, nn.ReLU()]
     model.encoder_ = freeze(nn.Sequential(*modules))
     model.cluster_centers_ = tensors["centers"].numpy()
@@ -197,16 +194,15 @@ def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
     if text is None:
         raise ModelFileError(f"{path} is a safetensors file, but no torchdec model.")
     try:
-        header = json.loads(text)
+        header: Any = json.loads(text)
     except json.JSONDecodeError as error:
         raise ModelFileError(f"{path} has a damaged header: {error}.") from None
-    version = header.get("version") if isinstance(header, dict) else None
-    if version != FORMAT_VERSION:
+    if not isinstance(header, dict):
+        raise ModelFileError(f"{path} has a damaged header.")
+    if header.get("version") != FORMAT_VERSION:
         raise ModelFileError(
-            f"{path} has model format version {version!r}; this is torchdec {__version__}, which reads version "
-            f"{FORMAT_VERSION}. Try the torchdec that wrote it ({(header or {}).get('torchdec', 'unknown')})."
-            if isinstance(header, dict)
-            else f"{path} has a damaged header."
+            f"{path} has model format version {header.get('version')!r}; this is torchdec {__version__}, which "
+            f"reads version {FORMAT_VERSION}. Try the torchdec that wrote it ({header.get('torchdec')!r})."
         )
     missing = _HEADER_KEYS - header.keys()
     if missing or header["class"] != "DEC":
@@ -234,7 +230,7 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
 
 
 def _parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
-    parameters = estimator.get_params(deep=False)
+    parameters: dict[str, Any] = estimator.get_params(deep=False)
     for name, value in parameters.items():
         if isinstance(value, FrozenEstimator):
             value = value.estimator
@@ -248,9 +244,10 @@ def _parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
 
 
 def _parameters_from_json(parameters: dict[str, Any]) -> dict[str, Any]:
-    parameters = dict(parameters)
+    # JSON has no tuples, and a tuple is what the parameters that hold several numbers are by default.
+    parameters = {name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()}
     representation = parameters.get("representation")
     if isinstance(representation, dict):
         owner = _REPRESENTATIONS[representation["class"]]
-        parameters["representation"] = owner(**representation["parameters"])
+        parameters["representation"] = owner(**_parameters_from_json(representation["parameters"]))
     return parameters

@@ -130,9 +130,7 @@ class NeighborEncoder(Representation):
             raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
         seeds = split(self.random_state, "network", "components", "batches")
         points = principal_components(rows, self.n_components, generator(seeds["components"]), compute)
-        graph = nearest_neighbors(
-            points, min(self.n_neighbors, len(rows) - 1), cosine=self.metric == "cosine"
-        )
+        graph = nearest_neighbors(points, min(self.n_neighbors, len(rows) - 1), cosine=self.metric == "cosine")
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
         source = Source(rows, self.scale_, self.batch_size, generator(seeds["batches"]), compute, started)

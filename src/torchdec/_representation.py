@@ -13,14 +13,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from torchdec._core.batches import embed, in_order
-from torchdec._core.compute import Compute, resolve
+from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.records import Epoch
 from torchdec.rows import Rows, as_rows, check_finite
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
-_KEPT_DTYPES = [
-    np.dtype(name) for name in ("f4", "f8", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?")
-]
+_KEPT_DTYPES = [np.dtype(name) for name in ["f4", "f8", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"]]
 
 
 def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
@@ -88,7 +86,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     """
 
     device: str
-    precision: str
+    precision: Precision
     random_state: Any
     encoder_: nn.Module
     decoder_: nn.Module | None
@@ -130,7 +128,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         started = perf_counter()
         self._validate_params()
         rows = validated_rows(self, X, reset=True)
-        compute = resolve(self.device, self.precision)  # type: ignore[arg-type]
+        compute = resolve(self.device, self.precision)
         self.scale_ = unit_scale(rows, compute)
         history = []
         for record in self._train(rows, compute, started):
@@ -150,7 +148,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self, "encoder_")
         rows = validated_rows(self, X, reset=False)
-        compute = resolve(self.device, self.precision)  # type: ignore[arg-type]
+        compute = resolve(self.device, self.precision)
         return embed(self.encoder_.to(compute.device), rows, self.scale_, compute).cpu().numpy()
 
     @property

@@ -32,7 +32,7 @@ def cli():
 def small_network():
     """Make the default representation train in an instant."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(_dec.PRESETS, "autoencoder", lambda: Autoencoder((16,), 3, max_epochs=5))
+        patch.setitem(_dec._PRESETS, "autoencoder", lambda: Autoencoder((16,), 3, max_epochs=5))
         yield
 
 

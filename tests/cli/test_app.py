@@ -25,9 +25,7 @@ def _python(*args, **options):
     )
 
 
-@pytest.mark.parametrize(
-    "args", [("--help",), ("--version",), *((command, "--help") for command in COMMANDS)]
-)
+@pytest.mark.parametrize("args", [("--help",), ("--version",), *((command, "--help") for command in COMMANDS)])
 def test_help_and_version_import_nothing_heavy(args):
     code = (
         "import sys, torchdec.cli\n"

@@ -104,7 +104,7 @@ def test_options_reach_the_estimator(cli, data, tmp_path):
 
 
 def test_every_choice_of_an_option_is_one_that_the_estimator_knows():
-    assert {str(choice) for choice in Representation} == set(_dec.PRESETS)
+    assert {str(choice) for choice in Representation} == set(_dec._PRESETS)
     for precision in Precision:
         _dec.DEC(precision=precision.value)._validate_params()
 
@@ -174,9 +174,7 @@ def test_an_interruption_before_self_training_writes_nothing(cli, data, tmp_path
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_an_interruption_of_self_training_keeps_the_run_as_it_was_then(
-    cli, data, tmp_path, monkeypatch, number
-):
+def test_an_interruption_of_self_training_keeps_the_run_as_it_was_then(cli, data, tmp_path, monkeypatch, number):
     _interrupt_at(monkeypatch, Update, number)
     out = tmp_path / "out"
     result = cli("fit", data, "-k", 3, "-o", out)

@@ -22,8 +22,9 @@ def test_centres_are_the_means_of_their_rows_in_float32() -> None:
 
 
 def test_all_starts_are_taken() -> None:
-    code = clumps(25, each=8)
-    single = [kmeans_centroids(code, 25, n_init=1, seed=s, started=0.0)[2].inertia for s in range(5)]
+    """Uniform rows have many poor optima, so the best of twenty beats nearly every single start."""
+    code = torch.rand(400, 2, generator=generator(0))
+    single = [kmeans_centroids(code, 25, n_init=1, seed=s, started=0.0)[2].inertia for s in range(9)]
     many = kmeans_centroids(code, 25, n_init=20, seed=0, started=0.0)[2]
     assert many.n_init == 20
     assert many.inertia < sorted(single)[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import blobs
+from small import blobs
 from torchdec._core.compute import resolve
 from torchdec._core.neighbor_embedding import embed_neighbors, neighbor_loss
 from torchdec._core.neighbor_graph import nearest_neighbors

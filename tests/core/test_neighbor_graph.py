@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import blobs
+from small import blobs
 from torchdec._core import neighbor_graph
 from torchdec._core.compute import resolve
 from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
@@ -25,13 +25,13 @@ def brute_force(points: np.ndarray, k: int, *, cosine: bool) -> np.ndarray:
 
 
 def test_components_equal_those_of_the_full_decomposition() -> None:
-    X = blobs(300, 20, 4, spread=0.5)[0] + 3
+    X = blobs(300, 20, 6, spread=0.1)[0] + 3
     got = principal_components(as_rows(X), 5, generator(0), CPU).numpy()
     centered = X - X.mean(axis=0)
     u, s, _ = np.linalg.svd(centered, full_matrices=False)
     expected = u[:, :5] * s[:5]
     signs = np.sign((got * expected).sum(axis=0))
-    np.testing.assert_allclose(got * signs, expected, atol=1e-2 * s[0] / np.sqrt(len(X)))
+    np.testing.assert_allclose(got * signs, expected, atol=1e-3)
 
 
 def test_components_are_at_most_the_features() -> None:

@@ -136,9 +136,7 @@ def test_rows_far_from_all_centres_and_targets_of_zero_stay_finite() -> None:
 
 def test_distances_are_exact_far_from_the_origin() -> None:
     z = torch.tensor([[1000.0, 1000.0]])
-    torch.testing.assert_close(
-        squared_distances(z, z + 0.0625), torch.tensor([[0.0078125]]), rtol=1e-6, atol=0
-    )
+    torch.testing.assert_close(squared_distances(z, z + 0.0625), torch.tensor([[0.0078125]]), rtol=1e-6, atol=0)
 
 
 def test_reconstruction_error_is_a_mean_over_rows_and_features() -> None:
@@ -152,9 +150,7 @@ def test_reconstruction_error_is_a_mean_over_rows_and_features() -> None:
     size=st.floats(1e-3, 1e3),
     seed=st.integers(0, 10**6),
 )
-def test_q_and_p_are_distributions_and_p_is_purer(
-    n: int, k: int, alpha: float, size: float, seed: int
-) -> None:
+def test_q_and_p_are_distributions_and_p_is_purer(n: int, k: int, alpha: float, size: float, seed: int) -> None:
     z, mu = points(n, k, seed=seed, size=size)
     log_q = log_soft_assignment(z, mu, alpha)
     log_p = targets(log_q)

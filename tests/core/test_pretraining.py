@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import blobs
+from small import blobs
 from torchdec._core import pretraining
 from torchdec._core.compute import resolve
 from torchdec._core.networks import linear_layers, stack
@@ -62,9 +62,7 @@ def source_energy() -> float:
 
 def test_training_a_pair_leaves_the_other_layers_alone() -> None:
     encoder, decoder = networks()
-    training = layer_wise(
-        encoder, decoder, source(), layer_steps=50, n_steps=1, learning_rate=0.1, dropout=0.2
-    )
+    training = layer_wise(encoder, decoder, source(), layer_steps=50, n_steps=1, learning_rate=0.1, dropout=0.2)
     all_layers = [*linear_layers(encoder), *linear_layers(decoder)]
     for pair in ((0, 5), (1, 4), (2, 3)):
         before = [layer.weight.clone() for layer in all_layers]
@@ -107,9 +105,7 @@ def test_fine_tuning_has_no_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, decoder = networks()
     calls = []
     monkeypatch.setattr(pretraining, "drop", lambda values, *a: calls.append(1) or values)
-    training = layer_wise(
-        encoder, decoder, source(), layer_steps=1, n_steps=3, learning_rate=0.1, dropout=0.2
-    )
+    training = layer_wise(encoder, decoder, source(), layer_steps=1, n_steps=3, learning_rate=0.1, dropout=0.2)
     stages = []
     for record in training:
         stages.append(record.stage)
@@ -159,7 +155,7 @@ def test_dropping_keeps_the_mean_and_takes_the_share() -> None:
 def test_a_diverging_loss_names_stage_step_and_learning_rate() -> None:
     encoder, decoder = networks()
     with pytest.raises(
-        FloatingPointError, match="stage 'pretraining' is .* at step 50; try a learning_rate below"
+        FloatingPointError, match=r"stage 'pretraining' is .* at step 50; try a learning_rate below"
     ):
         list(end_to_end(encoder, decoder, source(), n_steps=50, learning_rate=1e30))
 

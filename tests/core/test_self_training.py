@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import blobs
+from small import blobs
 from torchdec._core import self_training
 from torchdec._core.batches import embed
 from torchdec._core.centroids import kmeans_centroids

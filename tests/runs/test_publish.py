@@ -42,9 +42,7 @@ def test_a_run_appears_with_its_files_and_nothing_beside_it(tmp_path):
 def test_a_run_is_as_readable_as_any_new_directory(tmp_path):
     write_run_directory(tmp_path / "out", _write_run)
     (tmp_path / "other").mkdir()
-    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == stat.S_IMODE(
-        (tmp_path / "other").stat().st_mode
-    )
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == stat.S_IMODE((tmp_path / "other").stat().st_mode)
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt(), RuntimeError("bug")])
@@ -130,9 +128,7 @@ def _dangling_link(out):
     (out.parent / "dangling").write_text("a file")
 
 
-@pytest.mark.parametrize(
-    "make", [_foreign_files, _run_and_foreign_file, _foreign_record, _file, _dangling_link]
-)
+@pytest.mark.parametrize("make", [_foreign_files, _run_and_foreign_file, _foreign_record, _file, _dangling_link])
 def test_force_never_replaces_what_is_not_a_run_alone(tmp_path, make):
     out = tmp_path / "out"
     make(out)

@@ -129,9 +129,7 @@ class Epoch:
 
 
 def test_history_names_the_type_of_each_record():
-    assert plain_history([Epoch(float("nan"), (1, 2))]) == (
-        {"record": "Epoch", "loss": None, "sizes": [1, 2]},
-    )
+    assert plain_history([Epoch(float("nan"), (1, 2))]) == ({"record": "Epoch", "loss": None, "sizes": [1, 2]},)
 
 
 def _clock(*records):

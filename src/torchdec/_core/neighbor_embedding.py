@@ -13,9 +13,7 @@ from torchdec._core.records import Epoch
 from torchdec._core.training import Source, one_cycle, train
 
 
-def neighbor_loss(
-    anchors: Float[Tensor, "rows code"], neighbors: Float[Tensor, "rows code"]
-) -> Float[Tensor, ""]:
+def neighbor_loss(anchors: Float[Tensor, "rows code"], neighbors: Float[Tensor, "rows code"]) -> Float[Tensor, ""]:
     """Cross-entropy of picking each anchor's neighbour among all other rows of the batch.
 
     The logit of a pair is -log(1 + ||z_i - z_m||^2), the kernel of equation 1 with one degree of freedom, so
@@ -49,6 +47,4 @@ def embed_neighbors(
         return neighbor_loss(*code.tensor_split(2))
 
     optimizer = torch.optim.Adam(encoder.parameters(), lr=learning_rate, fused=True)
-    yield from train(
-        "neighbors", source, loss, optimizer, one_cycle(optimizer, learning_rate, n_steps), n_steps
-    )
+    yield from train("neighbors", source, loss, optimizer, one_cycle(optimizer, learning_rate, n_steps), n_steps)

@@ -27,9 +27,7 @@ def end_to_end(
     """
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=learning_rate, fused=True)
     schedule = one_cycle(optimizer, learning_rate, n_steps)
-    yield from train(
-        "pretraining", source, _whole_loss(encoder, decoder, source), optimizer, schedule, n_steps
-    )
+    yield from train("pretraining", source, _whole_loss(encoder, decoder, source), optimizer, schedule, n_steps)
 
 
 def layer_wise(

@@ -13,7 +13,11 @@ def split(random_state: int | np.random.RandomState | None, *names: str) -> dict
     The seed of a name depends on `random_state` and on that name alone, so adding a stage leaves the others'
     random numbers as they were.
     """
-    entropy = int(check_random_state(random_state).randint(2**31 - 1))
+    if random_state is None:
+        # Fresh from the system: scikit-learn's reading of None would draw from NumPy's global generator.
+        entropy = int(np.random.SeedSequence().generate_state(1)[0])
+    else:
+        entropy = int(check_random_state(random_state).randint(2**31 - 1))
     return {
         name: int(np.random.SeedSequence([entropy, zlib.crc32(name.encode())]).generate_state(1)[0] >> 1)
         for name in names

@@ -52,9 +52,7 @@ def compute_targets(code: Tensor, centers: Tensor, alpha: float) -> Targets:
     log_q = log_soft_assignment(code, centers, alpha)
     log_p = log_target_distribution(log_q, log_cluster_frequency(log_q))
     best = log_q.max(dim=1)
-    return Targets(
-        code, best.indices, log_p, best.values.exp().mean().item(), kl_divergence(log_p, log_q).item()
-    )
+    return Targets(code, best.indices, log_p, best.values.exp().mean().item(), kl_divergence(log_p, log_q).item())
 
 
 def self_train(
@@ -119,9 +117,7 @@ def self_train(
                 targets.log_p[index.to(compute.device)], log_soft_assignment(code, centers, settings.alpha)
             )
             if reconstructed is not None:
-                step_loss = step_loss + settings.reconstruction_weight * reconstruction_error(
-                    x, reconstructed
-                )
+                step_loss = step_loss + settings.reconstruction_weight * reconstruction_error(x, reconstructed)
             optimizer.zero_grad()
             step_loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

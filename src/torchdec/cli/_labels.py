@@ -47,9 +47,7 @@ def _from_npz(path: Path) -> NDArray[Any]:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise UserError(f"{path} is one array and no archive; rename it to .npy.")
         if "y" not in archive.files:
-            raise UserError(
-                f"{path} holds {', '.join(archive.files) or 'nothing'}; give one with an array y."
-            )
+            raise UserError(f"{path} holds {', '.join(archive.files) or 'nothing'}; give one with an array y.")
         labels: NDArray[Any] = archive["y"]
     return labels
 
@@ -81,9 +79,7 @@ def _from_csv(path: Path, column: str | None) -> NDArray[Any]:
     if not labels:
         raise UserError(f"{path} holds a header and no labels; give one label a row.")
     if "" in labels:
-        raise UserError(
-            f"{path} has no label in row {labels.index('')}, counted from 0; give one label a row."
-        )
+        raise UserError(f"{path} has no label in row {labels.index('')}, counted from 0; give one label a row.")
     return np.array(labels)
 
 
@@ -95,9 +91,7 @@ def _column_index(header: list[str], n_columns: int, column: str | None, path: P
     if column is None and n_columns == 1:
         return 0
     shown = ", ".join(header[:5]) + (", ..." if len(header) > 5 else "") if header else "no header"
-    missing = (
-        f"no column {column!r}" if column is not None else "several columns, none of them named y or label"
-    )
+    missing = f"no column {column!r}" if column is not None else "several columns, none of them named y or label"
     raise UserError(f"{path} has {missing} (it has {shown}); name the column of the labels with --column.")
 
 

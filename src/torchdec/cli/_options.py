@@ -44,9 +44,7 @@ ReconstructionWeight = Annotated[
         help="Weight of the reconstruction error during self-training: 0 is DEC, above 0 IDEC.",
     ),
 ]
-Seed = Annotated[
-    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same result on one machine.")
-]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same result on one machine.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1, ...")]
 PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Of the training steps.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote there.")]

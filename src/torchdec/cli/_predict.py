@@ -23,9 +23,7 @@ def predict(
         typer.Argument(metavar="MODEL", show_default=False, help="A run directory or its model.safetensors."),
     ],
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
-    out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="FILE.parquet", help="File of the assignments.")
-    ],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.parquet", help="File of the assignments.")],
     device: _options.Device = "auto",
     force: _options.Force = False,
 ) -> None:
@@ -33,6 +31,7 @@ def predict(
 
     The columns are row, cluster and confidence. It is written in chunks, so DATA may be of any size.
     """
+    from torchdec._model_file import load
     from torchdec.rows._files import read_rows
     from torchdec.runs._publish import check_file, write_file
     from torchdec.runs._tables import Clusters, write_assignments
@@ -43,17 +42,7 @@ def predict(
     with naming("DATA"):
         rows = read_rows(data)
     with naming("MODEL"):
-        path = _model_file(model)
-        n_features = _n_features(path)
-    if rows.shape[1] != n_features:
-        raise UserError(
-            f"DATA: {data} has {rows.shape[1]} columns, but the model in {model} was fitted on {n_features}; "
-            "give rows with the same columns."
-        )
-    from torchdec._model_file import load
-
-    with naming("MODEL"):
-        fitted = load(path, device=device)
+        fitted = load(_model_file(model), device=device)
     done: list[Clusters] = []
     q = _soft_assignments(fitted, rows, str(data))
     write_file(out, lambda new: done.append(write_assignments(new, q)), force=force)
@@ -75,12 +64,6 @@ def _model_file(path: Path) -> Path:
         return path
     read_run(path)
     return path / MODEL
-
-
-def _n_features(path: Path) -> int:
-    from torchdec._model_file import read_header
-
-    return int(read_header(path)["n_features_in"])
 
 
 def _refuse_inputs(out: Path, *inputs: Path) -> None:

@@ -126,9 +126,7 @@ def _live(console: Any) -> Iterator[Callable[[Reading], None]]:
         def draw(reading: Reading) -> None:
             if reading.stage not in tasks:
                 tasks[reading.stage] = bars.add_task(reading.stage, text="")
-            bars.update(
-                tasks[reading.stage], completed=reading.done, total=reading.total, text=reading.text()
-            )
+            bars.update(tasks[reading.stage], completed=reading.done, total=reading.total, text=reading.text())
 
         yield draw
 

@@ -75,9 +75,7 @@ def best_mapping(y_true: ArrayLike, y_pred: ArrayLike) -> dict[Any, Any]:
     class_names, true, cluster_names, pred = _encoded(y_true, y_pred)
     _, classes, clusters = _matched(true, pred)
     order = np.argsort(clusters)
-    return dict(
-        zip(cluster_names[clusters[order]].tolist(), class_names[classes[order]].tolist(), strict=True)
-    )
+    return dict(zip(cluster_names[clusters[order]].tolist(), class_names[classes[order]].tolist(), strict=True))
 
 
 def nmi(y_true: ArrayLike, y_pred: ArrayLike) -> float:
@@ -171,9 +169,7 @@ def _numbered(labels: ArrayLike, name: str) -> tuple[NDArray[Any], NDArray[np.in
     if len(array) == 0:
         raise ValueError(f"{name} is empty; give one label for every row")
     if array.dtype.kind == "f" and np.isnan(array).any():
-        raise ValueError(
-            f"{name} has {np.isnan(array).sum()} NaN labels; leave these rows out of both labels"
-        )
+        raise ValueError(f"{name} has {np.isnan(array).sum()} NaN labels; leave these rows out of both labels")
     try:
         names, numbers = np.unique(array, return_inverse=True)
     except TypeError as error:

@@ -124,13 +124,11 @@ def _refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) ->
     if dtype.kind == "c":
         raise RowsError(_complex_message(name))
     if dtype.kind not in _REAL_KINDS:
-        raise RowsError(
-            f"{name} holds values of dtype {dtype}, but numbers are wanted; encode them as numbers"
-        )
+        raise RowsError(f"{name} holds values of dtype {dtype}, but numbers are wanted; encode them as numbers")
 
 
 def _complex_message(name: str) -> str:
     return (
-        f"Complex data not supported: {name} holds complex numbers; give their real and imaginary parts "
-        "as separate columns"
+        f"{name} holds complex numbers. Complex data not supported: "
+        "give their real and imaginary parts as separate columns"
     )

@@ -1,24 +1,18 @@
-"""Files of rows: NumPy arrays, CSR parts, CSV and Parquet. No file can make this module run code."""
+"""Files of rows, each read by what its suffix says. No file can make this package run code."""
 
-import csv
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-from pyarrow import csv as arrow_csv
-from pyarrow import parquet
 from scipy.sparse import csr_array
 
-from torchdec.rows._arrays import DenseRows
+from torchdec.rows._columns import read_csv, read_parquet
 from torchdec.rows._convert import dense_rows, sparse_rows
 from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._sparse import SparseRows
 
 _CSR_PARTS = ("data", "indices", "indptr", "shape")
-# A CSV line must fit into one block, and Arrow's default of 1 MB is too little for very wide tables.
-_CSV_BLOCK = 1 << 24
 
 
 def read_rows(path: str | PathLike[str]) -> Rows:
@@ -82,98 +76,37 @@ def _read_npy(path: Path) -> Rows:
 
 
 def _read_npz(path: Path) -> Rows:
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise RowsError(f"{path}: holds one array and no archive of arrays; rename it to .npy")
-    with archive:
-        if "x" in archive.files:
-            return dense_rows(archive["x"], f"{path}: array 'x'")
-        if not set(_CSR_PARTS) <= set(archive.files):
-            raise RowsError(
-                f"{path}: holds the arrays {', '.join(archive.files) or '(none)'}; wanted are an array x, "
-                f"or the CSR parts {', '.join(_CSR_PARTS)}"
-            )
-        # scipy.sparse.save_npz gives the parts of a CSC matrix the same names.
-        kind = archive["format"].item() if "format" in archive.files else b"csr"
-        if kind not in (b"csr", "csr"):
-            raise RowsError(f"{path}: holds a sparse matrix of format {kind!r}; save matrix.tocsr() instead")
-        data, indices, indptr, shape = (archive[part] for part in _CSR_PARTS)
+    # Opened here: numpy leaves the file open when the archive is damaged.
+    with path.open("rb") as file:
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise RowsError(f"{path}: holds one array and no archive of arrays; rename it to .npy")
+        with archive:
+            if "x" in archive.files:
+                return dense_rows(archive["x"], f"{path}: array 'x'")
+            return _csr_rows(archive, path)
+
+
+def _csr_rows(archive: np.lib.npyio.NpzFile, path: Path) -> SparseRows:
+    if not set(_CSR_PARTS) <= set(archive.files):
+        raise RowsError(
+            f"{path}: holds the arrays {', '.join(archive.files) or '(none)'}; "
+            f"wanted are an array x, or the CSR parts {', '.join(_CSR_PARTS)}"
+        )
+    # scipy.sparse.save_npz gives the parts of a CSC matrix the same names.
+    kind = archive["format"].item() if "format" in archive.files else b"csr"
+    if kind not in (b"csr", "csr"):
+        raise RowsError(f"{path}: holds a sparse matrix of format {kind!r}; save matrix.tocsr() instead")
+    data, indices, indptr, shape = (archive[part] for part in _CSR_PARTS)
     matrix = csr_array((data, indices, indptr), shape=tuple(shape.tolist()))
     # An index out of bounds would make scipy read and write outside its arrays.
     matrix.check_format(full_check=True)
     return sparse_rows(matrix, str(path))
 
 
-def _read_csv(path: Path) -> Rows:
-    has_header = not _is_numeric(_first_cells(path))
-    table = arrow_csv.read_csv(
-        path,
-        read_options=arrow_csv.ReadOptions(block_size=_CSV_BLOCK, autogenerate_column_names=not has_header),
-    )
-    return _table_rows(table, path, named=has_header)
-
-
-def _first_cells(path: Path) -> list[str]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return next((cells for cells in csv.reader(file) if cells), [])
-
-
-def _is_numeric(cells: list[str]) -> bool:
-    try:
-        numbers = [float(cell) for cell in cells if cell.strip()]
-    except ValueError:
-        return False
-    return bool(numbers)
-
-
-def _read_parquet(path: Path) -> Rows:
-    with parquet.ParquetFile(path) as file:
-        table = file.read()
-    stored_index = (table.schema.pandas_metadata or {}).get("index_columns", [])
-    # A range index is described in the metadata by a dict; it has no column.
-    table = table.drop_columns([name for name in stored_index if isinstance(name, str)])
-    return _table_rows(table, path, named=True)
-
-
-def _table_rows(table: pa.Table, path: Path, named: bool) -> DenseRows:
-    names: list[str] = table.schema.names
-    others = [name for name, kind in zip(names, table.schema.types, strict=True) if not _is_number(kind)]
-    if others and table.num_rows:
-        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-        quoted = ", ".join(map(repr, others[:5]))
-        raise RowsError(
-            f"{path}: {len(others)} of {len(names)} columns hold something other than numbers: "
-            f"{quoted}{more}; drop them or encode them as numbers"
-        )
-    array = np.empty(table.shape, dtype=np.float32)
-    for j, column in enumerate(table.columns):
-        array[:, j] = _as_float32(column, f"{path}: column {names[j]!r}")
-    return dense_rows(array, str(path), names if named else None)
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    tests = (
-        pa.types.is_integer,
-        pa.types.is_floating,
-        pa.types.is_boolean,
-        pa.types.is_decimal,
-        pa.types.is_null,
-    )
-    return any(test(kind) for test in tests)
-
-
-def _as_float32(column: pa.ChunkedArray, name: str) -> NDArray[np.float32]:
-    values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()  # null becomes NaN
-    try:
-        with np.errstate(over="raise"):
-            return values.astype(np.float32)
-    except FloatingPointError as error:
-        raise RowsError(f"{name} has values beyond 3.4e38, the range of float32; divide it first") from error
-
-
 _READERS: dict[str, Callable[[Path], Rows]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
 }

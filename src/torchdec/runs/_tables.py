@@ -138,9 +138,7 @@ def save_embedding(
     start = 0
     for z, q in chunks:
         if embedding is None:
-            embedding = np.lib.format.open_memmap(
-                path, mode="w+", dtype=np.float32, shape=(n_rows, z.shape[1])
-            )
+            embedding = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n_rows, z.shape[1]))
         embedding[start : start + len(z)] = z
         start += len(z)
         yield q

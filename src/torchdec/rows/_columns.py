@@ -1,0 +1,86 @@
+"""Files of named columns: CSV and Parquet."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
+
+from torchdec.rows._arrays import DenseRows
+from torchdec.rows._convert import dense_rows
+from torchdec.rows._protocol import RowsError
+
+# A CSV line must fit into one block, and Arrow's default of 1 MB is too little for very wide tables.
+_CSV_BLOCK = 1 << 24
+
+
+def read_csv(path: Path) -> DenseRows:
+    """Return the rows of a CSV file, see `torchdec.rows.read_rows`."""
+    has_header = not _is_numeric(_first_cells(path))
+    table = arrow_csv.read_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(block_size=_CSV_BLOCK, autogenerate_column_names=not has_header),
+    )
+    return _table_rows(table, path, named=has_header)
+
+
+def _first_cells(path: Path) -> list[str]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return next((cells for cells in csv.reader(file) if cells), [])
+
+
+def _is_numeric(cells: list[str]) -> bool:
+    try:
+        numbers = [float(cell) for cell in cells if cell.strip()]
+    except ValueError:
+        return False
+    return bool(numbers)
+
+
+def read_parquet(path: Path) -> DenseRows:
+    """Return the rows of one Parquet file, see `torchdec.rows.read_rows`."""
+    with parquet.ParquetFile(path) as file:
+        table = file.read()
+    stored_index = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    # A range index is described in the metadata by a dict; it has no column.
+    table = table.drop_columns([name for name in stored_index if isinstance(name, str)])
+    return _table_rows(table, path, named=True)
+
+
+def _table_rows(table: pa.Table, path: Path, named: bool) -> DenseRows:
+    names: list[str] = table.schema.names
+    others = [name for name, kind in zip(names, table.schema.types, strict=True) if not _is_number(kind)]
+    if others and table.num_rows:
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        quoted = ", ".join(map(repr, others[:5]))
+        raise RowsError(
+            f"{path}: {len(others)} of {len(names)} columns hold something other than numbers: "
+            f"{quoted}{more}; drop them or encode them as numbers"
+        )
+    array = np.empty(table.shape, dtype=np.float32)
+    for j, column in enumerate(table.columns):
+        array[:, j] = _as_float32(column, f"{path}: column {names[j]!r}")
+    return dense_rows(array, str(path), names if named else None)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    tests = (
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_boolean,
+        pa.types.is_decimal,
+        pa.types.is_null,
+    )
+    return any(test(kind) for test in tests)
+
+
+def _as_float32(column: pa.ChunkedArray, name: str) -> NDArray[np.float32]:
+    values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()  # null becomes NaN
+    try:
+        with np.errstate(over="raise"):
+            return values.astype(np.float32)
+    except FloatingPointError as error:
+        raise RowsError(f"{name} has values beyond 3.4e38, the range of float32; divide it first") from error

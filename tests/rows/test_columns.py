@@ -1,0 +1,126 @@
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from torchdec.rows import RowsError, as_rows, read_rows
+
+X = np.array([[0.0, 1.5, 0.0], [2.0, 0.0, 0.25], [0.0, 0.0, 0.0], [3.0, 0.0, -4.0]])
+
+
+def everything(rows):
+    return np.concatenate(list(rows.chunks(3)))
+
+
+def read_csv(tmp_path, text, encoding="utf-8"):
+    (tmp_path / "x.csv").write_text(text, encoding=encoding, newline="")
+    return read_rows(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("header", ["a,b", '"a","b"', "\ufeffa,b", "\n\na,b", "1,b", "a,b\r"])
+def test_a_header_gives_the_names_and_no_row(header, tmp_path):
+    rows = read_csv(tmp_path, f"{header}\n1,2\n3,4.5\n")
+    assert rows.feature_names == (["1", "b"] if header == "1,b" else ["a", "b"])
+    np.testing.assert_array_equal(everything(rows), [[1, 2], [3, 4.5]])
+
+
+@pytest.mark.parametrize("first", ["1,2", "-1.5e3, 2", "nan,inf", '"1","2"', "1,"])
+def test_a_first_line_of_numbers_is_a_row(first, tmp_path):
+    rows = read_csv(tmp_path, f"{first}\n3,4\n")
+    assert rows.shape == (2, 2)
+    assert rows.feature_names is None
+    np.testing.assert_array_equal(rows.take(np.array([1])), [[3, 4]])
+
+
+def test_empty_cells_become_nan_and_booleans_numbers(tmp_path):
+    rows = read_csv(tmp_path, "a,b,c\n1,true,\n,false,\n")
+    np.testing.assert_array_equal(everything(rows), [[1, 1, np.nan], [np.nan, 0, np.nan]])
+
+
+def test_columns_of_text_are_named(tmp_path):
+    with pytest.raises(RowsError, match="2 of 3 columns hold something other than numbers: 'when', 'colour'"):
+        read_csv(tmp_path, "size,when,colour\n1,2020-01-01,red\n")
+
+
+def test_of_many_columns_of_text_five_are_named(tmp_path):
+    with pytest.raises(RowsError, match=r"7 of 7 columns .* 'a', 'b', 'c', 'd', 'e' and 2 more; drop them"):
+        read_csv(tmp_path, "a,b,c,d,e,f,g\n" + ",".join("xxxxxxx") + "\n")
+
+
+@pytest.mark.parametrize("text", ["a,b\n", "a,b\n\n\n"])
+def test_a_csv_of_a_header_alone_is_empty(text, tmp_path):
+    with pytest.raises(RowsError, match=r"x\.csv is empty: 0 sample\(s\)"):
+        read_csv(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["\n\n", "a,b\n1,2\n3\n", "a,b\n1,2,3\n"])
+def test_a_csv_that_is_no_table_is_refused(text, tmp_path):
+    with pytest.raises(RowsError, match=r"cannot be read as \.csv"):
+        read_csv(tmp_path, text)
+
+
+def test_a_csv_in_another_encoding_is_refused(tmp_path):
+    with pytest.raises(RowsError, match=r"cannot be read as \.csv .*utf-8"):
+        read_csv(tmp_path, "größe,b\n1,2\n", encoding="latin-1")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_value_beyond_float32_is_refused_with_its_column(suffix, tmp_path):
+    path = tmp_path / f"x{suffix}"
+    frame = pd.DataFrame({"small": [1.0], "large": [1e300]})
+    frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
+    with pytest.raises(RowsError, match=r"column 'large' has values beyond 3\.4e38, .* divide it first"):
+        read_rows(path)
+
+
+def test_lines_longer_than_a_megabyte_are_read(tmp_path):
+    line = ",".join(["0." + "1" * 120] * 10_000)
+    rows = read_csv(tmp_path, f"{line}\n{line}\n")
+    assert rows.shape == (2, 10_000)
+
+
+def test_parquet_columns_may_be_of_any_numeric_type(tmp_path):
+    table = pa.table(
+        {
+            "i": pa.array([1, None], pa.int16()),
+            "h": pa.array(np.array([0.5, 1.5], np.float16)),
+            "b": pa.array([True, False]),
+            "d": pa.array([1, 2], pa.decimal128(5, 2)),
+            "n": pa.nulls(2),
+        }
+    )
+    pq.write_table(table, tmp_path / "x.parquet")
+    rows = read_rows(tmp_path / "x.parquet")
+    assert rows.feature_names == ["i", "h", "b", "d", "n"]
+    np.testing.assert_array_equal(everything(rows), [[1, 0.5, 1, 1, np.nan], [np.nan, 1.5, 0, 2, np.nan]])
+
+
+def test_parquet_columns_that_are_not_numeric_are_named(tmp_path):
+    frame = pd.DataFrame({"size": [1], "colour": ["red"], "parts": [[1, 2]], "kind": pd.Categorical(["a"])})
+    frame.to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(RowsError, match=r"3 of 4 columns hold .*: 'colour', 'parts', 'kind'; drop them"):
+        read_rows(tmp_path / "x.parquet")
+
+
+def test_the_index_that_pandas_stores_in_a_parquet_file_is_no_feature(tmp_path):
+    frame = pd.DataFrame(X, columns=["a", "b", "c"], index=[7, 3, 9, 1])
+    frame.to_parquet(tmp_path / "x.parquet")
+    assert pq.read_schema(tmp_path / "x.parquet").names == ["a", "b", "c", "__index_level_0__"]
+    rows = read_rows(tmp_path / "x.parquet")
+    assert rows.feature_names == as_rows(frame).feature_names == ["a", "b", "c"]
+    np.testing.assert_array_equal(everything(rows), X)
+
+
+def test_a_folder_name_adds_no_column_to_a_parquet_file(tmp_path):
+    (tmp_path / "year=2020").mkdir()
+    path = tmp_path / "year=2020" / "x.parquet"
+    pd.DataFrame(X, columns=["a", "b", "c"]).to_parquet(path)
+    assert read_rows(path).feature_names == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("table", [pa.table({"a": pa.array([], pa.float64())}), pa.table({})])
+def test_a_parquet_file_without_rows_or_columns_is_refused(table, tmp_path):
+    pq.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(RowsError, match=r"x\.parquet is empty"):
+        read_rows(tmp_path / "x.parquet")

@@ -1,0 +1,88 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from torchdec.rows import RowsError, _finite, as_rows, check_finite
+
+
+def refusal(X, **keywords):
+    with pytest.raises(RowsError) as caught:
+        check_finite(as_rows(X), **keywords)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("X", [np.eye(4), np.full((3, 1), 3.4e38), np.ones((2, 2), np.uint8), sp.eye_array(3)])
+def test_finite_rows_are_accepted(X):
+    check_finite(as_rows(X))
+
+
+def test_the_message_counts_values_and_rows_and_names_the_first_rows():
+    X = np.ones((20, 3))
+    X[[2, 4, 6, 8, 10, 12], 0] = np.nan
+    X[4, 1:] = [np.inf, -np.inf]
+    assert refusal(X) == (
+        "X holds 6 NaN and 2 infinite values, in 6 of 20 rows (first rows 2, 4, 6, 8, 10, counted from 0); "
+        "drop or fill these rows; a value beyond 3.4e38, the range of float32, counts as infinite: "
+        "divide the data first"
+    )
+
+
+def test_a_single_row_is_named_as_one_and_nan_alone_gets_no_hint_about_range():
+    assert refusal(np.array([[1.0], [np.nan]]), name="data.npy") == (
+        "data.npy holds 1 NaN and 0 infinite values, in 1 of 2 rows (row 1, counted from 0); "
+        "drop or fill these rows"
+    )
+
+
+def test_five_rows_are_all_named():
+    assert "in 5 of 5 rows (rows 0, 1, 2, 3, 4, counted from 0)" in refusal(np.full((5, 2), np.nan))
+
+
+def test_a_float64_beyond_float32_counts_as_infinite():
+    message = refusal(np.array([[1.0], [-1e39]]))
+    assert "0 NaN and 1 infinite values, in 1 of 2 rows (row 1" in message
+    assert "beyond 3.4e38, the range of float32" in message
+
+
+def test_stored_values_of_a_sparse_matrix_are_checked():
+    assert "1 NaN and 1 infinite values, in 2 of 3 rows (rows 0, 2" in refusal(
+        sp.csr_array([[np.nan, 0], [0, 1], [0, np.inf]])
+    )
+
+
+@given(
+    X=hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=12),
+        elements=st.sampled_from([0.0, 1.0, np.nan, np.inf]),
+    ),
+    values=st.integers(1, 30),
+)
+def test_the_counts_do_not_depend_on_the_chunks(X, values):
+    bad = np.flatnonzero(~np.isfinite(X).all(axis=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_finite, "_CHUNK_VALUES", values)
+        if not len(bad):
+            check_finite(as_rows(X))
+            return
+        message = refusal(X)
+    assert message.startswith(f"X holds {np.isnan(X).sum()} NaN and {np.isinf(X).sum()} infinite values")
+    assert f"in {len(bad)} of {len(X)} rows" in message
+    assert f" {', '.join(map(str, bad[:5]))}, counted from 0" in message
+
+
+def test_only_a_chunk_is_in_memory_at_a_time(monkeypatch):
+    monkeypatch.setattr(_finite, "_CHUNK_VALUES", 1 << 16)
+    X = np.zeros((20_000, 100))  # 16 MB
+    tracemalloc.start()
+    try:
+        check_finite(as_rows(X))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (1 << 16) * 4 <= peak < (1 << 16) * 4 * 4

@@ -1,0 +1,162 @@
+"""What is saved predicts the same bits; what is no model is refused before anything is made of it."""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import save_file
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+
+from small import REPRESENTATIONS, blobs, small_dec
+from torchdec import DEC, load, save
+from torchdec._model_file import ModelFileError, read_header
+
+
+@pytest.fixture(scope="module")
+def X() -> Any:
+    return blobs(60, 6, 2)[0]
+
+
+@pytest.fixture(scope="module")
+def fitted(X: Any) -> DEC:
+    return small_dec(2).fit(X)
+
+
+@pytest.fixture
+def file(fitted: DEC, tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    save(fitted, path)
+    return path
+
+
+@pytest.mark.parametrize("representation", ["autoencoder", "neighbors"])
+def test_a_loaded_model_predicts_the_same_bits(representation: str, X: Any, tmp_path: Path) -> None:
+    model = small_dec(2, representation, alpha=2.5).fit(X)
+    save(model, tmp_path / "m")
+    again = load(tmp_path / "m")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    assert again.get_params()["alpha"] == 2.5
+    assert again.stop_reason_ is model.stop_reason_
+    assert {k: str(v) for k, v in again.get_params().items()} == {k: str(v) for k, v in model.get_params().items()}
+
+
+def test_feature_names_and_frozen_representations_survive(X: Any, tmp_path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    representation = clone(REPRESENTATIONS["autoencoder"]).fit(frame)
+    model = small_dec(2, max_iter=0).set_params(representation=FrozenEstimator(representation)).fit(frame)
+    save(model, tmp_path / "m")
+    again = load(tmp_path / "m")
+    assert list(again.feature_names_in_) == list("abcdef")
+    np.testing.assert_array_equal(again.predict(frame), model.labels_)
+
+
+def test_an_unfitted_model_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(NotFittedError):
+        save(DEC(), tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(
+    file: Path, fitted: DEC, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = file.read_bytes()
+
+    def full_disk(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        save(fitted, file)
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_the_header_says_what_the_file_is(file: Path) -> None:
+    header = read_header(file)
+    assert (header["class"], header["version"], header["n_features_in"]) == ("DEC", 1, 6)
+    assert header["parameters"]["representation"]["class"] == "Autoencoder"
+
+
+@pytest.mark.parametrize("keep", [0, 1, 7, 8, 100, -1])
+def test_a_truncated_file_is_refused(file: Path, keep: int) -> None:
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(ModelFileError, match="is no torchdec model file, or is truncated"):
+        load(file)
+
+
+def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("not a model")
+    save_file({"a": torch.zeros(2)}, tmp_path / "other")
+    with pytest.raises(ModelFileError, match="is no torchdec model file"):
+        load(tmp_path / "text")
+    with pytest.raises(ModelFileError, match="no torchdec model"):
+        load(tmp_path / "other")
+    with pytest.raises(FileNotFoundError, match="There is no file"):
+        load(tmp_path / "missing")
+
+
+def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", **tensors: torch.Tensor) -> Path:
+    with safe_open(file, framework="pt") as opened:
+        parts = {name: opened.get_tensor(name) for name in opened.keys() if name != drop}  # noqa: SIM118
+        text = json.loads(opened.metadata()["torchdec"])
+    text.update(header or {})
+    save_file({**parts, **tensors}, file, metadata={"torchdec": json.dumps(text)})
+    return file
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"header": {"version": 99}}, "model format version 99; this is torchdec .* which reads version 1"),
+        ({"header": {"class": "Other"}}, "not understood"),
+        ({"header": {"n_features_in": 7}}, "tensors do not fit together"),
+        ({"header": {"feature_names_in": ["a"]}}, "tensors do not fit together"),
+        ({"header": {"parameters": {"n_clusters": 2, "evil": 1}}}, "not understood"),
+        ({"header": {"parameters": {"n_clusters": 5}}}, "do not fit together"),
+        ({"header": {"stop_reason": "BORED"}}, "not understood"),
+        (
+            {"header": {"parameters": {"n_clusters": 2, "representation": {"class": "os.system"}}}},
+            "not understood",
+        ),
+        ({"drop": "encoder.0.bias"}, "do not fit together"),
+        ({"centers": torch.zeros(2, 9)}, "do not fit together"),
+        ({"extra": torch.zeros(1)}, "do not fit together"),
+        ({"centers": torch.full((2, 3), torch.nan)}, "not finite"),
+        ({"centers": torch.zeros(2, 3, dtype=torch.float64)}, "not finite float32"),
+    ],
+)
+def test_a_header_or_tensor_that_does_not_fit_is_refused(file: Path, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelFileError, match=message):
+        load(rewritten(file, **change))
+
+
+def test_a_header_that_lies_about_its_size_allocates_nothing(file: Path) -> None:
+    file.write_bytes(struct.pack("<Q", 2**62) + file.read_bytes()[8:])
+    with pytest.raises(ModelFileError):
+        load(file)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(position=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
+def test_any_changed_byte_gives_a_model_or_a_model_file_error(file: Path, position: float, value: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[int(position * len(content))] = value
+    other = file.with_name("changed")
+    other.write_bytes(content)
+    try:
+        model = load(other)
+    except ModelFileError:
+        return
+    assert model.predict(np.zeros((1, 6), dtype=np.float32)).shape == (1,)

@@ -1,0 +1,34 @@
+"""The encoder of the neighbour graph as an estimator of its own."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from torch import nn
+
+from small import REPRESENTATIONS, blobs
+from torchdec import NeighborEncoder
+
+
+def test_the_fitted_encoder_is_a_plain_stack_without_decoder() -> None:
+    encoder = clone(REPRESENTATIONS["neighbors"]).set_params(random_state=0).fit(blobs(64, 5, 2)[0])
+    assert {type(module) for module in encoder.encoder_} == {nn.Linear, nn.ReLU}
+    assert encoder.decoder_ is None
+
+
+def test_two_rows_are_enough_and_one_is_not() -> None:
+    encoder = clone(REPRESENTATIONS["neighbors"]).set_params(random_state=0)
+    assert encoder.fit(np.eye(2, 3)).transform(np.eye(2, 3)).shape == (2, 3)
+    with pytest.raises(ValueError, match="n_samples=1 leaves no neighbours"):
+        encoder.fit(np.ones((1, 3)))
+
+
+def test_rows_of_zeros_do_no_harm() -> None:
+    X = np.abs(blobs(64, 5, 2)[0])
+    X[:8] = 0
+    encoder = clone(REPRESENTATIONS["neighbors"]).set_params(random_state=0)
+    assert np.isfinite(encoder.fit(X).transform(X)).all()
+
+
+def test_bad_parameters_are_named_when_fitting() -> None:
+    with pytest.raises(ValueError, match="'metric' parameter of NeighborEncoder"):
+        NeighborEncoder(metric="hamming").fit(np.eye(4))  # type: ignore[arg-type]
