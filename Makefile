@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/
 # Where a measurement data set lies beside the checkout, the tests on real data use it.
 export TORCHDEC_DATA ?= $(wildcard ../shared/data)
 
-.PHONY: demo test check docs results clean
+.PHONY: demo test check results clean
 
 demo: $(VENV)/installed
 	$(RUN)torchdec demo
@@ -19,6 +19,10 @@ check: $(VENV)/installed-dev
 	$(RUN)mypy
 	$(RUN)lint-imports --no-cache
 	$(RUN)python -m pytest
+
+results: $(VENV)/installed-dev
+	$(RUN)python experiments/measure.py
+	$(RUN)python experiments/measure.py --table
 
 # torch is pinned in constraints.txt and installed first: an unpinned one brings gigabytes of CUDA packages.
 $(VENV)/installed: pyproject.toml constraints.txt

@@ -16,7 +16,7 @@ DEFAULT_OUT = Path("demo-run")
 def demo(
     clusters: _options.Clusters = 10,
     out: _options.Out = DEFAULT_OUT,
-    representation: _options.RepresentationOption = _options.Representation.AUTOENCODER,
+    representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     reconstruction_weight: _options.ReconstructionWeight = 0.0,
     seed: _options.Seed = 0,
     device: _options.Device = "auto",

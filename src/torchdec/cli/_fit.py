@@ -15,7 +15,7 @@ def fit(
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
     clusters: _options.Clusters,
     out: _options.Out,
-    representation: _options.RepresentationOption = _options.Representation.AUTOENCODER,
+    representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     reconstruction_weight: _options.ReconstructionWeight = 0.0,
     seed: _options.Seed = 0,
     device: _options.Device = "auto",
