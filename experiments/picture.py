@@ -6,10 +6,6 @@ python experiments/picture.py demo-run docs/images/digits.png
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,6 +15,7 @@ EXEMPLARS = 10
 
 
 def main(run: Path, picture: Path) -> None:
+    plt.switch_backend("Agg")
     rows, embedding = np.load(run / "rows.npy"), np.load(run / "embedding.npy")
     assignments = pq.read_table(run / "assignments.parquet")
     clusters = assignments["cluster"].to_numpy()

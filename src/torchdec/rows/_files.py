@@ -43,10 +43,12 @@ def read_rows(path: str | PathLike[str]) -> Rows:
 
     Examples
     --------
+    >>> import tempfile
     >>> import numpy as np
     >>> from torchdec.rows import read_rows
-    >>> np.save("rows.npy", np.eye(4, 3))
-    >>> read_rows("rows.npy").shape
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(folder + "/rows.npy", np.eye(4, 3))
+    ...     read_rows(folder + "/rows.npy").shape
     (4, 3)
     """
     path = Path(path)
