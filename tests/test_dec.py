@@ -19,6 +19,7 @@ from torchdec import DEC, Autoencoder, NeighborEncoder
 from torchdec import _dec as dec_module
 from torchdec._core.objective import log_soft_assignment
 from torchdec._core.records import Centroids, Epoch, StopReason, Update
+from torchdec._presets import PRESETS
 from torchdec.metrics import clustering_accuracy
 from torchdec.rows import as_rows
 
@@ -215,7 +216,7 @@ def test_pipelines_and_searches_reach_nested_parameters(two_blobs: Blobs) -> Non
 
 
 def test_presets_are_the_estimators_that_the_docstring_names() -> None:
-    presets = {name: make() for name, make in dec_module._PRESETS.items()}
+    presets = {name: make() for name, make in PRESETS.items()}
     assert isinstance(presets["neighbors"], NeighborEncoder)
     assert presets["autoencoder"].get_params() == Autoencoder().get_params()
     assert presets["sdae"].get_params() == Autoencoder.paper().get_params()

@@ -87,6 +87,7 @@ class Autoencoder(Representation):
     (1797, 10)
     """
 
+    has_decoder = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": ["array-like"],
         "code_size": [Interval(Integral, 1, None, closed="left")],

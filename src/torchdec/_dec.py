@@ -1,8 +1,7 @@
 """Deep Embedded Clustering: `DEC.iter_fit` is the algorithm of the paper from top to bottom."""
 
 import warnings
-from collections.abc import Callable, Generator, Iterator
-from copy import deepcopy
+from collections.abc import Generator, Iterator
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar, Literal, Self
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int32
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import ClassifierTags
@@ -19,7 +18,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from torchdec._autoencoder import Autoencoder
 from torchdec._core.batches import embed, in_order
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, Precision, resolve
@@ -27,15 +25,9 @@ from torchdec._core.objective import log_soft_assignment
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Settings, self_train
-from torchdec._neighbors import NeighborEncoder
+from torchdec._presets import PRESETS, new_representation, own_networks
 from torchdec._representation import Representation, freeze, validated_rows
 from torchdec.rows import Rows
-
-_PRESETS: dict[str, Callable[[], Representation]] = {
-    "neighbors": NeighborEncoder,
-    "autoencoder": Autoencoder,
-    "sdae": Autoencoder.paper,
-}
 
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
 _COLLAPSED = 0.9
@@ -53,7 +45,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     n_clusters : int, default=8
         k.
     representation : str or estimator, default="neighbors"
-        "neighbors" is `NeighborEncoder()`, the most accurate (docs/accuracy.md); "autoencoder" is `Autoencoder()`
+        "neighbors" is `NeighborEncoder()`, the most accurate of the three; "autoencoder" is `Autoencoder()`
         and "sdae" `Autoencoder.paper()`, the representation of the paper. An estimator is cloned and fitted;
         one wrapped in `sklearn.frozen.FrozenEstimator` is used as it is, so one training serves many k.
     alpha : float, default=1.0
@@ -126,7 +118,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "representation": [StrOptions(set(_PRESETS)), Representation, FrozenEstimator],
+        "representation": [StrOptions(set(PRESETS)), Representation, FrozenEstimator],
         "alpha": [Interval(Real, 0, None, closed="neither")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "update_interval": [Interval(Integral, 1, None, closed="left"), StrOptions({"epoch"})],
@@ -229,14 +221,12 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         seeds = split(self.random_state, "representation", "centroids", "self-training")
         history: list[Record] = []
 
-        representation = self._new_representation(seeds["representation"])
-        if isinstance(representation, FrozenEstimator):
-            representation = self._checked_frozen(representation.estimator)
-        else:
+        representation = new_representation(self, seeds["representation"])
+        if not isinstance(self.representation, FrozenEstimator):
             for epoch in representation.iter_fit(rows):
                 history.append(epoch)
                 yield epoch
-        encoder, decoder = self._own_networks(representation, compute)
+        encoder, decoder = own_networks(representation, self.reconstruction_weight, compute)
         scale = representation.scale_
 
         centers, labels, centroids = kmeans_centroids(
@@ -301,48 +291,6 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
                     f"X has {len(rows)} rows that are all equal, which cannot be cut into "
                     f"n_clusters={self.n_clusters}; try other columns or n_clusters=1."
                 )
-
-    def _new_representation(self, seed: int) -> Any:
-        if isinstance(self.representation, str):
-            representation: Any = _PRESETS[self.representation]()
-        else:
-            representation = clone(self.representation)
-        if isinstance(representation, FrozenEstimator):
-            return representation
-        if representation.random_state is None:
-            representation.set_params(random_state=seed)
-        for name in ("device", "precision"):
-            if getattr(representation, name) == "auto":
-                representation.set_params(**{name: getattr(self, name)})
-        return representation
-
-    def _checked_frozen(self, representation: Any) -> Representation:
-        check_is_fitted(representation)
-        if not isinstance(representation, Representation):
-            raise ValueError(
-                f"representation={representation!r} is frozen but is no torchdec representation; "
-                "try FrozenEstimator(Autoencoder().fit(X))."
-            )
-        if representation.n_features_in_ != self.n_features_in_:
-            raise ValueError(
-                f"X has {self.n_features_in_} features, but the frozen representation was fitted on "
-                f"{representation.n_features_in_}."
-            )
-        return representation
-
-    def _own_networks(
-        self, representation: Representation, compute: Compute
-    ) -> tuple[nn.Module, nn.Module | None]:
-        """Copy the networks, so that training leaves the representation as it is."""
-        encoder = deepcopy(representation.encoder_).to(compute.device).requires_grad_()
-        if self.reconstruction_weight == 0:
-            return encoder, None
-        if representation.decoder_ is None:
-            raise ValueError(
-                f"reconstruction_weight={self.reconstruction_weight} needs a decoder, which "
-                f"{type(representation).__name__} has not; try reconstruction_weight=0 or an Autoencoder."
-            )
-        return encoder, deepcopy(representation.decoder_).to(compute.device).requires_grad_()
 
     def _publish(
         self,

@@ -81,6 +81,7 @@ class NeighborEncoder(Representation):
     (1797, 10)
     """
 
+    has_decoder = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": ["array-like"],
         "code_size": [Interval(Integral, 1, None, closed="left")],

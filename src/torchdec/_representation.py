@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from jaxtyping import Float32
@@ -83,8 +83,10 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     """Base of the estimators that `torchdec.DEC` takes as its representation.
 
     A subclass has the parameters `device`, `precision` and `random_state`, and learns in `_train` the
-    attributes `encoder_` (a stack that maps scaled rows to the code) and `decoder_` (or None).
+    attributes `encoder_` (a stack that maps scaled rows to the code) and `decoder_` (None without `has_decoder`).
     """
+
+    has_decoder: ClassVar[bool]
 
     device: str
     precision: Precision

@@ -3,8 +3,8 @@ import pytest
 from clustered_rows import blobs
 from typer.testing import CliRunner
 
-from torchdec import _dec
 from torchdec._autoencoder import Autoencoder
+from torchdec._presets import PRESETS
 from torchdec.cli._app import app
 
 
@@ -32,7 +32,7 @@ def cli():
 def small_network():
     """Make the default representation train in an instant."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(_dec._PRESETS, "autoencoder", lambda: Autoencoder((16,), 3, max_epochs=5))
+        patch.setitem(PRESETS, "autoencoder", lambda: Autoencoder((16,), 3, max_epochs=5))
         yield
 
 

@@ -1,0 +1,71 @@
+"""From the parameter `representation` of a DEC to an estimator, and from that to networks of its own."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, cast
+
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from torchdec._autoencoder import Autoencoder
+from torchdec._core.compute import Compute
+from torchdec._neighbors import NeighborEncoder
+from torchdec._representation import Representation
+
+PRESETS: dict[str, Callable[[], Representation]] = {
+    "neighbors": NeighborEncoder,
+    "autoencoder": Autoencoder,
+    "sdae": Autoencoder.paper,
+}
+
+
+def new_representation(dec: Any, seed: int) -> Representation:
+    """Make the estimator that a DEC asks for, or take out the fitted one that it holds frozen.
+
+    A new one gets the seed, and the device and precision of the DEC, where it has none of its own.
+    """
+    wanted = dec.representation
+    if isinstance(wanted, FrozenEstimator):
+        representation = _checked_frozen(wanted.estimator, dec.n_features_in_)
+    else:
+        representation = PRESETS[wanted]() if isinstance(wanted, str) else clone(wanted)
+        _set_where_open(representation, random_state=seed, device=dec.device, precision=dec.precision)
+    if dec.reconstruction_weight > 0 and not representation.has_decoder:
+        raise ValueError(
+            f"reconstruction_weight={dec.reconstruction_weight} needs a decoder, which "
+            f'{type(representation).__name__} has not; try representation="autoencoder", or a weight of 0.'
+        )
+    return representation
+
+
+def _set_where_open(representation: Representation, **parameters: Any) -> None:
+    for name, value in parameters.items():
+        if getattr(representation, name) in (None, "auto"):
+            representation.set_params(**{name: value})
+
+
+def own_networks(
+    representation: Representation, reconstruction_weight: float, compute: Compute
+) -> tuple[nn.Module, nn.Module | None]:
+    """Copy encoder and, where it has a weight, decoder, so that training leaves the representation as it is."""
+    encoder = deepcopy(representation.encoder_).to(compute.device).requires_grad_()
+    if reconstruction_weight == 0:
+        return encoder, None
+    return encoder, deepcopy(cast("nn.Module", representation.decoder_)).to(compute.device).requires_grad_()
+
+
+def _checked_frozen(representation: Any, n_features: int) -> Representation:
+    check_is_fitted(representation)
+    if not isinstance(representation, Representation):
+        raise ValueError(
+            f"representation={representation!r} is frozen but is no torchdec representation; "
+            "try FrozenEstimator(Autoencoder().fit(X))."
+        )
+    if representation.n_features_in_ != n_features:
+        raise ValueError(
+            f"X has {n_features} features, but the frozen representation was fitted on "
+            f"{representation.n_features_in_}."
+        )
+    return representation
