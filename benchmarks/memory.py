@@ -18,7 +18,7 @@ import numpy as np
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 WIDTH = 784
-CASES = [("array", 70_000), ("memmap", 70_000), ("memmap", 280_000)]
+CASES = [("array", 70_000), ("memmap", 70_000), ("memmap", 140_000)]
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,10 @@ from small import blobs
 
 # Shapes and types in the package's signatures are checked while its tests run.
 install_import_hook("torchdec._core", "beartype.beartype")
+
+# Examples are drawn alike on every machine, and slow machines are no failures.
+hypothesis.settings.register_profile("torchdec", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("torchdec")
 
 # torch warns about most things once a process only, and scikit-learn's checks may swallow that once.
 torch.set_warn_always(True)

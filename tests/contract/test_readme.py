@@ -1,0 +1,32 @@
+"""The README's example runs as it stands and prints what the README shows."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:Stopped at max_iter")
+def test_the_example_prints_what_the_readme_shows() -> None:
+    """Word for word; numbers within what another processor's rounding can change."""
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL).group(1)
+    shown = re.search(r"```\n(.*?)```\n\n`DEC` takes", README, re.DOTALL).group(1)
+    assert len(code.splitlines()) <= 10
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    words = r"\d\.\d+|\[[\d ]+\]"
+    assert re.sub(words, "#", printed.getvalue()) == re.sub(words, "#", shown)
+    accuracy = r"accuracy (\d\.\d+)"
+    assert float(re.search(accuracy, printed.getvalue())[1]) == pytest.approx(
+        float(re.search(accuracy, shown)[1]), abs=0.05
+    )
+
+
+def test_every_file_that_the_readme_links_to_is_there() -> None:
+    for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", README):
+        assert (Path(__file__).parents[2] / link).is_file(), link
