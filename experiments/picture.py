@@ -31,7 +31,7 @@ def main(run: Path, picture: Path) -> None:
     left.set_axis_off()
 
     right.imshow(exemplars(rows, embedding, clusters), cmap="gray_r")
-    right.set_yticks(8 * np.unique(clusters) + 4, [str(cluster) for cluster in np.unique(clusters)])
+    right.set_yticks(10 * np.unique(clusters) + 5, [str(cluster) for cluster in np.unique(clusters)])
     right.set_xticks([])
     right.tick_params(length=0)
     right.set_frame_on(False)
@@ -45,7 +45,7 @@ def exemplars(rows: np.ndarray, embedding: np.ndarray, clusters: np.ndarray) -> 
         members = np.flatnonzero(clusters == cluster)
         distance = np.linalg.norm(embedding[members] - embedding[members].mean(axis=0), axis=1)
         nearest = members[distance.argsort()[:EXEMPLARS]]
-        lines.append(np.hstack([rows[i].reshape(8, 8) for i in nearest]))
+        lines.append(np.hstack([np.pad(rows[i].reshape(8, 8), 1) for i in nearest]))
     return np.vstack(lines)
 
 

@@ -6,7 +6,8 @@ from sklearn.base import clone
 from torch import nn
 
 from small import REPRESENTATIONS, blobs
-from torchdec import NeighborEncoder
+from torchdec import DEC, NeighborEncoder
+from torchdec.metrics import clustering_accuracy
 
 
 def test_the_fitted_encoder_is_a_plain_stack_without_decoder() -> None:
@@ -27,6 +28,14 @@ def test_rows_of_zeros_do_no_harm() -> None:
     X[:8] = 0
     encoder = clone(REPRESENTATIONS["neighbors"]).set_params(random_state=0)
     assert np.isfinite(encoder.fit(X).transform(X)).all()
+
+
+def test_groups_that_lie_on_a_line_are_told_apart_in_few_dimensions() -> None:
+    """By the cosine around their mean, the group in the middle would have no direction."""
+    y = np.arange(150) % 3
+    X = np.random.default_rng(0).normal(size=(150, 8)) + 4 * y[:, None]
+    model = DEC(3, representation=clone(REPRESENTATIONS["neighbors"]), tol=0.2, random_state=0).fit(X)
+    assert clustering_accuracy(y, model.labels_) > 0.98
 
 
 def test_bad_parameters_are_named_when_fitting() -> None:

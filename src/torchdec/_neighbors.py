@@ -33,8 +33,9 @@ class NeighborEncoder(Representation):
         Width of the code z.
     n_neighbors : int, default=15
         Neighbours of each row. More make clusters coarser and forget small ones.
-    metric : {"cosine", "euclidean"}, default="cosine"
-        Between rows in the space of the graph.
+    metric : {"auto", "cosine", "euclidean"}, default="auto"
+        Between rows in the space of the graph. "auto" is the cosine for rows of more than `n_components` features,
+        where it makes fewer rows the neighbour of all, and Euclidean for others, whose length says more.
     n_components : int, default=50
         Principal components that the graph is built on: they take noise off, and make the search faster.
     max_epochs : int, default=40
@@ -86,7 +87,7 @@ class NeighborEncoder(Representation):
         "hidden": ["array-like"],
         "code_size": [Interval(Integral, 1, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "metric": [StrOptions({"cosine", "euclidean"})],
+        "metric": [StrOptions({"auto", "cosine", "euclidean"})],
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
@@ -103,7 +104,7 @@ class NeighborEncoder(Representation):
         code_size: int = 10,
         *,
         n_neighbors: int = 15,
-        metric: Literal["cosine", "euclidean"] = "cosine",
+        metric: Literal["auto", "cosine", "euclidean"] = "auto",
         n_components: int = 50,
         max_epochs: int = 40,
         max_steps: int = 1500,
@@ -131,7 +132,8 @@ class NeighborEncoder(Representation):
             raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
         seeds = split(self.random_state, "network", "components", "batches")
         points = principal_components(rows, self.n_components, generator(seeds["components"]), compute)
-        graph = nearest_neighbors(points, min(self.n_neighbors, len(rows) - 1), cosine=self.metric == "cosine")
+        cosine = self.metric == "cosine" or (self.metric == "auto" and rows.shape[1] > self.n_components)
+        graph = nearest_neighbors(points, min(self.n_neighbors, len(rows) - 1), cosine=cosine)
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
         source = Source(rows, self.scale_, self.batch_size, generator(seeds["batches"]), compute, started)

@@ -4,6 +4,7 @@ from clustered_rows import blobs
 from typer.testing import CliRunner
 
 from torchdec._autoencoder import Autoencoder
+from torchdec._neighbors import NeighborEncoder
 from torchdec._presets import PRESETS
 from torchdec.cli._app import app
 
@@ -28,11 +29,12 @@ def cli():
     return Cli()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def small_network():
-    """Make the default representation train in an instant."""
+    """Make the representations train in an instant."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PRESETS, "autoencoder", lambda: Autoencoder((16,), 3, max_epochs=5))
+        patch.setitem(PRESETS, "neighbors", lambda: NeighborEncoder((16,), 3, max_epochs=5))
         yield
 
 
@@ -46,7 +48,7 @@ def data(tmp_path_factory):
     return folder / "x.npy"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run(cli, data, tmp_path_factory):
     """Return a run directory on these rows; tests only read it."""
     out = tmp_path_factory.mktemp("runs") / "out"

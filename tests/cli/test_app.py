@@ -73,7 +73,7 @@ def test_a_fit_with_the_default_network_works_in_a_pipe(rows, tmp_path):
     result = _python("-m", "torchdec", "fit", rows, "-k", 3, "-o", out, "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["cluster_sizes"] == [20, 20, 20]
-    assert "pretraining: " in result.stderr
+    assert "neighbors: " in result.stderr
     assert "\x1b" not in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "x.npy"]
 
@@ -106,7 +106,7 @@ def test_ctrl_c_during_pretraining_writes_nothing(tmp_path):
         first = process.stderr.readline()
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
-    assert first.startswith("pretraining: ")
+    assert first.startswith("neighbors: ")
     assert process.returncode == 130
     assert stdout == ""
     assert stderr.splitlines()[-1] == "torchdec: interrupted; nothing was written."

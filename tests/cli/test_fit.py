@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torchdec import _dec
 from torchdec._core.records import Centroids, Epoch, Update
 from torchdec._model_file import load
+from torchdec._presets import PRESETS
 from torchdec.cli import _job
 from torchdec.cli._options import Precision, Representation
 from torchdec.runs import read_assignments, read_run
@@ -71,12 +72,12 @@ def test_json_is_one_object_and_all_of_stdout(cli, data, tmp_path):
     assert contents["directory"] == str(tmp_path / "out")
     assert contents["cluster_sizes"] == list(read_run(tmp_path / "out").cluster_sizes)
     assert "history" not in contents
-    assert "pretraining" in result.stderr
+    assert "neighbors" in result.stderr
 
 
 def test_quiet_shows_no_progress(cli, data, tmp_path):
     result = cli.ok("fit", data, "-k", 3, "-o", tmp_path / "out", "--quiet")
-    assert "pretraining" not in result.stderr
+    assert "neighbors" not in result.stderr
     assert "mean confidence" in result.stdout
 
 
@@ -104,7 +105,7 @@ def test_options_reach_the_estimator(cli, data, tmp_path):
 
 
 def test_every_choice_of_an_option_is_one_that_the_estimator_knows():
-    assert {str(choice) for choice in Representation} == set(_dec._PRESETS)
+    assert {str(choice) for choice in Representation} == set(PRESETS)
     for precision in Precision:
         _dec.DEC(precision=precision.value)._validate_params()
 
