@@ -31,8 +31,8 @@ RepresentationOption = Annotated[
     Representation,
     typer.Option(
         "--representation",
-        help="How the code is learnt before the clusters: an autoencoder trained as a whole; the paper's "
-        "layer-wise denoising recipe (sdae); or the graph of nearest neighbours.",
+        help="How the code is learnt before the clusters: from the graph of nearest neighbours, by an autoencoder "
+        "trained as a whole, or by the paper's layer-wise denoising recipe (sdae, which takes hours).",
     ),
 ]
 ReconstructionWeight = Annotated[
@@ -41,7 +41,8 @@ ReconstructionWeight = Annotated[
         "--reconstruction-weight",
         min=0.0,
         metavar="W",
-        help="Weight of the reconstruction error during self-training: 0 is DEC, above 0 IDEC.",
+        help="Weight of the reconstruction error during self-training: 0 is DEC, above 0 IDEC. Needs the "
+        "representation autoencoder or sdae.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same result on one machine.")]
