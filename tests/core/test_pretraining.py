@@ -163,3 +163,15 @@ def test_a_diverging_loss_names_stage_step_and_learning_rate() -> None:
 @pytest.mark.parametrize(("epochs", "steps", "expected"), [(3, 1000, 12), (100, 7, 7), (None, 9, 9)])
 def test_epochs_and_steps_both_bound_the_training(epochs: int | None, steps: int, expected: int) -> None:
     assert source().steps(epochs, steps) == expected
+
+
+def test_the_target_of_a_pair_is_its_input_before_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With everything dropped the output is zero, so the loss is half the mean square of the clean input."""
+    encoder, decoder = networks()
+    encoders, decoders = linear_layers(encoder), linear_layers(decoder)[::-1]
+    monkeypatch.setattr(pretraining, "drop", lambda values, *a: 0 * values)
+    data = source()
+    index = torch.arange(8)
+    clean = encoders[0](torch.from_numpy(data.rows.take(index.numpy()))).relu()
+    loss = pretraining._pair_loss(encoders[:2], decoders[1], False, data, 0.2)
+    torch.testing.assert_close(loss(index), clean.square().mean() / 2)
