@@ -1,10 +1,11 @@
-"""Peak memory of a fit beyond what its rows take, on an array and on a memmap, as n grows.
+"""Peak memory of a fit, on an array and on a memmap, as n grows.
 
-    python benchmarks/memory.py            prints a table and writes benchmarks/results/memory.json
+    python benchmarks/memory.py            prints and writes benchmarks/results/memory.json
 
 Each fit runs in a process of its own on generated rows of 784 features; training is short, since its length
-changes time and not memory. For the memmap only memory of the process itself counts (RssAnon), not pages of
-the file that the system keeps.
+changes time and not memory. Counted is the memory of the process itself (RssAnon), not pages of files that the
+system keeps. `imports_mb` is there before there are rows; `fit_mb` is the peak less imports and, for an array,
+rows.
 """
 
 import json
@@ -29,9 +30,10 @@ def main() -> None:
                 path = Path(folder) / "x.npy"
                 write_rows(path, n)
                 command = [sys.executable, __file__, representation, kind, str(path)]
-                peak = float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+                output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+            imports, peak = map(float, output.split())
             rows_mb = n * WIDTH * 4 / 2**20
-            beyond = peak - (rows_mb if kind == "array" else 0)
+            own = peak - imports - (rows_mb if kind == "array" else 0)
             results.append(
                 {
                     "representation": representation,
@@ -39,7 +41,8 @@ def main() -> None:
                     "n": n,
                     "peak_mb": round(peak),
                     "rows_mb": round(rows_mb),
-                    "beyond_rows_mb": round(beyond),
+                    "imports_mb": round(imports),
+                    "fit_mb": round(own),
                 }
             )
             print(results[-1], flush=True)
@@ -62,13 +65,21 @@ def fit_and_report(representation: str, kind: str, path: str) -> None:
     stage = NeighborEncoder(max_steps=20) if representation == "neighbors" else Autoencoder(max_steps=20)
     model = DEC(10, representation=stage, max_iter=1, tol=1.0, n_init=2, random_state=0)
     rows = np.load(path, mmap_mode="r")
+    imports = anonymous_memory()
     peak = Peak()
     model.fit(np.array(rows) if kind == "array" else rows)
-    print(peak.stop())
+    print(imports, peak.stop())
+
+
+def anonymous_memory() -> float:
+    """Return RssAnon of this process, in MB."""
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) / 1024
 
 
 class Peak:
-    """The largest RssAnon of this process, in MB, looked at every 20 ms."""
+    """The largest RssAnon of this process, looked at every 20 ms."""
 
     def __init__(self) -> None:
         self._largest = 0.0
@@ -78,9 +89,7 @@ class Peak:
 
     def _watch(self) -> None:
         while not self._stopped.wait(0.02):
-            status = Path("/proc/self/status").read_text()
-            line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
-            self._largest = max(self._largest, int(line.split()[1]) / 1024)
+            self._largest = max(self._largest, anonymous_memory())
 
     def stop(self) -> float:
         self._stopped.set()

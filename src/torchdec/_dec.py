@@ -45,8 +45,8 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     n_clusters : int, default=8
         k.
     representation : str or estimator, default="neighbors"
-        "neighbors" is `NeighborEncoder()`, the most accurate of the three; "autoencoder" is `Autoencoder()`
-        and "sdae" `Autoencoder.paper()`, the representation of the paper. An estimator is cloned and fitted;
+        "neighbors" is `NeighborEncoder()`; "autoencoder" is `Autoencoder()`, and "sdae" is `Autoencoder.paper()`,
+        the recipe of the paper. An estimator is cloned and fitted;
         one wrapped in `sklearn.frozen.FrozenEstimator` is used as it is, so one training serves many k.
     alpha : float, default=1.0
         Degrees of freedom of Student's t in the soft assignment; larger values have lighter tails.

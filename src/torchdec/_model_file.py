@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from torchdec._dec import DEC
 from torchdec._neighbors import NeighborEncoder
 from torchdec._representation import freeze
 from torchdec._version import __version__
+from torchdec.runs._publish import write_file
 
 FORMAT_VERSION = 1
 _HEADER_KEYS = {
@@ -54,14 +54,16 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         Fitted. Its weights, centres, scale, feature names and parameters are kept; `labels_`, `history_` and
         the decoder are not.
     path : path
-        An existing file is replaced.
+        An existing file is replaced; missing folders above it are made.
 
     Raises
     ------
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
+    ValueError
+        If `path` is a directory, or lies in a folder that cannot be written.
     OSError
-        If the file cannot be written.
+        If writing fails on the way, as on a full disk; an older file is then as it was.
 
     Examples
     --------
@@ -90,21 +92,8 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
     for i, layer in enumerate(linear_layers(model.encoder_)):
         tensors[f"encoder.{i}.weight"] = layer.weight.detach().cpu().contiguous()
         tensors[f"encoder.{i}.bias"] = layer.bias.detach().cpu().contiguous()
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_file(tensors, temporary, metadata={"torchdec": json.dumps(header)})
-        with Path(temporary).open("rb+") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes files private; a model is as readable as any other new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    metadata = {"torchdec": json.dumps(header)}
+    write_file(Path(path), lambda new: save_file(tensors, new, metadata=metadata), force=True)
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
