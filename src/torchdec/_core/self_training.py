@@ -110,14 +110,8 @@ def self_train(
         for _ in range(interval):
             index = next(batches)
             x = to_device(rows, index, scale, compute)
-            with compute.training():
-                code = encoder(x).float()
-                reconstructed = with_decoder(code).float() if with_decoder else None
-            step_loss = kl_divergence(
-                targets.log_p[index.to(compute.device)], log_soft_assignment(code, centers, settings.alpha)
-            )
-            if reconstructed is not None:
-                step_loss = step_loss + settings.reconstruction_weight * reconstruction_error(x, reconstructed)
+            log_p = targets.log_p[index.to(compute.device)]
+            step_loss = _batch_loss(x, log_p, encoder, with_decoder, centers, settings, compute)
             optimizer.zero_grad()
             step_loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -129,6 +123,25 @@ def self_train(
                 f"The loss of self-training is {loss} before update {number}; "
                 f"try a learning_rate below {settings.learning_rate:g}."
             )
+
+
+def _batch_loss(
+    x: Tensor,
+    log_p: Tensor,
+    encoder: nn.Module,
+    decoder: nn.Module | None,
+    centers: Tensor,
+    settings: Settings,
+    compute: Compute,
+) -> Tensor:
+    """Equation 2 on a batch and its targets, plus the weighted reconstruction error where there is a decoder."""
+    with compute.training():
+        code = encoder(x).float()
+        reconstructed = decoder(code).float() if decoder else None
+    loss = kl_divergence(log_p, log_soft_assignment(code, centers, settings.alpha))
+    if reconstructed is not None:
+        loss = loss + settings.reconstruction_weight * reconstruction_error(x, reconstructed)
+    return loss
 
 
 def _revive(
