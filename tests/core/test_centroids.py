@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from sklearn.metrics import silhouette_score
 
 from torchdec._core.centroids import kmeans_centroids, reseed
 from torchdec._core.randomness import generator
@@ -28,6 +29,29 @@ def test_all_starts_are_taken() -> None:
     many = kmeans_centroids(code, 25, n_init=20, seed=0, started=0.0)[2]
     assert many.n_init == 20
     assert many.inertia < sorted(single)[2]
+
+
+def test_the_silhouette_is_that_of_the_labels() -> None:
+    code = clumps(4)
+    _, labels, record = kmeans_centroids(code, 4, n_init=3, seed=0, started=0.0)
+    assert record.silhouette == pytest.approx(silhouette_score(code.numpy(), labels.numpy()))
+
+
+def test_a_single_cluster_and_one_a_row_have_no_silhouette() -> None:
+    code = clumps(2, 3)
+    for k in (1, 6):
+        assert kmeans_centroids(code, k, n_init=2, seed=0, started=0.0)[2].silhouette == 0
+
+
+def test_a_start_that_is_well_apart_beats_one_that_is_a_little_tighter() -> None:
+    """A wide clump and two narrow ones near each other: two centres in the wide one have the lower inertia."""
+    wide = 6 * torch.randn(2000, 2, generator=generator(0))
+    narrow = torch.randn(2, 100, 2, generator=generator(1)) / 2 + torch.tensor([[[60.0, 0.0]], [[87.0, 0.0]]])
+    code = torch.cat([wide, narrow.reshape(-1, 2)])
+    centers, _, record = kmeans_centroids(code, 3, n_init=20, seed=0, started=0.0)
+    assert (centers[:, 0] > 50).sum() == 2
+    tightest = min(kmeans_centroids(code, 3, n_init=1, seed=s, started=0.0)[2].inertia for s in range(20))
+    assert record.inertia > tightest
 
 
 def test_fewer_distinct_rows_than_clusters_is_an_error_that_says_how_many() -> None:
