@@ -1,0 +1,79 @@
+"""Where to look for neighbours: among the rows as they are, or among their principal components."""
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sknetwork.clustering import Louvain
+from torch import Generator
+
+from torchdec._core.compute import Compute
+from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
+from torchdec.rows import as_rows
+from torchdec.rows._protocol import Rows
+
+# Rows that the choice is made on: enough for communities to be found, few enough for seconds.
+SAMPLE = 8000
+# A search in all features costs time, so it has to be better than a tie; ties were within half a percent.
+MARGIN = 0.01
+
+
+def components_agree(
+    rows: Rows, n_components: int, n_neighbors: int, generator: Generator, compute: Compute, *, cosine: bool
+) -> bool:
+    """Tell whether neighbours among the components agree better with features that they were not made from.
+
+    The features are dealt into two halves at random. Each half makes two graphs, one of the rows as they are and
+    one of their components, and each graph has its communities. A graph is as good as its edges stay within the
+    communities of the *other* half, on average over both kinds of communities: what two disjoint sets of features
+    agree on is the noise of neither.
+    """
+    values = _sample(rows, generator)
+    graphs, partitions, known = [], [], np.ones(len(values), dtype=bool)
+    for columns in torch.randperm(values.shape[1], generator=generator).tensor_split(2):
+        half = np.ascontiguousarray(values[:, columns.numpy()])
+        components = principal_components(as_rows(half), n_components, generator, compute)
+        pair = [
+            nearest_neighbors(points, n_neighbors, cosine=cosine)
+            for points in (components, torch.from_numpy(half))
+        ]
+        graphs.append(pair)
+        partitions.append([communities(graph) for graph in pair])
+        known &= half.any(axis=1)
+    of_components, of_rows = (
+        sum(
+            agreement(graphs[half][kind], partition, known)
+            for half in range(2)
+            for partition in partitions[1 - half]
+        )
+        for kind in range(2)
+    )
+    return of_rows <= (1 + MARGIN) * of_components
+
+
+def communities(graph: Int64[NDArray[np.int64], "rows neighbors"]) -> Int64[NDArray[np.int64], " rows"]:
+    """Partition the rows so that the modularity of their graph is high (Louvain; Blondel et al., 2008)."""
+    n, width = graph.shape
+    edges = csr_matrix((np.ones(n * width), graph.ravel(), np.arange(0, n * width + 1, width)), shape=(n, n))
+    labels = Louvain(random_state=0, shuffle_nodes=True).fit_predict(edges.maximum(edges.T))
+    return np.asarray(labels, dtype=np.int64)
+
+
+def agreement(
+    graph: Int64[NDArray[np.int64], "rows neighbors"],
+    partition: Int64[NDArray[np.int64], " rows"],
+    known: NDArray[np.bool_],
+) -> float:
+    """Share of the edges of the `known` rows that stay within a part, 0 where chance does as well, 1 at best."""
+    chance = float(np.square(np.bincount(partition) / len(partition)).sum())
+    within = float((partition[graph[known]] == partition[known, None]).mean())
+    return (within - chance) / (1 - chance) if chance < 1 else 0.0
+
+
+def _sample(rows: Rows, generator: Generator) -> Float32[NDArray[np.float32], "sample features"]:
+    """Draw rows evenly, and leave out rows of zeros and features that are the same in all."""
+    picked = torch.randperm(len(rows), generator=generator)[:SAMPLE].sort().values
+    values = rows.take(picked.numpy())
+    values = values[values.any(axis=1)]
+    return values[:, np.ptp(values, axis=0) > 0]
