@@ -19,6 +19,7 @@ from sklearn.frozen import FrozenEstimator
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, load, save
 from torchdec._model_file import ModelFileError, read_header
+from torchdec.augment import ShiftRotate
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,15 @@ def test_feature_names_and_frozen_representations_survive(X: Any, tmp_path: Path
     again = load(tmp_path / "m")
     assert list(again.feature_names_in_) == list("abcdef")
     np.testing.assert_array_equal(again.predict(frame), model.labels_)
+
+
+def test_an_augmentation_survives_where_it_is_one_of_ours(X: Any, tmp_path: Path) -> None:
+    for augment, expected in (
+        (ShiftRotate((2, 3), degrees=5), "ShiftRotate(degrees=5, image_shape=(2, 3))"),
+        (lambda rows, generator: rows, "None"),
+    ):
+        save(small_dec(2, augment=augment).fit(X), tmp_path / "model.safetensors")
+        assert repr(load(tmp_path / "model.safetensors").augment) == expected
 
 
 def test_an_unfitted_model_is_not_saved(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch
 from torchdec._core.training import Source
 from torchdec._representation import Representation, freeze
+from torchdec.augment import Augment
 from torchdec.rows import Rows
 
 
@@ -50,6 +51,10 @@ class Autoencoder(Representation):
         Rows a step.
     learning_rate : float, default=0.001
         Peak of the one-cycle schedule; layer-wise: the first value of the stepped schedule.
+    augment : callable or None, default=None
+        Changes rows at random in ways that leave their cluster as it is, at each step; the
+        changed rows are reconstructed. `torchdec.augment.ShiftRotate` is for images, `torchdec.augment.Augment`
+        the form of others.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -98,6 +103,7 @@ class Autoencoder(Representation):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "augment": [callable, None],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
@@ -115,6 +121,7 @@ class Autoencoder(Representation):
         dropout: float = 0.2,
         batch_size: int = 256,
         learning_rate: float = 1e-3,
+        augment: Augment | None = None,
         device: str = "auto",
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -128,6 +135,7 @@ class Autoencoder(Representation):
         self.dropout = dropout
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.augment = augment
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -160,7 +168,9 @@ class Autoencoder(Representation):
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, weights, init).to(compute.device)
         decoder = stack(widths[::-1], weights, init).to(compute.device)
-        source = Source(rows, self.scale_, self.batch_size, generator(seeds["batches"]), compute, started)
+        source = Source(
+            rows, self.scale_, self.batch_size, generator(seeds["batches"]), compute, started, self.augment
+        )
         n_steps = source.steps(self.max_epochs, self.max_steps)
         if self.recipe == "end-to-end":
             yield from end_to_end(encoder, decoder, source, n_steps=n_steps, learning_rate=self.learning_rate)

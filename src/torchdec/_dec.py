@@ -27,6 +27,7 @@ from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Settings, self_train
 from torchdec._presets import PRESETS, new_representation, own_networks
 from torchdec._representation import Representation, freeze, validated_rows
+from torchdec.augment import Augment
 from torchdec.rows import Rows
 
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
@@ -69,7 +70,11 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     batch_size : int, default=256
         Rows a step.
     n_init : int, default=20
-        Starts of k-means; the one with the lowest inertia is kept.
+        Starts of k-means; the one that is best by inertia and silhouette together is kept.
+    augment : callable or None, default=None
+        Changes rows at random in ways that leave their cluster as it is, in every training step (DEC-DA); the
+        targets come from the rows as they are. `torchdec.augment.ShiftRotate` is for images,
+        `torchdec.augment.Augment` the form of others. Passed on to a representation that has none of its own.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...; passed on to a representation left at "auto".
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -128,6 +133,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
+        "augment": [callable, None],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
@@ -147,6 +153,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         momentum: float = 0.9,
         batch_size: int = 256,
         n_init: int = 20,
+        augment: Augment | None = None,
         device: str = "auto",
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -162,6 +169,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self.momentum = momentum
         self.batch_size = batch_size
         self.n_init = n_init
+        self.augment = augment
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -276,6 +284,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             learning_rate=self.learning_rate,
             momentum=self.momentum,
             batch_size=self.batch_size,
+            augment=self.augment,
         )
 
     def _check_row_count(self, rows: Rows) -> None:

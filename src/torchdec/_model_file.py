@@ -21,6 +21,7 @@ from torchdec._dec import DEC
 from torchdec._neighbors import NeighborEncoder
 from torchdec._representation import freeze
 from torchdec._version import __version__
+from torchdec.augment import ShiftRotate
 from torchdec.runs._publish import write_file
 
 FORMAT_VERSION = 1
@@ -35,9 +36,10 @@ _HEADER_KEYS = {
     "n_iter",
     "stop_reason",
 }
-_REPRESENTATIONS: dict[str, type[BaseEstimator]] = {
+_PARAMETER_CLASSES: dict[str, type[BaseEstimator]] = {
     "Autoencoder": Autoencoder,
     "NeighborEncoder": NeighborEncoder,
+    "ShiftRotate": ShiftRotate,
 }
 
 
@@ -225,8 +227,8 @@ def _parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
             value = value.estimator
         if isinstance(value, BaseEstimator):
             parameters[name] = {"class": type(value).__name__, "parameters": _parameters_to_json(value)}
-        elif isinstance(value, np.random.RandomState):
-            parameters[name] = None  # a generator's state is no setting that could be used again
+        elif isinstance(value, np.random.RandomState) or callable(value):
+            parameters[name] = None  # a generator's state, or code: no setting that a file can bring back
         elif isinstance(value, np.generic):
             parameters[name] = value.item()
     return parameters
@@ -235,8 +237,7 @@ def _parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
 def _parameters_from_json(parameters: dict[str, Any]) -> dict[str, Any]:
     # JSON has no tuples, and a tuple is what the parameters that hold several numbers are by default.
     parameters = {name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()}
-    representation = parameters.get("representation")
-    if isinstance(representation, dict):
-        owner = _REPRESENTATIONS[representation["class"]]
-        parameters["representation"] = owner(**_parameters_from_json(representation["parameters"]))
+    for name, value in parameters.items():
+        if isinstance(value, dict):
+            parameters[name] = _PARAMETER_CLASSES[value["class"]](**_parameters_from_json(value["parameters"]))
     return parameters

@@ -5,9 +5,14 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Generator
 
+from torchdec._core.batches import in_order
 from torchdec._core.compute import Compute, Precision
+from torchdec._core.graph_space import components_agree
 from torchdec._core.neighbor_embedding import embed_neighbors
 from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
 from torchdec._core.networks import stack, without_batch_norm
@@ -15,7 +20,13 @@ from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch
 from torchdec._core.training import Source
 from torchdec._representation import Representation, freeze
+from torchdec.augment import Augment
 from torchdec.rows import Rows
+
+# Components that the graph of dense and of most sparse rows is best built on; 20 to 100 differ little.
+_COMPONENTS = 50
+# Rows that are larger as a float32 array (2 GiB) are only looked at through their components.
+_MOST_VALUES = 2**29
 
 
 class NeighborEncoder(Representation):
@@ -34,10 +45,14 @@ class NeighborEncoder(Representation):
     n_neighbors : int, default=15
         Neighbours of each row. More make clusters coarser and forget small ones.
     metric : {"auto", "cosine", "euclidean"}, default="auto"
-        Between rows in the space of the graph. "auto" is the cosine for rows of more than `n_components` features,
-        where it makes fewer rows the neighbour of all, and Euclidean for others, whose length says more.
-    n_components : int, default=50
-        Principal components that the graph is built on: they take noise off, and make the search faster.
+        Between rows in the space of the graph. "auto" is the cosine for rows of more than 50 features, where it
+        makes fewer rows the neighbour of all, and Euclidean for others, whose length says more.
+    n_components : int, None or "auto", default="auto"
+        Principal components that the graph is built on: they take noise off, and make the search faster. None
+        takes the rows as they are, which is better where each row has few features of many that are not zero,
+        as short texts have. "auto" is 50, or None where the graph of the rows agrees better with features that
+        it was not made from (some seconds, on at most 8,000 rows; `space_` tells). It stays with 50 where the
+        rows have 100 features or fewer, or would take more than 2 GiB as a float32 array.
     max_epochs : int, default=40
         Most passes over the rows.
     max_steps : int, default=1500
@@ -46,6 +61,10 @@ class NeighborEncoder(Representation):
         Rows a step, and as many neighbours. Each row has 2 * batch_size - 2 negatives.
     learning_rate : float, default=0.002
         Peak of the one-cycle schedule of Adam.
+    augment : callable or None, default=None
+        Changes rows at random in ways that leave their cluster as it is, at each step: rows and neighbours
+        alike. The graph is that of the rows as they are. `torchdec.augment.ShiftRotate` is for images,
+        `torchdec.augment.Augment` the form of others.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -62,6 +81,8 @@ class NeighborEncoder(Representation):
     decoder_ : None
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
+    space_ : {"rows", "components"}
+        Where the neighbours were found.
     history_ : list of Epoch
         Loss, learning rate and seconds on the way.
     n_features_in_ : int
@@ -88,11 +109,12 @@ class NeighborEncoder(Representation):
         "code_size": [Interval(Integral, 1, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions({"auto", "cosine", "euclidean"})],
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "augment": [callable, None],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
@@ -105,11 +127,12 @@ class NeighborEncoder(Representation):
         *,
         n_neighbors: int = 15,
         metric: Literal["auto", "cosine", "euclidean"] = "auto",
-        n_components: int = 50,
+        n_components: int | Literal["auto"] | None = "auto",
         max_epochs: int = 40,
         max_steps: int = 1500,
         batch_size: int = 512,
         learning_rate: float = 2e-3,
+        augment: Augment | None = None,
         device: str = "auto",
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -123,6 +146,7 @@ class NeighborEncoder(Representation):
         self.max_steps = max_steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.augment = augment
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -131,13 +155,30 @@ class NeighborEncoder(Representation):
         if len(rows) < 2:
             raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
         seeds = split(self.random_state, "network", "components", "batches")
-        points = principal_components(rows, self.n_components, generator(seeds["components"]), compute)
-        cosine = self.metric == "cosine" or (self.metric == "auto" and rows.shape[1] > self.n_components)
-        graph = nearest_neighbors(points, min(self.n_neighbors, len(rows) - 1), cosine=cosine)
+        graph = self._graph(rows, generator(seeds["components"]), compute)
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
-        source = Source(rows, self.scale_, self.batch_size, generator(seeds["batches"]), compute, started)
+        source = Source(
+            rows, self.scale_, self.batch_size, generator(seeds["batches"]), compute, started, self.augment
+        )
         n_steps = source.steps(self.max_epochs, self.max_steps)
         yield from embed_neighbors(encoder, graph, source, n_steps=n_steps, learning_rate=self.learning_rate)
         self.encoder_ = freeze(without_batch_norm(encoder))
         self.decoder_ = None
+
+    def _graph(self, rows: Rows, generator: Generator, compute: Compute) -> NDArray[np.int64]:
+        n, d = rows.shape
+        n_neighbors = min(self.n_neighbors, n - 1)
+        cosine = self.metric == "cosine" or (self.metric == "auto" and d > _COMPONENTS)
+        n_components = self.n_components
+        if n_components == "auto":
+            n_components = _COMPONENTS
+            if d > 2 * _COMPONENTS and n * d <= _MOST_VALUES and n > _COMPONENTS:
+                agree = components_agree(rows, _COMPONENTS, n_neighbors, generator, compute, cosine=cosine)
+                n_components = _COMPONENTS if agree else None
+        self.space_ = "rows" if n_components is None else "components"
+        if n_components is None:
+            points = torch.cat(list(in_order(rows, 1.0, compute)))
+        else:
+            points = principal_components(rows, n_components, generator, compute)
+        return nearest_neighbors(points, n_neighbors, cosine=cosine)

@@ -24,14 +24,16 @@ PRESETS: dict[str, Callable[[], Representation]] = {
 def new_representation(dec: Any, seed: int) -> Representation:
     """Make the estimator that a DEC asks for, or take out the fitted one that it holds frozen.
 
-    A new one gets the seed, and the device and precision of the DEC, where it has none of its own.
+    A new one gets the seed, and augmentation, device and precision of the DEC, where it has none of its own.
     """
     wanted = dec.representation
     if isinstance(wanted, FrozenEstimator):
         representation = _checked_frozen(wanted.estimator, dec.n_features_in_)
     else:
         representation = PRESETS[wanted]() if isinstance(wanted, str) else clone(wanted)
-        _set_where_open(representation, random_state=seed, device=dec.device, precision=dec.precision)
+        _set_where_open(
+            representation, random_state=seed, augment=dec.augment, device=dec.device, precision=dec.precision
+        )
     if dec.reconstruction_weight > 0 and not representation.has_decoder:
         raise ValueError(
             f"reconstruction_weight={dec.reconstruction_weight} needs a decoder, which "

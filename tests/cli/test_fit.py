@@ -104,6 +104,27 @@ def test_options_reach_the_estimator(cli, data, tmp_path):
     assert {name: parameters[name] for name in expected} == expected
 
 
+def test_images_are_augmented_in_the_shape_given_or_read(cli, data, tmp_path):
+    augment = ("--augment", "shift-rotate")
+    cli.ok("fit", data, "-k", 3, *augment, "--image-shape", "2x4", "-o", tmp_path / "given")
+    assert "image_shape=(2, 4)" in read_run(tmp_path / "given").parameters["augment"]
+    np.savez(tmp_path / "x.npz", x=np.load(data), image_shape=np.array([2, 2, 2]))
+    cli.ok("fit", tmp_path / "x.npz", "-k", 3, *augment, "-o", tmp_path / "read")
+    assert "image_shape=(2, 2, 2)" in read_run(tmp_path / "read").parameters["augment"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [((), "no array image_shape"), (("--image-shape", "8"), "no shape"), (("--image-shape", "3x3"), "9 values")],
+)
+def test_a_missing_or_wrong_shape_of_images_is_one_line(cli, data, tmp_path, shape, says):
+    result = cli("fit", data, "-k", 3, "--augment", "shift-rotate", *shape, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "--image-shape" in result.stderr
+    assert says in result.stderr
+
+
 def test_every_choice_of_an_option_is_one_that_the_estimator_knows():
     assert {str(choice) for choice in Representation} == set(PRESETS)
     for precision in Precision:

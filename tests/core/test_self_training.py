@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "learning_rate": 0.01,
     "momentum": 0.9,
     "batch_size": 16,
+    "augment": None,
 }
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from torchdec.rows import RowsError, as_rows, read_rows
+from torchdec.rows._files import read_image_shape
 
 X = np.array([[0.0, 1.5, 0.0], [2.0, 0.0, 0.25], [0.0, 0.0, 0.0], [3.0, 0.0, -4.0]])
 
@@ -297,3 +298,20 @@ def test_a_member_of_an_npz_with_a_wrong_checksum_is_refused(tmp_path):
     content[content.index(np.float64(1.5).tobytes())] ^= 1
     path.write_bytes(content)
     assert "Bad CRC-32" in refusal(path)
+
+
+def test_the_shape_of_images_is_read_where_there_is_one(tmp_path):
+    with_shape, without = tmp_path / "with.npz", tmp_path / "without.npz"
+    np.savez(with_shape, x=np.ones((2, 12)), image_shape=np.array([2, 2, 3]))
+    np.savez(without, x=np.ones((2, 12)))
+    np.save(tmp_path / "x.npy", np.ones((2, 12)))
+    assert read_image_shape(with_shape) == (2, 2, 3)
+    assert read_image_shape(without) is None
+    assert read_image_shape(tmp_path / "x.npy") is None
+
+
+@pytest.mark.parametrize("shape", [[4], [1, 2, 3, 4], [0, 4], [2.0, 2.0]])
+def test_a_shape_that_no_image_has_is_refused(tmp_path, shape):
+    np.savez(tmp_path / "x.npz", x=np.ones((2, 4)), image_shape=np.array(shape))
+    with pytest.raises(RowsError, match="image_shape"):
+        read_image_shape(tmp_path / "x.npz")

@@ -8,7 +8,6 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from torchdec._core.batches import to_device
 from torchdec._core.records import Epoch
 from torchdec._core.training import Source, one_cycle, train
 
@@ -43,7 +42,7 @@ def embed_neighbors(
         column = torch.randint(graph_rows.shape[1], (len(index),), generator=generator)
         pairs = torch.cat([index, graph_rows[index, column]])
         with source.compute.training():
-            code = encoder(to_device(source.rows, pairs, source.scale, source.compute)).float()
+            code = encoder(source.take(pairs)).float()
         return neighbor_loss(*code.tensor_split(2))
 
     optimizer = torch.optim.Adam(encoder.parameters(), lr=learning_rate, fused=True)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Generator, Tensor, nn
 
-from torchdec._core.batches import to_device
 from torchdec._core.networks import linear_layers
 from torchdec._core.objective import reconstruction_error
 from torchdec._core.records import Epoch
@@ -68,7 +67,7 @@ def layer_wise(
 
 def _whole_loss(encoder: nn.Module, decoder: nn.Module, source: Source) -> Callable[[Tensor], Tensor]:
     def loss(index: Tensor) -> Tensor:
-        rows = to_device(source.rows, index, source.scale, source.compute)
+        rows = source.take(index)
         with source.compute.training():
             reconstructed = decoder(encoder(rows))
         return reconstruction_error(rows, reconstructed.float())
@@ -83,7 +82,7 @@ def _pair_loss(
     *below, encoder = encoders
 
     def loss(index: Tensor) -> Tensor:
-        clean = to_device(source.rows, index, source.scale, source.compute)
+        clean = source.take(index)
         with source.compute.training():
             with torch.no_grad():
                 for layer in below:

@@ -20,6 +20,7 @@ from torchdec._core.objective import (
     reconstruction_error,
 )
 from torchdec._core.records import Update
+from torchdec.augment import Augment
 from torchdec.rows._protocol import Rows
 
 
@@ -33,6 +34,7 @@ class Settings:
     learning_rate: float
     momentum: float
     batch_size: int
+    augment: Augment | None
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def self_train(
         for _ in range(interval):
             index = next(batches)
             x = to_device(rows, index, scale, compute)
+            if settings.augment is not None:
+                x = settings.augment(x, generator)
             log_p = targets.log_p[index.to(compute.device)]
             step_loss = _batch_loss(x, log_p, encoder, with_decoder, centers, settings, compute)
             optimizer.zero_grad()

@@ -8,9 +8,10 @@ from time import perf_counter
 import torch
 from torch import Generator, Tensor
 
-from torchdec._core.batches import shuffled
+from torchdec._core.batches import shuffled, to_device
 from torchdec._core.compute import Compute
 from torchdec._core.records import Epoch
+from torchdec.augment import Augment
 from torchdec.rows._protocol import Rows
 
 # Steps between two records: seconds on a large net, so that a reader of the log never waits long.
@@ -19,7 +20,7 @@ RECORD_EVERY = 50
 
 @dataclass(frozen=True)
 class Source:
-    """Where training rows come from and how they are scaled, cut into batches and computed on."""
+    """Where training rows come from and how they are scaled, cut into batches, changed and computed on."""
 
     rows: Rows
     scale: float
@@ -27,6 +28,12 @@ class Source:
     generator: Generator
     compute: Compute
     started: float
+    augment: Augment | None = None
+
+    def take(self, index: Tensor) -> Tensor:
+        """Fetch the rows at `index`, scaled and, where there is an augmentation, changed by it."""
+        batch = to_device(self.rows, index, self.scale, self.compute)
+        return batch if self.augment is None else self.augment(batch, self.generator)
 
     def batches(self) -> Iterator[Tensor]:
         """Yield the row numbers of shuffled batches for ever."""

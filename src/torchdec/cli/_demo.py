@@ -18,6 +18,7 @@ def demo(
     out: _options.Out = DEFAULT_OUT,
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     reconstruction_weight: _options.ReconstructionWeight = 0.0,
+    augment: _options.AugmentOption = None,
     seed: _options.Seed = 0,
     device: _options.Device = "auto",
     precision: _options.PrecisionOption = _options.Precision.AUTO,
@@ -39,7 +40,9 @@ def demo(
     with naming("-o/--out"):
         check_directory(out, force=force)
     x, labels = load_digits(return_X_y=True)
-    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision)
+    settings = Settings(
+        clusters, representation, reconstruction_weight, seed, device, precision, (8, 8) if augment else None
+    )
     arrays = {"labels.npy": labels, "rows.npy": x.astype("float32")}
     if not as_json:
         typer.echo(

@@ -1,5 +1,7 @@
 """`torchdec fit`."""
 
+import math
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,8 @@ def fit(
     out: _options.Out,
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     reconstruction_weight: _options.ReconstructionWeight = 0.0,
+    augment: _options.AugmentOption = None,
+    image_shape: _options.ImageShape = "",
     seed: _options.Seed = 0,
     device: _options.Device = "auto",
     precision: _options.PrecisionOption = _options.Precision.AUTO,
@@ -36,9 +40,28 @@ def fit(
         check_directory(out, force=force)
     with naming("DATA"):
         rows = read_rows(data)
-    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision)
+    with naming("--image-shape"):
+        shape = _image_shape(image_shape, data, rows.shape[1]) if augment else None
+    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision, shape)
     run = run_job(Job(rows, str(data), settings, out, force, quiet))
     if as_json:
         print_json(run_json(out, run))
     else:
         print_run(out, run)
+
+
+def _image_shape(given: str, data: Path, width: int) -> tuple[int, ...]:
+    """Return the shape of the images, from the option or else from the file, that fills rows of this width."""
+    from torchdec.rows._files import read_image_shape
+
+    if given:
+        if not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){1,2}", given):
+            raise ValueError(f"{given!r} is no shape of images; try 28x28 or 32x32x3.")
+        shape = tuple(map(int, given.split("x")))
+    else:
+        shape = read_image_shape(data)
+        if shape is None:
+            raise ValueError(f"--augment needs it, as {data} has no array image_shape; try 28x28 or 32x32x3.")
+    if math.prod(shape) != width:
+        raise ValueError(f"{'x'.join(map(str, shape))} makes {math.prod(shape)} values, but rows have {width}.")
+    return shape

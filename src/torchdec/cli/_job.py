@@ -30,15 +30,18 @@ class Settings:
     seed: int
     device: str
     precision: Precision
+    image_shape: tuple[int, ...] | None  # shift and rotate images of this shape
 
     def estimator(self) -> "DEC":
         """Make the estimator."""
         from torchdec._dec import DEC
+        from torchdec.augment import ShiftRotate
 
         return DEC(
             self.clusters,
             representation=str(self.representation),
             reconstruction_weight=self.reconstruction_weight,
+            augment=ShiftRotate(self.image_shape) if self.image_shape else None,
             random_state=self.seed,
             device=self.device,
             precision=self.precision.value,

@@ -15,6 +15,12 @@ class Representation(StrEnum):
     NEIGHBORS = "neighbors"
 
 
+class Augmentation(StrEnum):
+    """What `--augment` can be."""
+
+    SHIFT_ROTATE = "shift-rotate"
+
+
 class Precision(StrEnum):
     """What `--precision` can be."""
 
@@ -43,6 +49,19 @@ ReconstructionWeight = Annotated[
         metavar="W",
         help="Weight of the reconstruction error during self-training: 0 is DEC, above 0 IDEC. Needs the "
         "representation autoencoder or sdae.",
+    ),
+]
+AugmentOption = Annotated[
+    Augmentation | None,
+    typer.Option("--augment", show_default=False, help="Train on images that are shifted and rotated a little."),
+]
+ImageShape = Annotated[
+    str,
+    typer.Option(
+        "--image-shape",
+        metavar="HxW[xC]",
+        show_default=False,
+        help="Of the image in each row, as 28x28 or 32x32x3, for --augment; else the array image_shape of DATA.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same result on one machine.")]

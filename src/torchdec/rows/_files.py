@@ -89,6 +89,20 @@ def _read_npz(path: Path) -> Rows:
             return _csr_rows(archive, path)
 
 
+def read_image_shape(path: str | PathLike[str]) -> tuple[int, ...] | None:
+    """Return the array ``image_shape`` of an ``.npz`` file (height, width, channels), or None without one."""
+    path = Path(path)
+    if path.suffix.lower() != ".npz":
+        return None
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        if "image_shape" not in archive.files:
+            return None
+        shape = np.atleast_1d(archive["image_shape"])
+        if shape.dtype.kind not in "iu" or shape.shape not in ((2,), (3,)) or shape.min() < 1:
+            raise RowsError(f"{path}: array 'image_shape' is {shape}; give height, width and perhaps channels")
+        return tuple(shape.tolist())
+
+
 def _csr_rows(archive: np.lib.npyio.NpzFile, path: Path) -> SparseRows:
     if not set(_CSR_PARTS) <= set(archive.files):
         raise RowsError(
