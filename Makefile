@@ -20,7 +20,7 @@ check: $(VENV)/installed-dev
 	$(RUN)lint-imports --no-cache
 	$(RUN)python -m pytest
 
-results: $(VENV)/installed-dev
+results: $(VENV)/installed-bench
 	$(RUN)python experiments/measure.py
 	$(RUN)python experiments/measure.py --table
 
@@ -33,6 +33,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed-dev
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	touch $@
 
 clean:

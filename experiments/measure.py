@@ -1,56 +1,132 @@
-"""Measure the accuracy of `torchdec fit` on the data sets of TORCHDEC_DATA: one file of results a case.
+"""Measure accuracy and time on the data sets of TORCHDEC_DATA: one file of results a case.
 
-    python experiments/measure.py                     all cases that have no file in experiments/runs yet
-    python experiments/measure.py mnist-neighbors-0   these cases
-    python experiments/measure.py --table             the table in README.md, from the files alone
+    python experiments/measure.py                   all cases that have no file in experiments/runs yet
+    python experiments/measure.py mnist-neighbors-0 these cases
+    python experiments/measure.py 'usps-*'          all cases of this form, missing or not
+    python experiments/measure.py --table           the tables in README.md and docs/accuracy.md, from the files
 
-A case is DATASET-REPRESENTATION-SEED. Labels are used by `torchdec score`, after the fit.
+A case is DATASET-METHOD-SEED. Every method has one setting for all data sets; it gets the rows, k and a seed.
+Labels are read after the fit, for the score.
 """
 
 import json
 import os
 import platform
-import subprocess
 import sys
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from statistics import mean, median, stdev
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 HERE = Path(__file__).parent
 RUNS = HERE / "runs"
-README = HERE.parent / "README.md"
+TABLES = {HERE.parent / "README.md": ("neighbors",), HERE.parent / "docs" / "accuracy.md": None}
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+SEEDS = range(5)
 
-# name: (file of TORCHDEC_DATA, number of clusters, what the table calls it)
+
+@dataclass(frozen=True)
+class Dataset:
+    title: str
+    file: str
+    n_clusters: int
+    image_shape: tuple[int, int] | None = None
+
+
 DATASETS = {
-    "mnist": ("mnist.npz", 10, "MNIST, 70,000 x 784"),
-    "usps": ("usps.npz", 10, "USPS, 9,298 x 256"),
-    "reuters10k": ("reuters_rcv1sub.npz", 4, "REUTERS-10k rebuilt, 10,000 x 2,000"),
-    "fashion": ("fashion_mnist.npz", 10, "Fashion-MNIST, 70,000 x 784"),
-    "pbmc": ("sc_10x_pbmc_top2000.npz", 8, "10x PBMC, 4,271 x 2,000"),
-    "newsgroups": ("newsgroups20.npz", 20, "20 newsgroups, 18,846 x 2,000"),
+    "mnist": Dataset("MNIST, 70,000 x 784", "mnist.npz", 10, (28, 28)),
+    "usps": Dataset("USPS, 9,298 x 256", "usps.npz", 10, (16, 16)),
+    "fashion": Dataset("Fashion-MNIST, 70,000 x 784", "fashion_mnist.npz", 10),
+    "reuters10k": Dataset("REUTERS-10k rebuilt, 10,000 x 2,000", "reuters_rcv1sub.npz", 4),
+    "pbmc": Dataset("10x PBMC, 4,271 x 2,000", "sc_10x_pbmc_top2000.npz", 8),
+    "newsgroups": Dataset("20 newsgroups, 18,846 x 2,000", "newsgroups20.npz", 20),
+    "agnews": Dataset("AG news titles, 8,000 x 2,000", "agnews8000.npz", 4),
+    "bladder": Dataset("Mouse bladder, 2,746 x 2,003", "sc_mouse_bladder_top2000.npz", 16),
+}
+COUNTS = {"reuters10k": "text", "pbmc": "cells", "bladder": "cells"}
+
+
+def kmeans(dataset: str, seed: int) -> Any:
+    from sklearn.cluster import KMeans
+
+    rows, k = rows_of(dataset), DATASETS[dataset].n_clusters
+    return KMeans(k, n_init=20, random_state=seed).fit(rows).labels_
+
+
+def umap(dataset: str, seed: int) -> Any:
+    from sklearn.cluster import KMeans
+    from umap import UMAP
+
+    rows, k = rows_of(dataset), DATASETS[dataset].n_clusters
+    code = UMAP(random_state=seed, n_jobs=1).fit_transform(rows)
+    return KMeans(k, n_init=20, random_state=seed).fit(code).labels_
+
+
+@cache
+def autoencoder(dataset: str, seed: int) -> tuple[Any, float]:
+    """Train the autoencoder that three methods share; return it frozen, and the seconds that it took."""
+    from sklearn.frozen import FrozenEstimator
+
+    from torchdec import Autoencoder
+
+    began = perf_counter()
+    trained = Autoencoder(random_state=seed).fit(rows_of(dataset))
+    return FrozenEstimator(trained), perf_counter() - began
+
+
+def dec(**settings: Any) -> Callable[[str, int], Any]:
+    def fit(dataset: str, seed: int) -> Any:
+        from torchdec import DEC
+        from torchdec.augment import ShiftRotate
+
+        parameters = dict(settings)
+        if parameters.get("representation") == "autoencoder":
+            parameters["representation"] = autoencoder(dataset, seed)[0]
+        if parameters.pop("shift_rotate", False):
+            parameters["augment"] = ShiftRotate(DATASETS[dataset].image_shape)
+        return DEC(DATASETS[dataset].n_clusters, random_state=seed, **parameters).fit(rows_of(dataset))
+
+    fit.settings = settings
+    return fit
+
+
+# name: (title, how)
+METHODS: dict[str, tuple[str, Callable[[str, int], Any]]] = {
+    "kmeans": ("k-means on the rows", kmeans),
+    "umap": ("UMAP + k-means", umap),
+    "ae": ("autoencoder + k-means", dec(representation="autoencoder", max_iter=0)),
+    "dec": ("DEC, autoencoder", dec(representation="autoencoder")),
+    "idec": ("IDEC, autoencoder", dec(representation="autoencoder", reconstruction_weight=10)),
+    "neighbors": ("DEC, neighbors (default)", dec()),
+    "augmented": ("DEC, neighbors, shift-rotate", dec(shift_rotate=True)),
 }
 CASES = [
-    *(f"{name}-neighbors-{seed}" for name in ("usps", "reuters10k", "mnist") for seed in range(5)),
-    *(f"{name}-neighbors-{seed}" for name in ("pbmc", "newsgroups", "fashion") for seed in range(5)),
-    *(f"{name}-autoencoder-{seed}" for name in ("usps", "reuters10k", "mnist") for seed in range(5)),
+    f"{dataset}-{method}-{seed}"
+    for method in ("neighbors", "kmeans", "umap", "augmented", "ae", "dec", "idec")
+    for dataset in ("usps", "pbmc", "reuters10k", "bladder", "agnews", "newsgroups", "mnist", "fashion")
+    if method != "augmented" or DATASETS[dataset].image_shape
+    for seed in SEEDS
 ]
 
 
 def main(arguments: list[str]) -> None:
     if arguments == ["--table"]:
-        README.write_text(with_table(README.read_text(), RUNS.glob("*.json")))
+        for path, methods in TABLES.items():
+            path.write_text(with_table(path.read_text(), RUNS.glob("*.json"), methods))
         return
-    for case in arguments or [case for case in CASES if not path_of(case).exists()]:
+    wanted = [case for case in CASES if any(fnmatch(case, pattern) for pattern in arguments)]
+    for case in wanted if arguments else [case for case in CASES if not path_of(case).exists()]:
         print(case, flush=True)
         result = measure(case)
         path_of(case).write_text(json.dumps(result, indent=1) + "\n")
-        print(f"  {result['score']} in {result['run']['seconds']['total']:.0f} s", flush=True)
+        print(f"  {result['score']} in {result['seconds']:.0f} s", flush=True)
 
 
 def path_of(case: str) -> Path:
@@ -58,78 +134,102 @@ def path_of(case: str) -> Path:
 
 
 def measure(case: str) -> dict[str, Any]:
-    name, representation, seed = case.rsplit("-", 2)
-    file, n_clusters, _ = DATASETS[name]
-    with tempfile.TemporaryDirectory() as folder:
-        data = prepared(name, Path(os.environ["TORCHDEC_DATA"]) / file, Path(folder))
-        out = Path(folder) / "run"
-        options = ["-k", str(n_clusters), "--seed", seed, "--representation", representation]
-        run = torchdec("fit", data, *options, "-o", out, "--quiet", "--json")
-        score = torchdec("score", out, data, "--json")
-    del run["directory"]
-    return {
-        "command": f"torchdec fit {data.name} {' '.join(options)} -o run && torchdec score run {data.name}",
-        "score": {name: score[name] for name in ("acc", "nmi", "ari")},
-        "run": run,
+    import warnings
+
+    from torchdec.metrics import ari, clustering_accuracy, nmi
+    from torchdec.runs import _record
+
+    dataset, method, seed = case.split("-")
+    title, how = METHODS[method]
+    rows_of(dataset)  # reading the file is not what is measured
+    settings = getattr(how, "settings", {})
+    extra = autoencoder(dataset, int(seed))[1] if settings.get("representation") == "autoencoder" else 0.0
+    began = perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = how(dataset, int(seed))
+    seconds = perf_counter() - began + extra
+    labels = getattr(fitted, "labels_", fitted)
+    truth = labels_of(dataset)
+    result = {
+        "dataset": DATASETS[dataset].title,
+        "method": title,
+        "settings": settings,
+        "seed": int(seed),
+        "score": {
+            "acc": clustering_accuracy(truth, labels),
+            "nmi": nmi(truth, labels),
+            "ari": ari(truth, labels),
+        },
+        "seconds": round(seconds, 2),
+        "sizes": sorted(np.bincount(labels).tolist(), reverse=True),
+        "warnings": sorted({str(warning.message) for warning in caught}),
+        "versions": _record.installed_versions(),
         "machine": {"cores": os.cpu_count(), "architecture": platform.machine(), "simd": simd()},
     }
-
-
-def torchdec(*arguments: Any) -> dict[str, Any]:
-    command = [sys.executable, "-m", "torchdec", *map(str, arguments)]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    if hasattr(fitted, "history_"):
+        result["history"] = _record.plain_history(fitted.history_)
+    return result
 
 
 def simd() -> str:
     import torch
 
-    return torch.backends.cpu.get_cpu_capability()
+    from torchdec._core.compute import resolve
+
+    return f"{torch.backends.cpu.get_cpu_capability()}, {resolve('cpu').precision}"
 
 
-def prepared(name: str, source: Path, folder: Path) -> Path:
-    """Apply the usual preparation of counts, from the rows alone; return the file to cluster."""
-    if name not in ("reuters10k", "pbmc"):
-        return source
+@cache
+def parts(dataset: str) -> dict[str, Any]:
+    with np.load(Path(os.environ["TORCHDEC_DATA"]) / DATASETS[dataset].file) as file:
+        return {name: file[name] for name in file.files if name not in ("text", "vocab")}
+
+
+def labels_of(dataset: str) -> Any:
+    y = parts(dataset)["y"]
+    return y[:10_000] if dataset == "reuters10k" else y
+
+
+@cache
+def rows_of(dataset: str) -> Any:
+    """Return the rows with the usual preparation of counts, made from the rows alone; float32, dense or CSR."""
     import scipy.sparse as sp
     from sklearn.feature_extraction.text import TfidfTransformer
 
-    with np.load(source) as parts:
-        y = parts["y"]
-        counts = sp.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=parts["shape"])
-    if name == "reuters10k":
-        x = TfidfTransformer(norm="l2", sublinear_tf=True).fit_transform(counts)[:10_000]
-        y = y[:10_000]
-    else:
-        total = np.asarray(counts.sum(axis=1)).ravel()
-        x = sp.csr_matrix(sp.diags(np.median(total) / total) @ counts).log1p()
-    path = folder / f"{name}.npz"
-    np.savez(path, data=x.data.astype(np.float32), indices=x.indices, indptr=x.indptr, shape=x.shape, y=y)
-    return path
+    file = parts(dataset)
+    if "x" in file:
+        return file["x"].astype(np.float32)
+    rows = sp.csr_matrix((file["data"].astype(np.float32), file["indices"], file["indptr"]), shape=file["shape"])
+    if COUNTS.get(dataset) == "text":
+        return TfidfTransformer(norm="l2", sublinear_tf=True).fit_transform(rows)[:10_000]
+    if COUNTS.get(dataset) == "cells":
+        total = np.asarray(rows.sum(axis=1)).ravel()
+        return sp.csr_matrix(sp.diags(np.median(total) / total) @ rows).log1p().astype(np.float32)
+    return rows
 
 
-def with_table(text: str, files: Iterable[Path]) -> str:
+def with_table(text: str, files: Iterable[Path], methods: tuple[str, ...] | None) -> str:
     """Return the text with the table between the two marks made anew from files of results."""
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{table(files)}{END}{after}"
+    return f"{before}{BEGIN}\n{table(files, methods or tuple(METHODS))}{END}{after}"
 
 
-def table(files: Iterable[Path]) -> str:
+def table(files: Iterable[Path], methods: tuple[str, ...]) -> str:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for file in sorted(files):
-        name, representation, _ = file.stem.rsplit("-", 2)
-        groups[name, representation].append(json.loads(file.read_text()))
-    lines = [
-        "| data | representation | ACC | NMI | ARI | seeds | seconds |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, (_, _, title) in DATASETS.items():
-        for representation in ("neighbors", "autoencoder", "sdae"):
-            results = groups.get((name, representation), [])
+        dataset, method, _ = file.stem.split("-")
+        groups[dataset, method].append(json.loads(file.read_text()))
+    lines = ["| data | method | ACC | NMI | ARI | seeds | seconds |", "|---|---|---|---|---|---|---|"]
+    for dataset, about in DATASETS.items():
+        for method in methods:
+            results = groups.get((dataset, method), [])
             if results:
                 cells = " | ".join(spread([r["score"][key] for r in results]) for key in ("acc", "nmi", "ari"))
-                seconds = median(result["run"]["seconds"]["total"] for result in results)
-                lines.append(f"| {title} | {representation} | {cells} | {len(results)} | {seconds:.0f} |")
+                seconds = median(result["seconds"] for result in results)
+                title = METHODS[method][0]
+                lines.append(f"| {about.title} | {title} | {cells} | {len(results)} | {seconds:.0f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,5 +1,7 @@
 """DEC as its users meet it: fit, predict, history, and what is said when something is wrong."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from torchdec import DEC, Autoencoder, NeighborEncoder
 from torchdec import _dec as dec_module
 from torchdec._core.objective import log_soft_assignment
 from torchdec._core.records import Centroids, Epoch, StopReason, Update
+from torchdec._core.self_training import self_train
 from torchdec._presets import PRESETS
 from torchdec.metrics import clustering_accuracy
 from torchdec.rows import as_rows
@@ -124,6 +127,25 @@ def test_training_stops_when_fewer_rows_than_tol_change(two_blobs: Blobs) -> Non
     assert last.changed < 0.3
     assert all(update.changed >= 0.3 for update in before if update.number)
     assert model.stop_reason_ is StopReason.CONVERGED
+
+
+def test_training_that_does_not_settle_goes_back_to_its_calmest_update(
+    two_blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = [0.0, 0.3, 0.2, 0.25, 0.2, 0.22]
+    states = []
+
+    def restless(encoder: Any, decoder: Any, centers: Any, *rest: Any) -> Iterator[Update]:
+        for update, changed in zip(self_train(encoder, decoder, centers, *rest), shares, strict=False):
+            states.append(centers.detach().numpy().copy())
+            yield replace(update, changed=changed)
+
+    monkeypatch.setattr(dec_module, "self_train", restless)
+    model = small_dec(2, tol=0.0, patience=3).fit(two_blobs[0])
+    assert model.stop_reason_ is StopReason.UNSETTLED
+    assert model.n_iter_ == 5
+    np.testing.assert_array_equal(model.cluster_centers_, states[2])
+    np.testing.assert_array_equal(model.labels_, model.predict(two_blobs[0]))
 
 
 def test_training_stops_at_max_iter_and_says_so(two_blobs: Blobs) -> None:

@@ -24,7 +24,7 @@ from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.objective import log_soft_assignment
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
-from torchdec._core.self_training import Settings, self_train
+from torchdec._core.self_training import Calmest, Settings, self_train
 from torchdec._presets import PRESETS, new_representation, own_networks
 from torchdec._representation import Representation, freeze, validated_rows
 from torchdec.augment import Augment
@@ -63,6 +63,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         counted a update, so a smaller `update_interval` stops sooner.
     max_iter : int, default=10
         Most updates that are trained towards. 0 keeps representation and k-means as they are.
+    patience : int, default=3
+        Stop when the share of rows that change their cluster has reached no new low in this many updates, and go
+        back to the update where it was lowest: self-training that does not settle wears clusters away.
     learning_rate : float, default=0.01
         Of SGD, for encoder and centres.
     momentum : float, default=0.9
@@ -97,7 +100,8 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     history_ : list of Epoch, Centroids and Update
         All that happened, in order.
     n_iter_ : int
-        Updates that were trained towards.
+        Updates that were trained towards. Where `stop_reason_` is UNSETTLED, `history_` tells which was kept: the
+        one after 0 with the lowest `changed`.
     stop_reason_ : StopReason
         Why self-training ended; its value is a sentence.
     n_features_in_ : int
@@ -129,6 +133,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         "update_interval": [Interval(Integral, 1, None, closed="left"), StrOptions({"epoch"})],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -149,6 +154,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         update_interval: int | Literal["epoch"] = "epoch",
         tol: float = 1e-3,
         max_iter: int = 10,
+        patience: int = 3,
         learning_rate: float = 0.01,
         momentum: float = 0.9,
         batch_size: int = 256,
@@ -165,6 +171,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self.update_interval = update_interval
         self.tol = tol
         self.max_iter = max_iter
+        self.patience = patience
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.batch_size = batch_size
@@ -260,12 +267,18 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             compute,
             started,
         )
+        calmest = Calmest(encoder, centers)
         try:
             for update in updates:
                 history.append(update)
                 yield update
+                calmest.see(update)
                 if update.number and update.changed < self.tol:
                     reason = StopReason.CONVERGED
+                    break
+                if calmest.updates_ago >= self.patience:
+                    reason = StopReason.UNSETTLED
+                    calmest.restore()
                     break
                 if update.number >= self.max_iter:
                     reason = StopReason.MAX_ITER

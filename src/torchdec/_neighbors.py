@@ -53,12 +53,13 @@ class NeighborEncoder(Representation):
         as short texts have. "auto" is 50, or None where the graph of the rows agrees better with features that
         it was not made from (some seconds, on at most 8,000 rows; `space_` tells). It stays with 50 where the
         rows have 100 features or fewer, or would take more than 2 GiB as a float32 array.
-    max_epochs : int, default=40
+    max_epochs : int, default=80
         Most passes over the rows.
     max_steps : int, default=1500
         Most optimiser steps.
-    batch_size : int, default=512
-        Rows a step, and as many neighbours. Each row has 2 * batch_size - 2 negatives.
+    batch_size : int or "auto", default="auto"
+        Rows a step, and as many neighbours. Each row has 2 * batch_size - 2 negatives, of which a set of many rows
+        needs more to tell its clusters apart: "auto" is 512, or 1,024 from 32,768 rows on.
     learning_rate : float, default=0.002
         Peak of the one-cycle schedule of Adam.
     augment : callable or None, default=None
@@ -112,7 +113,7 @@ class NeighborEncoder(Representation):
         "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "augment": [callable, None],
         "device": [str],
@@ -128,9 +129,9 @@ class NeighborEncoder(Representation):
         n_neighbors: int = 15,
         metric: Literal["auto", "cosine", "euclidean"] = "auto",
         n_components: int | Literal["auto"] | None = "auto",
-        max_epochs: int = 40,
+        max_epochs: int = 80,
         max_steps: int = 1500,
-        batch_size: int = 512,
+        batch_size: int | Literal["auto"] = "auto",
         learning_rate: float = 2e-3,
         augment: Augment | None = None,
         device: str = "auto",
@@ -158,9 +159,10 @@ class NeighborEncoder(Representation):
         graph = self._graph(rows, generator(seeds["components"]), compute)
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
-        source = Source(
-            rows, self.scale_, self.batch_size, generator(seeds["batches"]), compute, started, self.augment
-        )
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = 512 if len(rows) < 2**15 else 1024
+        source = Source(rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, self.augment)
         n_steps = source.steps(self.max_epochs, self.max_steps)
         yield from embed_neighbors(encoder, graph, source, n_steps=n_steps, learning_rate=self.learning_rate)
         self.encoder_ = freeze(without_batch_norm(encoder))

@@ -3,24 +3,29 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "experiments"))
 
 import measure  # noqa: E402
 
 
-def test_the_readmes_table_is_made_from_the_run_files() -> None:
-    text = (ROOT / "README.md").read_text()
-    assert measure.with_table(text, measure.RUNS.glob("*.json")) == text
+@pytest.mark.parametrize("path", measure.TABLES, ids=lambda path: path.name)
+def test_a_table_is_made_from_the_run_files(path: Path) -> None:
+    text = path.read_text()
+    assert measure.with_table(text, measure.RUNS.glob("*.json"), measure.TABLES[path]) == text
 
 
-def test_every_run_file_names_its_command_its_versions_and_its_score() -> None:
+def test_every_run_file_names_its_case_its_versions_and_its_score() -> None:
     files = list(measure.RUNS.glob("*.json"))
     assert files
     for file in files:
-        name, representation, seed = file.stem.rsplit("-", 2)
+        dataset, method, seed = file.stem.split("-")
         result = measure.json.loads(file.read_text())
-        assert name in measure.DATASETS
-        assert f"--seed {seed} --representation {representation}" in result["command"]
+        assert result["dataset"] == measure.DATASETS[dataset].title
+        assert result["method"] == measure.METHODS[method][0]
+        assert result["settings"] == getattr(measure.METHODS[method][1], "settings", {})
+        assert result["seed"] == int(seed)
         assert 0 < result["score"]["acc"] <= 1
-        assert result["run"]["versions"]["torch"]
+        assert result["versions"]["torch"]

@@ -7,7 +7,7 @@ import torch
 from small import blobs
 from torchdec._core import neighbor_graph
 from torchdec._core.compute import resolve
-from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
+from torchdec._core.neighbor_graph import ONE_WAY, edge_probabilities, nearest_neighbors, principal_components
 from torchdec._core.randomness import generator
 from torchdec.rows import as_rows
 
@@ -65,3 +65,10 @@ def test_rows_of_zeros_are_nobodys_near_neighbour_under_the_cosine() -> None:
     points[:5] = 0
     found = nearest_neighbors(torch.from_numpy(points), 10, cosine=True)
     assert not np.isin(found[5:], np.arange(5)).any()
+
+
+def test_edges_that_go_both_ways_are_drawn_more_often() -> None:
+    graph = np.array([[1, 2], [0, 2], [0, 3], [0, 1]])  # 2 -> 3, 1 -> 2 and both of 3 go one way
+    weight = np.array([[1, 1], [1, ONE_WAY], [1, ONE_WAY], [1, 1]])
+    expected = weight / weight.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(edge_probabilities(graph), expected, rtol=1e-6)

@@ -1,12 +1,14 @@
 """Targets over all rows, indexed by row; updates when they are due; both terms with their weights."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from small import blobs
 from torchdec._core import self_training
@@ -17,7 +19,7 @@ from torchdec._core.networks import stack
 from torchdec._core.objective import log_soft_assignment, reconstruction_error
 from torchdec._core.randomness import generator
 from torchdec._core.records import Update
-from torchdec._core.self_training import Settings, compute_targets, self_train
+from torchdec._core.self_training import Calmest, Settings, compute_targets, self_train
 from torchdec.rows import as_rows
 
 CPU = resolve("cpu", "float32")
@@ -155,3 +157,19 @@ def test_a_loss_that_is_not_finite_names_stage_and_learning_rate() -> None:
 def test_a_batch_larger_than_the_data_is_the_data() -> None:
     updates = list(islice(Setup(n=10, batch_size=256).updates(), 3))
     assert [update.step for update in updates] == [0, 1, 2]
+
+
+def test_the_calmest_state_is_the_one_with_fewest_changes_and_comes_back() -> None:
+    setup = Setup()
+    calmest = Calmest(setup.encoder, setup.centers)
+    shares = [0.0, 0.3, 0.1, 0.2, 0.15]
+    kept: list[Tensor] = []
+    for update, changed in zip(setup.updates(), shares, strict=False):
+        calmest.see(replace(update, changed=changed))
+        if update.number == 2:
+            kept = [parameter.detach().clone() for parameter in (setup.centers, *setup.encoder.parameters())]
+    assert calmest.updates_ago == 2
+    assert not torch.equal(setup.centers.detach(), kept[0])
+    calmest.restore()
+    for parameter, before in zip((setup.centers, *setup.encoder.parameters()), kept, strict=True):
+        assert torch.equal(parameter.detach(), before)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from torchdec._core.neighbor_graph import edge_probabilities
 from torchdec._core.records import Epoch
 from torchdec._core.training import Source, one_cycle, train
 
@@ -34,13 +35,14 @@ def neighbor_loss(anchors: Float[Tensor, "rows code"], neighbors: Float[Tensor, 
 def embed_neighbors(
     encoder: nn.Module, graph: NDArray[np.int64], source: Source, *, n_steps: int, learning_rate: float
 ) -> Iterator[Epoch]:
-    """Train the encoder: at each step a batch of rows, and for each row one of its neighbours, drawn evenly."""
-    graph_rows = torch.from_numpy(graph)
+    """Train the encoder: at each step a batch of rows, with one neighbour of each, drawn by its weight."""
+    neighbors = torch.from_numpy(graph)
+    probabilities = torch.from_numpy(edge_probabilities(graph))
     generator = source.generator
 
     def loss(index: Tensor) -> Tensor:
-        column = torch.randint(graph_rows.shape[1], (len(index),), generator=generator)
-        pairs = torch.cat([index, graph_rows[index, column]])
+        column = torch.multinomial(probabilities[index], 1, generator=generator)
+        pairs = torch.cat([index, neighbors[index].gather(1, column).squeeze(1)])
         with source.compute.training():
             code = encoder(source.take(pairs)).float()
         return neighbor_loss(*code.tensor_split(2))

@@ -100,4 +100,5 @@ class StopReason(Enum):
 
     CONVERGED = "Converged: fewer rows than tol changed their cluster between two target updates."
     MAX_ITER = "Stopped at max_iter target updates, before the share of rows that change fell to tol."
+    UNSETTLED = "Stopped: the share of rows that change fell no further; kept the update where it was lowest."
     INTERRUPTED = "Interrupted: the model is as it was at that moment."

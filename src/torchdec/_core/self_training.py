@@ -1,6 +1,7 @@
 """Stage 3: encoder and centres learn from their own confident assignments; a generator of `Update`."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal
@@ -127,6 +128,35 @@ def self_train(
                 f"The loss of self-training is {loss} before update {number}; "
                 f"try a learning_rate below {settings.learning_rate:g}."
             )
+
+
+class Calmest:
+    """The state of encoder and centres at the update where the smallest share of rows changed their cluster.
+
+    Update 0 does not count: it is k-means itself, before any training.
+    """
+
+    def __init__(self, encoder: nn.Module, centers: Tensor) -> None:
+        self._encoder, self._centers = encoder, centers
+        self._changed = float("inf")
+        self.updates_ago = 0
+
+    def see(self, update: Update) -> None:
+        """Remember the present state if it is the calmest so far, else count one more update since."""
+        if update.number == 0:
+            return
+        if update.changed < self._changed:
+            self._changed, self.updates_ago = update.changed, 0
+            self._kept = deepcopy(self._encoder.state_dict()), self._centers.detach().clone()
+        else:
+            self.updates_ago += 1
+
+    def restore(self) -> None:
+        """Put encoder and centres back into the calmest state, in place."""
+        state, centers = self._kept
+        self._encoder.load_state_dict(state)
+        with torch.no_grad():
+            self._centers.copy_(centers)
 
 
 def _batch_loss(

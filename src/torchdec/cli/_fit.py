@@ -54,6 +54,7 @@ def _image_shape(given: str, data: Path, width: int) -> tuple[int, ...]:
     """Return the shape of the images, from the option or else from the file, that fills rows of this width."""
     from torchdec.rows._files import read_image_shape
 
+    shape: tuple[int, ...] | None
     if given:
         if not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){1,2}", given):
             raise ValueError(f"{given!r} is no shape of images; try 28x28 or 32x32x3.")
