@@ -38,6 +38,26 @@ def test_groups_that_lie_on_a_line_are_told_apart_in_few_dimensions() -> None:
     assert clustering_accuracy(y, model.labels_) > 0.98
 
 
+def test_with_a_reconstruction_weight_codes_lead_back_to_their_rows() -> None:
+    X = blobs(200, 12, 3)[0] + 5
+    without = NeighborEncoder((32,), 4, max_epochs=2, random_state=0).fit(X)
+    assert not hasattr(without, "inverse_transform")
+    encoder = NeighborEncoder(
+        (32,), 4, reconstruction_weight=10, batch_size=32, learning_rate=1e-2, random_state=0
+    )
+    encoder.fit(X)
+    assert {type(module) for module in encoder.decoder_} == {nn.Linear, nn.ReLU}
+    restored = encoder.inverse_transform(encoder.transform(X))
+    assert np.square(restored - X).mean() < 0.1 * np.square(X).mean()
+    assert NeighborEncoder((32,), 4, random_state=0).set_params(reconstruction_weight=1).has_decoder
+
+
+def test_with_a_reconstruction_weight_of_its_own_it_serves_idec() -> None:
+    stage_1 = clone(REPRESENTATIONS["neighbors"]).set_params(reconstruction_weight=1.0)
+    model = DEC(2, representation=stage_1, reconstruction_weight=1.0, tol=0.5, random_state=0)
+    assert model.fit(blobs(64, 5, 2)[0]).n_iter_ == 1
+
+
 def test_bad_parameters_are_named_when_fitting() -> None:
     with pytest.raises(ValueError, match="'metric' parameter of NeighborEncoder"):
         NeighborEncoder(metric="hamming").fit(np.eye(4))  # type: ignore[arg-type]

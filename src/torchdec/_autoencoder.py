@@ -5,14 +5,9 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import torch
-from jaxtyping import Float32
-from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted
-from torch import Tensor
 
-from torchdec._core.compute import Compute, Precision, resolve
+from torchdec._core.compute import Compute, Precision
 from torchdec._core.networks import stack
 from torchdec._core.pretraining import end_to_end, layer_wise
 from torchdec._core.randomness import generator, split
@@ -92,7 +87,6 @@ class Autoencoder(Representation):
     (1797, 10)
     """
 
-    has_decoder = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": ["array-like"],
         "code_size": [Interval(Integral, 1, None, closed="left")],
@@ -161,6 +155,11 @@ class Autoencoder(Representation):
         recipe = {"recipe": "layer-wise", "max_epochs": None, "max_steps": 100_000, "learning_rate": 0.1}
         return cls(**{**recipe, **parameters})
 
+    @property
+    def has_decoder(self) -> bool:
+        """True: half of an autoencoder is one."""
+        return True
+
     def _train(self, rows: Rows, compute: Compute, started: float) -> Iterator[Epoch]:
         seeds = split(self.random_state, "network", "batches")
         weights = generator(seeds["network"])
@@ -186,21 +185,3 @@ class Autoencoder(Representation):
             )
         self.encoder_ = freeze(encoder)
         self.decoder_ = freeze(decoder)
-
-    def inverse_transform(self, Z: Any) -> Float32[NDArray[np.float32], "rows features"]:
-        """Reconstruct rows from their code, on the scale of the rows given to `fit`.
-
-        Parameters
-        ----------
-        Z : array of shape (n, z)
-
-        Returns
-        -------
-        array of shape (n, d), float32
-        """
-        check_is_fitted(self, "decoder_")
-        compute = resolve(self.device, self.precision)
-        code = torch.from_numpy(check_array(Z, dtype=np.float32)).to(compute.device)
-        with torch.inference_mode():
-            rows: Tensor = self.decoder_.to(compute.device)(code) / self.scale_  # type: ignore[union-attr]
-        return rows.cpu().numpy()

@@ -34,7 +34,7 @@ class NeighborEncoder(Representation):
 
     The nearest neighbours of each row are found once, among the leading principal components. Each step then
     embeds a batch of rows together with one neighbour of each, and maximises the likelihood of picking that
-    neighbour among all other rows of the batch, by Student's t kernel of their codes. There is no decoder.
+    neighbour among all other rows of the batch, by Student's t kernel of their codes.
 
     Parameters
     ----------
@@ -53,6 +53,10 @@ class NeighborEncoder(Representation):
         as short texts have. "auto" is 50, or None where the graph of the rows agrees better with features that
         it was not made from (some seconds, on at most 8,000 rows; `space_` tells). It stays with 50 where the
         rows have 100 features or fewer, or would take more than 2 GiB as a float32 array.
+    reconstruction_weight : float, default=0.0
+        Weight of the reconstruction error, a mean over rows and features of rows scaled so that predicting zero
+        costs 1. Above 0 a decoder is trained too, which keeps in the code what the graph does not hold, and
+        makes `inverse_transform` and IDEC possible.
     max_epochs : int, default=80
         Most passes over the rows.
     max_steps : int, default=1500
@@ -79,7 +83,8 @@ class NeighborEncoder(Representation):
     ----------
     encoder_ : torch.nn.Sequential
         The trained stack, batch normalisation folded into its layers. Maps `scale_` times the rows to the code.
-    decoder_ : None
+    decoder_ : torch.nn.Sequential or None
+        Maps the code back to `scale_` times the rows, where `reconstruction_weight` is above 0.
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
     space_ : {"rows", "components"}
@@ -104,13 +109,13 @@ class NeighborEncoder(Representation):
     (1797, 10)
     """
 
-    has_decoder = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": ["array-like"],
         "code_size": [Interval(Integral, 1, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions({"auto", "cosine", "euclidean"})],
         "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
+        "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
@@ -129,6 +134,7 @@ class NeighborEncoder(Representation):
         n_neighbors: int = 15,
         metric: Literal["auto", "cosine", "euclidean"] = "auto",
         n_components: int | Literal["auto"] | None = "auto",
+        reconstruction_weight: float = 0.0,
         max_epochs: int = 80,
         max_steps: int = 1500,
         batch_size: int | Literal["auto"] = "auto",
@@ -143,6 +149,7 @@ class NeighborEncoder(Representation):
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.n_components = n_components
+        self.reconstruction_weight = reconstruction_weight
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.batch_size = batch_size
@@ -155,18 +162,34 @@ class NeighborEncoder(Representation):
     def _train(self, rows: Rows, compute: Compute, started: float) -> Iterator[Epoch]:
         if len(rows) < 2:
             raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
-        seeds = split(self.random_state, "network", "components", "batches")
+        seeds = split(self.random_state, "network", "decoder", "components", "batches")
         graph = self._graph(rows, generator(seeds["components"]), compute)
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
+        decoder = None
+        if self.has_decoder:
+            decoder = stack(widths[::-1], generator(seeds["decoder"]), batch_norm=True).to(compute.device)
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = 512 if len(rows) < 2**15 else 1024
         source = Source(rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, self.augment)
         n_steps = source.steps(self.max_epochs, self.max_steps)
-        yield from embed_neighbors(encoder, graph, source, n_steps=n_steps, learning_rate=self.learning_rate)
+        yield from embed_neighbors(
+            encoder,
+            decoder,
+            graph,
+            source,
+            reconstruction_weight=self.reconstruction_weight,
+            n_steps=n_steps,
+            learning_rate=self.learning_rate,
+        )
         self.encoder_ = freeze(without_batch_norm(encoder))
-        self.decoder_ = None
+        self.decoder_ = freeze(without_batch_norm(decoder)) if decoder else None
+
+    @property
+    def has_decoder(self) -> bool:
+        """Whether a decoder is trained too."""
+        return self.reconstruction_weight > 0
 
     def _graph(self, rows: Rows, generator: Generator, compute: Compute) -> NDArray[np.int64]:
         n, d = rows.shape

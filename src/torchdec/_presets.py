@@ -37,7 +37,8 @@ def new_representation(dec: Any, seed: int) -> Representation:
     if dec.reconstruction_weight > 0 and not representation.has_decoder:
         raise ValueError(
             f"reconstruction_weight={dec.reconstruction_weight} needs a decoder, which "
-            f'{type(representation).__name__} has not; try representation="autoencoder", or a weight of 0.'
+            f'{type(representation).__name__} has not; try representation="autoencoder", a NeighborEncoder with a '
+            "reconstruction_weight of its own, or a weight of 0."
         )
     return representation
 

@@ -3,14 +3,16 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from time import perf_counter
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
+import torch
 from jaxtyping import Float32
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import nn
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from torch import Tensor, nn
 
 from torchdec._core.batches import embed, in_order
 from torchdec._core.compute import Compute, Precision, resolve
@@ -86,8 +88,6 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     attributes `encoder_` (a stack that maps scaled rows to the code) and `decoder_` (None without `has_decoder`).
     """
 
-    has_decoder: ClassVar[bool]
-
     device: str
     precision: Precision
     random_state: Any
@@ -96,6 +96,11 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     scale_: float
     history_: list[Epoch]
     n_features_in_: int
+
+    @property
+    @abstractmethod
+    def has_decoder(self) -> bool:
+        """Whether a decoder is trained too."""
 
     @abstractmethod
     def _train(self, rows: Rows, compute: Compute, started: float) -> Iterator[Epoch]:
@@ -153,6 +158,25 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         rows = validated_rows(self, X, reset=False)
         compute = resolve(self.device, self.precision)
         return embed(self.encoder_.to(compute.device), rows, self.scale_, compute).cpu().numpy()
+
+    @available_if(lambda self: self.has_decoder)  # type: ignore[untyped-decorator]
+    def inverse_transform(self, Z: Any) -> Float32[NDArray[np.float32], "rows features"]:
+        """Reconstruct rows from their code, on the scale of the rows given to `fit`.
+
+        Parameters
+        ----------
+        Z : array of shape (n, z)
+
+        Returns
+        -------
+        array of shape (n, d), float32
+        """
+        check_is_fitted(self, "decoder_")
+        compute = resolve(self.device, self.precision)
+        code = torch.from_numpy(check_array(Z, dtype=np.float32)).to(compute.device)
+        with torch.inference_mode():
+            rows: Tensor = self.decoder_.to(compute.device)(code) / self.scale_  # type: ignore[union-attr]
+        return rows.cpu().numpy()
 
     @property
     def _n_features_out(self) -> int:

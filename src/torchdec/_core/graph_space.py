@@ -1,5 +1,7 @@
 """Where to look for neighbours: among the rows as they are, or among their principal components."""
 
+from statistics import fmean
+
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
@@ -22,7 +24,15 @@ MARGIN = 0.01
 def components_agree(
     rows: Rows, n_components: int, n_neighbors: int, generator: Generator, compute: Compute, *, cosine: bool
 ) -> bool:
-    """Tell whether neighbours among the components agree better with features that they were not made from.
+    """Tell whether the graph of the components agrees at least as well as that of the rows, by `agreements`."""
+    of_components, of_rows = agreements(rows, n_components, n_neighbors, generator, compute, cosine=cosine)
+    return of_rows <= (1 + MARGIN) * of_components
+
+
+def agreements(
+    rows: Rows, n_components: int, n_neighbors: int, generator: Generator, compute: Compute, *, cosine: bool
+) -> tuple[float, float]:
+    """Measure how well a graph of the components and one of the rows agree with features that they did not see.
 
     The features are dealt into two halves at random. Each half makes two graphs, one of the rows as they are and
     one of their components, and each graph has its communities. A graph is as good as its edges stay within the
@@ -41,15 +51,15 @@ def components_agree(
         graphs.append(pair)
         partitions.append([communities(graph) for graph in pair])
         known &= half.any(axis=1)
-    of_components, of_rows = (
-        sum(
+
+    def mean_agreement(kind: int) -> float:
+        return fmean(
             agreement(graphs[half][kind], partition, known)
             for half in range(2)
             for partition in partitions[1 - half]
         )
-        for kind in range(2)
-    )
-    return of_rows <= (1 + MARGIN) * of_components
+
+    return mean_agreement(0), mean_agreement(1)
 
 
 def communities(graph: Int64[NDArray[np.int64], "rows neighbors"]) -> Int64[NDArray[np.int64], " rows"]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from torchdec._core.neighbor_graph import edge_probabilities
+from torchdec._core.objective import reconstruction_error
 from torchdec._core.records import Epoch
 from torchdec._core.training import Source, one_cycle, train
 
@@ -33,9 +34,19 @@ def neighbor_loss(anchors: Float[Tensor, "rows code"], neighbors: Float[Tensor, 
 
 
 def embed_neighbors(
-    encoder: nn.Module, graph: NDArray[np.int64], source: Source, *, n_steps: int, learning_rate: float
+    encoder: nn.Module,
+    decoder: nn.Module | None,
+    graph: NDArray[np.int64],
+    source: Source,
+    *,
+    reconstruction_weight: float,
+    n_steps: int,
+    learning_rate: float,
 ) -> Iterator[Epoch]:
-    """Train the encoder: at each step a batch of rows, with one neighbour of each, drawn by its weight."""
+    """Train the encoder: at each step a batch of rows, with one neighbour of each, drawn by its weight.
+
+    Where there is a decoder it learns too, to reconstruct all of them from their codes.
+    """
     neighbors = torch.from_numpy(graph)
     probabilities = torch.from_numpy(edge_probabilities(graph))
     generator = source.generator
@@ -43,9 +54,15 @@ def embed_neighbors(
     def loss(index: Tensor) -> Tensor:
         column = torch.multinomial(probabilities[index], 1, generator=generator)
         pairs = torch.cat([index, neighbors[index].gather(1, column).squeeze(1)])
+        x = source.take(pairs)
         with source.compute.training():
-            code = encoder(source.take(pairs)).float()
-        return neighbor_loss(*code.tensor_split(2))
+            code = encoder(x).float()
+            reconstructed = decoder(code).float() if decoder else None
+        value = neighbor_loss(*code.tensor_split(2))
+        if reconstructed is not None:
+            value = value + reconstruction_weight * reconstruction_error(x, reconstructed)
+        return value
 
-    optimizer = torch.optim.Adam(encoder.parameters(), lr=learning_rate, fused=True)
+    parameters = [*encoder.parameters(), *(decoder.parameters() if decoder else ())]
+    optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
     yield from train("neighbors", source, loss, optimizer, one_cycle(optimizer, learning_rate, n_steps), n_steps)

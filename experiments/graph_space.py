@@ -1,0 +1,84 @@
+"""How the space of the neighbour graph is chosen, on the data sets of TORCHDEC_DATA, and whether labels agree.
+
+    python experiments/graph_space.py           graph_space.json beside it and the table of docs/accuracy.md
+    python experiments/graph_space.py --table   the table alone, from the file
+
+Labels serve to tell how many edges of each graph join rows of one class; the choice does not see them.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import measure
+import numpy as np
+
+RESULTS = Path(__file__).with_suffix(".json")
+DOCS = Path(__file__).parents[1] / "docs" / "accuracy.md"
+BEGIN, END = "<!-- graph space: begin -->", "<!-- graph space: end -->"
+
+
+def main(arguments: list[str]) -> None:
+    if arguments != ["--table"]:
+        RESULTS.write_text(json.dumps(list(results()), indent=1) + "\n")
+    DOCS.write_text(with_table(DOCS.read_text()))
+
+
+def results() -> Iterator[dict[str, Any]]:
+    """Measure a random sample of each set, as large as the one that the choice looks at."""
+    import torch
+
+    from torchdec._core.compute import resolve
+    from torchdec._core.graph_space import SAMPLE, agreements
+    from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
+    from torchdec._core.randomness import generator
+    from torchdec.rows import as_rows
+
+    compute = resolve()
+    for dataset, about in measure.DATASETS.items():
+        x, y = measure.rows_of(dataset), measure.labels_of(dataset)
+        picked = np.random.default_rng(0).permutation(len(y))[:SAMPLE]
+        rows, y = as_rows(x[picked]), y[picked]
+        points = (
+            principal_components(rows, 50, generator(0), compute),
+            torch.from_numpy(rows.take(np.arange(len(y)))),
+        )
+        graphs = [nearest_neighbors(each, 15, cosine=True) for each in points]
+        scores = [agreements(rows, 50, 15, generator(seed), compute, cosine=True) for seed in measure.SEEDS]
+        result = {
+            "dataset": about.title,
+            "same_class": [float((y[graph] == y[:, None]).mean()) for graph in graphs],
+            "agreement": scores,
+        }
+        print(result, flush=True)
+        yield result
+
+
+def with_table(text: str) -> str:
+    """Return the text with the table between the two marks made anew from the file of results."""
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{table()}{END}{after}"
+
+
+def table() -> str:
+    lines = [
+        "| data | edges of one class: components | rows | agreement: components | rows | rows chosen |",
+        "|---|---|---|---|---|---|",
+    ]
+    from torchdec._core.graph_space import MARGIN
+
+    for result in json.loads(RESULTS.read_text()):
+        scores = result["agreement"]
+        chosen = sum(rows > (1 + MARGIN) * components for components, rows in scores)
+        same = " | ".join(f"{share:.3f}" for share in result["same_class"])
+        agreement = " | ".join(f"{mean(score[kind] for score in scores):.3f}" for kind in range(2))
+        lines.append(f"| {result['dataset']} | {same} | {agreement} | {chosen} of {len(scores)} seeds |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
