@@ -70,30 +70,32 @@ def umap(dataset: str, seed: int) -> Any:
 
 
 @cache
-def autoencoder(dataset: str, seed: int) -> tuple[Any, float]:
-    """Train the autoencoder that three methods share; return it frozen, and the seconds that it took."""
+def stage_1(representation: str, dataset: str, seed: int) -> tuple[Any, float]:
+    """Train the representation that several methods share; return it frozen, and the seconds that it took."""
     from sklearn.frozen import FrozenEstimator
 
-    from torchdec import Autoencoder
+    from torchdec import Autoencoder, NeighborEncoder
 
+    estimator = {"autoencoder": Autoencoder, "neighbors": NeighborEncoder}[representation]
     began = perf_counter()
-    trained = Autoencoder(random_state=seed).fit(rows_of(dataset))
+    trained = estimator(random_state=seed).fit(rows_of(dataset))
     return FrozenEstimator(trained), perf_counter() - began
 
 
-def dec(**settings: Any) -> Callable[[str, int], Any]:
+def dec(representation: str, *, shift_rotate: bool = False, **parameters: Any) -> Callable[[str, int], Any]:
     def fit(dataset: str, seed: int) -> Any:
         from torchdec import DEC
         from torchdec.augment import ShiftRotate
 
-        parameters = dict(settings)
-        if parameters.get("representation") == "autoencoder":
-            parameters["representation"] = autoencoder(dataset, seed)[0]
-        if parameters.pop("shift_rotate", False):
-            parameters["augment"] = ShiftRotate(DATASETS[dataset].image_shape)
-        return DEC(DATASETS[dataset].n_clusters, random_state=seed, **parameters).fit(rows_of(dataset))
+        augment = ShiftRotate(DATASETS[dataset].image_shape) if shift_rotate else None
+        frozen, _ = stage_1(representation, dataset, seed)
+        model = DEC(
+            DATASETS[dataset].n_clusters, representation=frozen, augment=augment, random_state=seed, **parameters
+        )
+        return model.fit(rows_of(dataset))
 
-    fit.settings = settings
+    fit.representation = representation
+    fit.settings = {"representation": representation, "shift_rotate": shift_rotate, **parameters}
     return fit
 
 
@@ -101,18 +103,20 @@ def dec(**settings: Any) -> Callable[[str, int], Any]:
 METHODS: dict[str, tuple[str, Callable[[str, int], Any]]] = {
     "kmeans": ("k-means on the rows", kmeans),
     "umap": ("UMAP + k-means", umap),
-    "ae": ("autoencoder + k-means", dec(representation="autoencoder", max_iter=0)),
-    "dec": ("DEC, autoencoder", dec(representation="autoencoder")),
-    "idec": ("IDEC, autoencoder", dec(representation="autoencoder", reconstruction_weight=10)),
-    "neighbors": ("DEC, neighbors (default)", dec()),
-    "augmented": ("DEC, neighbors, shift-rotate", dec(shift_rotate=True)),
+    "ae": ("autoencoder + k-means", dec("autoencoder", max_iter=0)),
+    "dec": ("DEC, autoencoder", dec("autoencoder")),
+    "idec": ("IDEC, autoencoder", dec("autoencoder", reconstruction_weight=10)),
+    "code": ("neighbors + k-means", dec("neighbors", max_iter=0)),
+    "neighbors": ("DEC, neighbors (default)", dec("neighbors")),
+    "augmented": ("DEC, neighbors, shift-rotate", dec("neighbors", shift_rotate=True)),
 }
 CASES = [
     f"{dataset}-{method}-{seed}"
-    for method in ("neighbors", "kmeans", "umap", "augmented", "ae", "dec", "idec")
+    for methods in (("neighbors", "code", "augmented"), ("kmeans",), ("umap",), ("ae", "dec", "idec"))
     for dataset in ("usps", "pbmc", "reuters10k", "bladder", "agnews", "newsgroups", "mnist", "fashion")
-    if method != "augmented" or DATASETS[dataset].image_shape
     for seed in SEEDS
+    for method in methods
+    if method != "augmented" or DATASETS[dataset].image_shape
 ]
 
 
@@ -142,8 +146,8 @@ def measure(case: str) -> dict[str, Any]:
     dataset, method, seed = case.split("-")
     title, how = METHODS[method]
     rows_of(dataset)  # reading the file is not what is measured
-    settings = getattr(how, "settings", {})
-    extra = autoencoder(dataset, int(seed))[1] if settings.get("representation") == "autoencoder" else 0.0
+    shared = getattr(how, "representation", None)
+    extra = stage_1(shared, dataset, int(seed))[1] if shared else 0.0
     began = perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -154,7 +158,7 @@ def measure(case: str) -> dict[str, Any]:
     result = {
         "dataset": DATASETS[dataset].title,
         "method": title,
-        "settings": settings,
+        "settings": getattr(how, "settings", {}),
         "seed": int(seed),
         "score": {
             "acc": clustering_accuracy(truth, labels),

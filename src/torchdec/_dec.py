@@ -61,7 +61,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     tol : float, default=0.001
         Stop when less than this share of the rows changed their cluster between two updates. Changes are
         counted a update, so a smaller `update_interval` stops sooner.
-    max_iter : int, default=10
+    max_iter : int, default=20
         Most updates that are trained towards. 0 keeps representation and k-means as they are.
     patience : int, default=3
         Stop when the share of rows that change their cluster has reached no new low in this many updates, and go
@@ -77,7 +77,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is, in every training step (DEC-DA); the
         targets come from the rows as they are. `torchdec.augment.ShiftRotate` is for images,
-        `torchdec.augment.Augment` the form of others. Passed on to a representation that has none of its own.
+        `torchdec.augment.Augment` the form of others. Passed on to an `Autoencoder` that has none of its own.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...; passed on to a representation left at "auto".
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -153,7 +153,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         reconstruction_weight: float = 0.0,
         update_interval: int | Literal["epoch"] = "epoch",
         tol: float = 1e-3,
-        max_iter: int = 10,
+        max_iter: int = 20,
         patience: int = 3,
         learning_rate: float = 0.01,
         momentum: float = 0.9,

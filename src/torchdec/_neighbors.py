@@ -20,7 +20,6 @@ from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch
 from torchdec._core.training import Source
 from torchdec._representation import Representation, freeze
-from torchdec.augment import Augment
 from torchdec.rows import Rows
 
 # Components that the graph of dense and of most sparse rows is best built on; 20 to 100 differ little.
@@ -34,7 +33,8 @@ class NeighborEncoder(Representation):
 
     The nearest neighbours of each row are found once, among the leading principal components. Each step then
     embeds a batch of rows together with one neighbour of each, and maximises the likelihood of picking that
-    neighbour among all other rows of the batch, by Student's t kernel of their codes.
+    neighbour among all other rows of the batch, by Student's t kernel of their codes. Neighbours are the only
+    augmentation: changing the rows at random on top of that made the clusters worse (docs/accuracy.md).
 
     Parameters
     ----------
@@ -66,10 +66,6 @@ class NeighborEncoder(Representation):
         needs more to tell its clusters apart: "auto" is 512, or 1,024 from 32,768 rows on.
     learning_rate : float, default=0.002
         Peak of the one-cycle schedule of Adam.
-    augment : callable or None, default=None
-        Changes rows at random in ways that leave their cluster as it is, at each step: rows and neighbours
-        alike. The graph is that of the rows as they are. `torchdec.augment.ShiftRotate` is for images,
-        `torchdec.augment.Augment` the form of others.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -120,7 +116,6 @@ class NeighborEncoder(Representation):
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "augment": [callable, None],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
@@ -139,7 +134,6 @@ class NeighborEncoder(Representation):
         max_steps: int = 1500,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: float = 2e-3,
-        augment: Augment | None = None,
         device: str = "auto",
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -154,7 +148,6 @@ class NeighborEncoder(Representation):
         self.max_steps = max_steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.augment = augment
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -172,7 +165,7 @@ class NeighborEncoder(Representation):
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = 512 if len(rows) < 2**15 else 1024
-        source = Source(rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, self.augment)
+        source = Source(rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started)
         n_steps = source.steps(self.max_epochs, self.max_steps)
         yield from embed_neighbors(
             encoder,

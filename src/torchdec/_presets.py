@@ -45,7 +45,7 @@ def new_representation(dec: Any, seed: int) -> Representation:
 
 def _set_where_open(representation: Representation, **parameters: Any) -> None:
     for name, value in parameters.items():
-        if getattr(representation, name) in (None, "auto"):
+        if getattr(representation, name, "not a parameter of it") in (None, "auto"):
             representation.set_params(**{name: value})
 
 
