@@ -63,7 +63,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         counted a update, so a smaller `update_interval` stops sooner.
     max_iter : int, default=20
         Most updates that are trained towards. 0 keeps representation and k-means as they are.
-    patience : int, default=3
+    patience : int, default=5
         Stop when the share of rows that change their cluster has reached no new low in this many updates, and go
         back to the update where it was lowest: self-training that does not settle wears clusters away.
     learning_rate : float, default=0.01
@@ -154,7 +154,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         update_interval: int | Literal["epoch"] = "epoch",
         tol: float = 1e-3,
         max_iter: int = 20,
-        patience: int = 3,
+        patience: int = 5,
         learning_rate: float = 0.01,
         momentum: float = 0.9,
         batch_size: int = 256,

@@ -24,8 +24,8 @@ from torchdec.rows import Rows
 
 # Components that the graph of dense and of most sparse rows is best built on; 20 to 100 differ little.
 _COMPONENTS = 50
-# Rows that are larger as a float32 array (2 GiB) are only looked at through their components.
-_MOST_VALUES = 2**29
+# Rows that are larger as a float32 array (1 GiB) are only looked at through their components.
+_MOST_VALUES = 2**28
 
 
 class NeighborEncoder(Representation):
@@ -52,7 +52,7 @@ class NeighborEncoder(Representation):
         takes the rows as they are, which is better where each row has few features of many that are not zero,
         as short texts have. "auto" is 50, or None where the graph of the rows agrees better with features that
         it was not made from (some seconds, on at most 8,000 rows; `space_` tells). It stays with 50 where the
-        rows have 100 features or fewer, or would take more than 2 GiB as a float32 array.
+        rows have 100 features or fewer, or would take more than 1 GiB as a float32 array.
     reconstruction_weight : float, default=0.0
         Weight of the reconstruction error, a mean over rows and features of rows scaled so that predicting zero
         costs 1. Above 0 a decoder is trained too, which keeps in the code what the graph does not hold, and
