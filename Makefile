@@ -23,6 +23,7 @@ check: $(VENV)/installed-dev
 results: $(VENV)/installed-bench
 	$(RUN)python experiments/measure.py
 	$(RUN)python experiments/measure.py --table
+	$(RUN)python experiments/graph_space.py
 
 # torch is pinned in constraints.txt and installed first: an unpinned one brings gigabytes of CUDA packages.
 $(VENV)/installed: pyproject.toml constraints.txt

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "experiments"))
 
+import graph_space  # noqa: E402
 import measure  # noqa: E402
 
 
@@ -15,6 +16,11 @@ import measure  # noqa: E402
 def test_a_table_is_made_from_the_run_files(path: Path) -> None:
     text = path.read_text()
     assert measure.with_table(text, measure.RUNS.glob("*.json"), measure.TABLES[path]) == text
+
+
+def test_the_table_of_graph_spaces_is_made_from_its_file() -> None:
+    text = graph_space.DOCS.read_text()
+    assert graph_space.with_table(text) == text
 
 
 def test_every_run_file_names_its_case_its_versions_and_its_score() -> None:
