@@ -73,7 +73,8 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     batch_size : int, default=256
         Rows a step.
     n_init : int, default=20
-        Starts of k-means; the one that is best by inertia and silhouette together is kept.
+        Starts of k-means; the one with the lowest inertia is kept, and among near ties the one with most rows near
+        their centre.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is, in every training step (DEC-DA); the
         targets come from the rows as they are. `torchdec.augment.ShiftRotate` is for images,

@@ -19,7 +19,7 @@ LATER_UPDATE = (
     "self-training: 2 of at most 10 updates, 20 steps/s, at most 16 s left, "
     "25.00% of the rows changed, mean confidence 0.750"
 )
-CENTROIDS = Centroids(12.5, 0.75, 20, (3, 2), 30.0)
+CENTROIDS = Centroids(12.5, 20, (3, 2), 30.0)
 
 
 def test_rate_and_time_left_count_from_the_start_of_the_stage():
@@ -57,7 +57,7 @@ def test_a_line_says_stage_count_rate_time_left_and_facts():
     assert lines == [
         "pretraining: 100 of 1,000 steps, 10 steps/s, 1 min 30 s left, loss 0.5",
         "pretraining: 1,000 of 1,000 steps, 50 steps/s, loss 0.5",
-        "centroids: 20 of 20 starts of k-means, inertia 12.5, silhouette 0.750",
+        "centroids: 20 of 20 starts of k-means, inertia 12.5",
         "self-training: 0 of at most 10 updates, 25.00% of the rows changed, mean confidence 0.750",
         LATER_UPDATE,
     ]

@@ -38,8 +38,6 @@ class Centroids:
     ----------
     inertia : float
         Sum of the squared distances to the nearest centre, of the start that was kept.
-    silhouette : float
-        Of that start, on a sample of the rows: near 1 clusters are far apart, near 0 they touch.
     n_init : int
         How many starts were tried.
     sizes : tuple of int
@@ -49,7 +47,6 @@ class Centroids:
     """
 
     inertia: float
-    silhouette: float
     n_init: int
     sizes: tuple[int, ...]
     seconds: float

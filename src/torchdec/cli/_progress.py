@@ -66,7 +66,7 @@ class Pace:
             facts = f"{record.changed:.2%} of the rows changed, mean confidence {record.confidence:.3f}"
             done, total, unit, stage = record.number, self._max_updates, "updates", "self-training"
         else:
-            facts = f"inertia {record.inertia:.4g}, silhouette {record.silhouette:.3f}"
+            facts = f"inertia {record.inertia:.4g}"
             done, total, unit, stage = record.n_init, record.n_init, "starts of k-means", "centroids"
         if stage != self._stage:
             self._stage, self._stage_began = stage, self._latest
