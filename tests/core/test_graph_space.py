@@ -57,10 +57,10 @@ def test_the_choice_looks_at_a_sample_without_empty_rows_and_constant_features(
     monkeypatch.setattr(graph_space, "SAMPLE", 50)
     x = topics(200)
     x[:, :7], x[::2] = 1, 0
-    sample = graph_space._sample(as_rows(x), generator(0))
-    assert len(sample) < 50
-    assert sample.any(axis=1).all()
-    assert (np.ptp(sample, axis=0) > 0).all()
+    kept = graph_space.sample(as_rows(x), generator(0))
+    assert len(kept) < 50
+    assert kept.any(axis=1).all()
+    assert (np.ptp(kept, axis=0) > 0).all()
 
 
 def test_communities_are_the_components_of_a_graph_in_pieces() -> None:
@@ -86,3 +86,12 @@ def test_rows_that_are_not_known_in_both_halves_do_not_count() -> None:
     halves = np.arange(40) // 20
     assert agreement(graph, halves, known) == 1
     assert agreement(graph, halves, np.ones(40, dtype=bool)) < 1
+
+
+def test_too_few_rows_or_features_that_say_something_leave_the_components() -> None:
+    few_features, few_rows = np.zeros((100, 40)), np.zeros((100, 40))
+    few_features[:, :8] = np.random.default_rng(0).normal(size=(100, 8))
+    few_rows[:4] = np.random.default_rng(0).normal(size=(4, 40))
+    assert choose(few_features, 5)
+    assert choose(few_rows, 5)
+    assert agreement(ring(4), np.array([0, 0, 1, 1]), np.zeros(4, dtype=bool)) == 0

@@ -24,13 +24,25 @@ MARGIN = 0.01
 def components_agree(
     rows: Rows, n_components: int, n_neighbors: int, generator: Generator, compute: Compute, *, cosine: bool
 ) -> bool:
-    """Tell whether the graph of the components agrees at least as well as that of the rows, by `agreements`."""
-    of_components, of_rows = agreements(rows, n_components, n_neighbors, generator, compute, cosine=cosine)
+    """Tell whether the graph of the components agrees at least as well as that of the rows, by `agreements`.
+
+    So it does where too little is left to tell: few rows that are not all zero, or few features that vary.
+    """
+    values = sample(rows, generator)
+    if len(values) <= n_components or values.shape[1] <= 2 * n_components:
+        return True
+    of_components, of_rows = agreements(values, n_components, n_neighbors, generator, compute, cosine=cosine)
     return of_rows <= (1 + MARGIN) * of_components
 
 
 def agreements(
-    rows: Rows, n_components: int, n_neighbors: int, generator: Generator, compute: Compute, *, cosine: bool
+    values: Float32[NDArray[np.float32], "rows features"],
+    n_components: int,
+    n_neighbors: int,
+    generator: Generator,
+    compute: Compute,
+    *,
+    cosine: bool,
 ) -> tuple[float, float]:
     """Measure how well a graph of the components and one of the rows agree with features that they did not see.
 
@@ -39,7 +51,6 @@ def agreements(
     communities of the *other* half, on average over both kinds of communities: what two disjoint sets of features
     agree on is the noise of neither.
     """
-    values = _sample(rows, generator)
     graphs, partitions, known = [], [], np.ones(len(values), dtype=bool)
     for columns in torch.randperm(values.shape[1], generator=generator).tensor_split(2):
         half = np.ascontiguousarray(values[:, columns.numpy()])
@@ -77,11 +88,13 @@ def agreement(
 ) -> float:
     """Share of the edges of the `known` rows that stay within a part, 0 where chance does as well, 1 at best."""
     chance = float(np.square(np.bincount(partition) / len(partition)).sum())
+    if chance == 1 or not known.any():
+        return 0.0
     within = float((partition[graph[known]] == partition[known, None]).mean())
-    return (within - chance) / (1 - chance) if chance < 1 else 0.0
+    return (within - chance) / (1 - chance)
 
 
-def _sample(rows: Rows, generator: Generator) -> Float32[NDArray[np.float32], "sample features"]:
+def sample(rows: Rows, generator: Generator) -> Float32[NDArray[np.float32], "sample features"]:
     """Draw rows evenly, and leave out rows of zeros and features that are the same in all."""
     picked = torch.randperm(len(rows), generator=generator)[:SAMPLE].sort().values
     values = rows.take(picked.numpy())

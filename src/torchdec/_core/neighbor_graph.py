@@ -73,8 +73,8 @@ def nearest_neighbors(points: Tensor, n_neighbors: int, *, cosine: bool) -> NDAr
 def edge_probabilities(graph: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return how often each neighbour of a row is to be drawn, float32 (n, n_neighbors), each row summing to 1.
 
-    Edges that go both ways join rows of one cluster more often (on MNIST 98 % of them, against 92 %), but rows at
-    the rim of their cluster have few of them; so the others are drawn too, at `ONE_WAY` of the rate.
+    Edges that go both ways join rows of one cluster more often, but rows at the rim of their cluster have few of
+    them; so the others are drawn too, at `ONE_WAY` of the rate.
     """
     n, width = graph.shape
     start = np.repeat(np.arange(n), width)
