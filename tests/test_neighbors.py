@@ -6,7 +6,7 @@ from sklearn.base import clone
 from torch import nn
 
 from small import REPRESENTATIONS, blobs
-from torchdec import DEC, NeighborEncoder
+from torchdec import DEC, NeighborEncoder, _neighbors
 from torchdec.metrics import clustering_accuracy
 
 
@@ -36,6 +36,19 @@ def test_groups_that_lie_on_a_line_are_told_apart_in_few_dimensions() -> None:
     X = np.random.default_rng(0).normal(size=(150, 8)) + 4 * y[:, None]
     model = DEC(3, representation=clone(REPRESENTATIONS["neighbors"]), tol=0.2, random_state=0).fit(X)
     assert clustering_accuracy(y, model.labels_) > 0.98
+
+
+def test_the_space_is_chosen_where_rows_are_wide_and_not_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice is made to say rows, so that what it decides on shows."""
+    monkeypatch.setattr(_neighbors, "components_agree", lambda *_, **__: False)
+    encoder = NeighborEncoder((8,), 2, max_epochs=1, random_state=0)
+    wide, narrow = np.random.default_rng(0).normal(size=(60, 120)), np.random.default_rng(0).normal(size=(60, 90))
+    assert encoder.fit(wide).space_ == "rows"
+    assert encoder.fit(narrow).space_ == "components"
+    assert clone(encoder).set_params(n_components=5).fit(wide).space_ == "components"
+    assert clone(encoder).set_params(n_components=None).fit(narrow).space_ == "rows"
+    monkeypatch.setattr(_neighbors, "_MOST_VALUES", 60 * 120 - 1)
+    assert encoder.fit(wide).space_ == "components"
 
 
 def test_with_a_reconstruction_weight_codes_lead_back_to_their_rows() -> None:
