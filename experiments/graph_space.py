@@ -63,9 +63,7 @@ def results() -> Iterator[dict[str, Any]]:
 
 def with_table(text: str) -> str:
     """Return the text with the table between the two marks made anew from the file of results."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{table()}{END}{after}"
+    return measure.renewed(text, BEGIN, END, table())
 
 
 def table() -> str:

@@ -215,9 +215,14 @@ def rows_of(dataset: str) -> Any:
 
 def with_table(text: str, files: Iterable[Path], methods: tuple[str, ...] | None) -> str:
     """Return the text with the table between the two marks made anew from files of results."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{table(files, methods or tuple(METHODS))}{END}{after}"
+    return renewed(text, BEGIN, END, table(files, methods or tuple(METHODS)))
+
+
+def renewed(text: str, begin: str, end: str, content: str) -> str:
+    """Return the text with other content between the two marks."""
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{content}{end}{after}"
 
 
 def table(files: Iterable[Path], methods: tuple[str, ...]) -> str:

@@ -25,6 +25,7 @@ from torchdec._core.objective import log_soft_assignment
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, Settings, self_train
+from torchdec._core.training import Source
 from torchdec._presets import PRESETS, new_representation, own_networks
 from torchdec._representation import Representation, freeze, validated_rows
 from torchdec.augment import Augment
@@ -255,40 +256,35 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         history.append(centroids)
         yield centroids
 
-        reason = StopReason.INTERRUPTED
-        updates = self_train(
-            encoder,
-            decoder,
-            centers,
-            labels,
-            rows,
-            scale,
-            self._settings(),
-            generator(seeds["self-training"]),
-            compute,
-            started,
+        source = Source(
+            rows, scale, self.batch_size, generator(seeds["self-training"]), compute, started, self.augment
         )
         calmest = Calmest(encoder, centers)
+        reason = StopReason.INTERRUPTED
         try:
-            for update in updates:
+            for update in self_train(encoder, decoder, centers, labels, source, self._settings()):
                 history.append(update)
                 yield update
                 calmest.see(update)
-                if update.number and update.changed < self.tol:
-                    reason = StopReason.CONVERGED
+                if stop := self._reason_to_stop(update, calmest):
+                    reason = stop
                     break
-                if calmest.updates_ago >= self.patience:
-                    reason = StopReason.UNSETTLED
-                    calmest.restore()
-                    break
-                if update.number >= self.max_iter:
-                    reason = StopReason.MAX_ITER
-                    break
+            if reason is StopReason.UNSETTLED:
+                calmest.restore()
         except (KeyboardInterrupt, GeneratorExit):
             self._publish(encoder, centers, scale, history, reason, rows, compute)
             raise
         self._publish(encoder, centers, scale, history, reason, rows, compute)
         self._warn()
+
+    def _reason_to_stop(self, update: Update, calmest: Calmest) -> StopReason | None:
+        if update.number and update.changed < self.tol:
+            return StopReason.CONVERGED
+        if calmest.updates_ago >= self.patience:
+            return StopReason.UNSETTLED
+        if update.number >= self.max_iter:
+            return StopReason.MAX_ITER
+        return None
 
     def _settings(self) -> Settings:
         return Settings(
@@ -297,8 +293,6 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             update_interval=self.update_interval,
             learning_rate=self.learning_rate,
             momentum=self.momentum,
-            batch_size=self.batch_size,
-            augment=self.augment,
         )
 
     def _check_row_count(self, rows: Rows) -> None:

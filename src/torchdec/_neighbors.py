@@ -22,7 +22,7 @@ from torchdec._core.training import Source
 from torchdec._representation import Representation, freeze
 from torchdec.rows import Rows
 
-# Components that the graph of dense and of most sparse rows is best built on; 20 to 100 differ little.
+# Components that the graph is built on where their number is left open.
 _COMPONENTS = 50
 # Rows that are larger as a float32 array (1 GiB) are only looked at through their components.
 _MOST_VALUES = 2**28
@@ -31,9 +31,9 @@ _MOST_VALUES = 2**28
 class NeighborEncoder(Representation):
     """Encoder d-500-500-2000-10 trained so that rows that are neighbours get codes that are near.
 
-    The nearest neighbours of each row are found once, among the leading principal components. Each step then
-    embeds a batch of rows together with one neighbour of each, and maximises the likelihood of picking that
-    neighbour among all other rows of the batch, by Student's t kernel of their codes. Neighbours are the only
+    The nearest neighbours of each row are found once, among the rows or their leading principal components. Each
+    step then embeds a batch of rows together with one neighbour of each, and maximises the likelihood of picking
+    that neighbour among all other rows of the batch, by Student's t kernel of their codes. Neighbours are the only
     augmentation: changing the rows at random on top of that made the clusters worse (docs/accuracy.md).
 
     Parameters

@@ -44,8 +44,9 @@ def new_representation(dec: Any, seed: int) -> Representation:
 
 
 def _set_where_open(representation: Representation, **parameters: Any) -> None:
+    own = representation.get_params(deep=False)
     for name, value in parameters.items():
-        if getattr(representation, name, "not a parameter of it") in (None, "auto"):
+        if name in own and own[name] in (None, "auto"):
             representation.set_params(**{name: value})
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from small import blobs
-from torchdec._core import self_training
+from torchdec._core import self_training, training
 from torchdec._core.batches import embed
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import resolve
@@ -20,6 +20,7 @@ from torchdec._core.objective import log_soft_assignment, reconstruction_error
 from torchdec._core.randomness import generator
 from torchdec._core.records import Update
 from torchdec._core.self_training import Calmest, Settings, compute_targets, self_train
+from torchdec._core.training import Source
 from torchdec.rows import as_rows
 
 CPU = resolve("cpu", "float32")
@@ -29,21 +30,20 @@ DEFAULTS: dict[str, Any] = {
     "update_interval": "epoch",
     "learning_rate": 0.01,
     "momentum": 0.9,
-    "batch_size": 16,
-    "augment": None,
 }
 
 
 class Setup:
     """Encoder, decoder and centres on little data, and the updates that they give."""
 
-    def __init__(self, n: int = 96, k: int = 3, sort: bool = False, **settings: Any) -> None:
+    def __init__(self, n: int = 96, k: int = 3, sort: bool = False, batch_size: int = 16, **settings: Any) -> None:
         X, y = blobs(n, 5, 3)
         self.rows = as_rows(X[np.argsort(y, kind="stable")] if sort else X)
         self.encoder = stack((5, 16, 2), generator(0))
         self.decoder = stack((2, 16, 5), generator(1))
         self.code = embed(self.encoder, self.rows, 1.0, CPU)
         self.centers, self.labels, _ = kmeans_centroids(self.code, k, n_init=3, seed=0, started=0.0)
+        self.source = Source(self.rows, 1.0, batch_size, generator(2), CPU, 0.0)
         self.settings = Settings(**{**DEFAULTS, **settings})
 
     def updates(self) -> Iterator[Update]:
@@ -52,12 +52,8 @@ class Setup:
             self.decoder,
             self.centers,
             self.labels,
-            self.rows,
-            1.0,
+            self.source,
             self.settings,
-            generator(2),
-            CPU,
-            0.0,
         )
 
 
@@ -67,7 +63,7 @@ def test_targets_come_from_all_rows_and_are_picked_by_row_number(monkeypatch: py
     expected = compute_targets(setup.code, setup.centers, 1.0).log_p
     picked, seen = [], []
     monkeypatch.setattr(
-        self_training,
+        training,
         "to_device",
         lambda rows, index, *a: seen.append(index) or torch.from_numpy(rows.take(index.numpy())),
     )

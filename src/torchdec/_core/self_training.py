@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Generator, Tensor, nn
 
-from torchdec._core.batches import embed, shuffled, to_device
+from torchdec._core.batches import embed
 from torchdec._core.centroids import reseed
 from torchdec._core.compute import Compute
 from torchdec._core.objective import (
@@ -21,8 +21,7 @@ from torchdec._core.objective import (
     reconstruction_error,
 )
 from torchdec._core.records import Update
-from torchdec.augment import Augment
-from torchdec.rows._protocol import Rows
+from torchdec._core.training import Source
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,6 @@ class Settings:
     update_interval: int | Literal["epoch"]
     learning_rate: float
     momentum: float
-    batch_size: int
-    augment: Augment | None
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,8 @@ def self_train(
     decoder: nn.Module | None,
     centers: Tensor,
     labels: Tensor,
-    rows: Rows,
-    scale: float,
+    source: Source,
     settings: Settings,
-    generator: Generator,
-    compute: Compute,
-    started: float,
 ) -> Iterator[Update]:
     """Alternate target updates and SGD, in place on encoder, centres and decoder, until the caller stops asking.
 
@@ -86,9 +79,8 @@ def self_train(
     with_decoder = decoder if settings.reconstruction_weight > 0 else None
     parameters = [centers, *encoder.parameters(), *(with_decoder.parameters() if with_decoder else ())]
     optimizer = torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum)
-    batches = shuffled(len(rows), settings.batch_size, generator)
-    per_epoch = -(-len(rows) // settings.batch_size)
-    interval = per_epoch if settings.update_interval == "epoch" else settings.update_interval
+    rows, scale, compute, batches = source.rows, source.scale, source.compute, source.batches()
+    interval = source.steps_an_epoch if settings.update_interval == "epoch" else settings.update_interval
     number, loss = 0, None
     while True:
         targets = compute_targets(embed(encoder, rows, scale, compute), centers.detach(), settings.alpha)
@@ -97,7 +89,7 @@ def self_train(
         changed = (targets.labels != labels).float().mean().item()
         labels = targets.labels
         if dead:
-            targets = _revive(dead, centers, targets, optimizer, settings.alpha, generator)
+            targets = _revive(dead, centers, targets, optimizer, settings.alpha, source.generator)
         yield Update(
             number=number,
             step=number * interval,
@@ -107,14 +99,12 @@ def self_train(
             kl=targets.kl,
             loss=loss,
             reseeded=tuple(dead),
-            seconds=perf_counter() - started,
+            seconds=perf_counter() - source.started,
         )
         total = torch.zeros((), device=compute.device)
         for _ in range(interval):
             index = next(batches)
-            x = to_device(rows, index, scale, compute)
-            if settings.augment is not None:
-                x = settings.augment(x, generator)
+            x = source.take(index)
             log_p = targets.log_p[index.to(compute.device)]
             step_loss = _batch_loss(x, log_p, encoder, with_decoder, centers, settings, compute)
             optimizer.zero_grad()

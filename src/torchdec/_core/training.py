@@ -20,7 +20,10 @@ RECORD_EVERY = 50
 
 @dataclass(frozen=True)
 class Source:
-    """Where training rows come from and how they are scaled, cut into batches, changed and computed on."""
+    """Where training rows come from and how they are scaled, cut into batches, changed and computed on.
+
+    Both stages that train read their rows through it.
+    """
 
     rows: Rows
     scale: float
@@ -39,11 +42,16 @@ class Source:
         """Yield the row numbers of shuffled batches for ever."""
         return shuffled(len(self.rows), self.batch_size, self.generator)
 
+    @property
+    def steps_an_epoch(self) -> int:
+        """Number of batches that one pass over the rows takes."""
+        return -(-len(self.rows) // self.batch_size)
+
     def steps(self, max_epochs: int | None, max_steps: int) -> int:
         """Return the number of steps that `max_epochs` passes take, at most `max_steps`."""
         if max_epochs is None:
             return max_steps
-        return min(max_steps, max_epochs * -(-len(self.rows) // self.batch_size))
+        return min(max_steps, max_epochs * self.steps_an_epoch)
 
 
 def train(
