@@ -156,7 +156,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self, "encoder_")
         rows = validated_rows(self, X, reset=False)
-        compute = resolve(self.device, self.precision)
+        compute = resolve(self.device, "float32")
         return embed(self.encoder_.to(compute.device), rows, self.scale_, compute).cpu().numpy()
 
     @available_if(lambda self: self.has_decoder)  # type: ignore[untyped-decorator]

@@ -11,6 +11,7 @@ from torch import nn
 
 from torchdec._core.batches import CHUNK, embed, shuffled, to_device
 from torchdec._core.compute import resolve
+from torchdec._core.networks import linear_layers, stack
 from torchdec._core.randomness import generator
 from torchdec.rows import as_rows
 
@@ -52,3 +53,13 @@ def test_the_code_of_all_rows_is_that_of_each_chunk(n: int) -> None:
     code = embed(encoder, as_rows(rows), 2.0, CPU)
     assert not code.requires_grad
     torch.testing.assert_close(code, torch.from_numpy(2 * rows.sum(axis=1, keepdims=True)).expand(n, 3))
+
+
+def test_the_hidden_layers_have_the_chosen_precision_and_the_last_one_float32() -> None:
+    encoder = stack((4, 8, 2), generator(0))
+    seen = []
+    for layer in linear_layers(encoder):
+        layer.register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
+    code = embed(encoder, as_rows(np.ones((3, 4), dtype=np.float32)), 1.0, resolve("cpu", "bfloat16"))
+    assert seen == [torch.bfloat16, torch.float32]
+    assert code.dtype == torch.float32

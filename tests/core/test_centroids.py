@@ -35,6 +35,25 @@ def test_all_starts_are_taken() -> None:
     assert many.inertia < sorted(single)[2]
 
 
+def test_of_many_rows_the_starts_see_a_sample_and_the_best_one_settles_on_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = torch.rand(3000, 2, generator=generator(0))
+    _, _, whole = kmeans_centroids(code, 5, n_init=20, seed=0, started=0.0)
+    monkeypatch.setattr(centroids, "_MOST_ROWS", 500)
+    fits: list[int] = []
+    kmeans = centroids._kmeans
+    monkeypatch.setattr(
+        centroids, "_kmeans", lambda points, *a, **k: fits.append(len(points)) or kmeans(points, *a, **k)
+    )
+    centers, labels, record = kmeans_centroids(code, 5, n_init=20, seed=0, started=0.0)
+    assert fits == [500] * 20 + [3000]
+    assert sum(record.sizes) == 3000
+    assert record.inertia == pytest.approx(whole.inertia, rel=0.02)
+    for cluster in range(5):
+        torch.testing.assert_close(centers[cluster], code[labels == cluster].mean(0), rtol=1e-3, atol=1e-3)
+
+
 def test_among_near_ties_the_start_with_most_rows_near_their_centre_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

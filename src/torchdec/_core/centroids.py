@@ -16,6 +16,8 @@ from torchdec._core.records import Centroids
 
 # Inertias that differ by less, as a share of the lowest, are as good as equal.
 _TIE = 0.02
+# Rows that the starts are compared on; where there are more, only the best start goes on with all of them.
+_MOST_ROWS = 2**17
 
 
 def kmeans_centroids(
@@ -24,6 +26,7 @@ def kmeans_centroids(
     """Run k-means on the code of all rows from `n_init` starts and keep the lowest inertia (paper, section 3.1.2).
 
     Starts within 2 % of it are a tie: few far rows can make that difference. Among them the `spread` decides.
+    Of more than 131,072 rows the starts see a sample of so many, and the chosen one then settles on all rows.
 
     Returns
     -------
@@ -37,25 +40,34 @@ def kmeans_centroids(
     """
     points = code.cpu().numpy()
     random_state = np.random.RandomState(seed)
-    starts = [_kmeans(points, n_clusters, random_state) for _ in range(n_init)]
-    inertia = np.array([start.inertia_ for start in starts])
-    tied = np.flatnonzero(inertia <= (1 + _TIE) * inertia.min())
-    best = min(tied, key=lambda start: spread(points, starts[start]))
-    labels = torch.from_numpy(starts[best].labels_).long()
+    sampled = len(points) > _MOST_ROWS
+    seen = points[random_state.choice(len(points), _MOST_ROWS, replace=False)] if sampled else points
+    starts = [_kmeans(seen, n_clusters, random_state) for _ in range(n_init)]
+    lowest = min(start.inertia_ for start in starts)
+    tied = [start for start in starts if start.inertia_ <= (1 + _TIE) * lowest]
+    best = min(tied, key=lambda start: spread(seen, start))
+    if sampled:
+        best = _kmeans(points, n_clusters, random_state, init=best.cluster_centers_)
+    labels = torch.from_numpy(best.labels_).long()
     record = Centroids(
-        inertia=float(inertia[best]),
+        inertia=float(best.inertia_),
         n_init=n_init,
         sizes=tuple(torch.bincount(labels, minlength=n_clusters).tolist()),
         seconds=perf_counter() - started,
     )
-    centers = torch.from_numpy(starts[best].cluster_centers_).to(code)
+    centers = torch.from_numpy(best.cluster_centers_).to(code)
     return centers, labels.to(code.device), record
 
 
-def _kmeans(points: NDArray[np.float32], n_clusters: int, random_state: np.random.RandomState) -> KMeans:
+def _kmeans(
+    points: NDArray[np.float32],
+    n_clusters: int,
+    random_state: np.random.RandomState,
+    init: NDArray[np.float32] | str = "k-means++",
+) -> KMeans:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        kmeans = KMeans(n_clusters, n_init=1, random_state=random_state).fit(points)
+        kmeans = KMeans(n_clusters, init=init, n_init=1, random_state=random_state).fit(points)
     if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
         distinct = len(np.unique(points, axis=0))
         raise ValueError(

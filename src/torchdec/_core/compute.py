@@ -4,6 +4,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import faiss
+import joblib
 import torch
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -11,33 +13,40 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class Compute:
-    """A device and the precision of the training steps on it.
+    """A device and the precision of the networks' products on it while fitting.
 
-    Formulas, losses, optimiser state and every pass that is not training stay float32.
+    Formulas, losses, optimiser state and all that predicts stay float32.
     """
 
     device: torch.device
     precision: Literal["float32", "bfloat16"]
 
-    def training(self) -> AbstractContextManager[Any]:
-        """Return the context for the forward pass of a training step."""
+    def arithmetic(self) -> AbstractContextManager[Any]:
+        """Return the context for a forward pass."""
         if self.precision == "bfloat16":
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return nullcontext()
 
 
 def resolve(device: str = "auto", precision: Precision = "auto") -> Compute:
-    """Turn the two parameters into a `Compute`.
+    """Turn the two parameters into a `Compute`, and leave no more threads than the container has cores.
 
     Raises
     ------
     ValueError
         If the device is unknown or not there.
     """
+    _limit_threads(joblib.cpu_count())
     chosen = torch.device(_best_device() if device == "auto" else _checked_device(device))
     if precision == "auto":
         precision = "bfloat16" if _multiplies_bfloat16(chosen) else "float32"
     return Compute(chosen, precision)
+
+
+def _limit_threads(n_cores: int) -> None:
+    """Lower the threads of torch and faiss, which see all cores of a machine even where a quota grants few."""
+    torch.set_num_threads(min(n_cores, torch.get_num_threads()))
+    faiss.omp_set_num_threads(min(n_cores, faiss.omp_get_max_threads()))
 
 
 def _best_device() -> str:

@@ -17,20 +17,24 @@ from torchdec._core.training import Source, one_cycle, train
 def neighbor_loss(anchors: Float[Tensor, "rows code"], neighbors: Float[Tensor, "rows code"]) -> Float[Tensor, ""]:
     """Cross-entropy of picking each anchor's neighbour among all other rows of the batch.
 
-    The logit of a pair is -log(1 + ||z_i - z_m||^2), the kernel of equation 1 with one degree of freedom, so
+    The weight of a pair is 1 / (1 + ||z_i - z_m||^2), the kernel of equation 1 with one degree of freedom, so
     codes end where self-training expects them. This is InfoNCE with that kernel, as in t-SimCNE (Böhm,
     Berens, Kobak, ICLR 2023), with graph neighbours in place of augmented images.
     """
-    n = len(anchors)
     others = torch.cat([anchors, neighbors])
-    # Unlike in self-training the codes fill the space, so the fast expansion of the square is accurate.
-    squared = (
-        anchors.square().sum(dim=1, keepdim=True) + others.square().sum(dim=1) - 2 * anchors @ others.T
-    ).clamp(min=0)
-    own = torch.arange(n, device=anchors.device)
-    logits = -squared.log1p()
-    logits = logits.masked_fill(nn.functional.one_hot(own, 2 * n).bool(), -torch.inf)
-    return nn.functional.cross_entropy(logits, own + n)
+    kernel = _one_plus_squared_distances(anchors, others).fill_diagonal_(torch.inf).reciprocal()
+    own = (anchors - neighbors).square().sum(dim=1)
+    return (kernel.sum(dim=1).log() + own.log1p()).mean()
+
+
+def _one_plus_squared_distances(
+    a: Float[Tensor, "rows code"], b: Float[Tensor, "others code"]
+) -> Float[Tensor, "rows others"]:
+    """Expand the square in one matrix product; accurate, since unlike in self-training the codes fill the space."""
+    a_square, b_square = a.square().sum(dim=1, keepdim=True), b.square().sum(dim=1, keepdim=True)
+    left = torch.cat([-2 * a, 1 + a_square, torch.ones_like(a_square)], dim=1)
+    right = torch.cat([b, torch.ones_like(b_square), b_square], dim=1)
+    return (left @ right.T).clamp(min=1)
 
 
 def embed_neighbors(
@@ -55,7 +59,7 @@ def embed_neighbors(
         column = torch.multinomial(probabilities[index], 1, generator=generator)
         pairs = torch.cat([index, neighbors[index].gather(1, column).squeeze(1)])
         x = source.take(pairs)
-        with source.compute.training():
+        with source.compute.arithmetic():
             code = encoder(x).float()
             reconstructed = decoder(code).float() if decoder else None
         value = neighbor_loss(*code.tensor_split(2))

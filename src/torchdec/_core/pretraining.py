@@ -68,7 +68,7 @@ def layer_wise(
 def _whole_loss(encoder: nn.Module, decoder: nn.Module, source: Source) -> Callable[[Tensor], Tensor]:
     def loss(index: Tensor) -> Tensor:
         rows = source.take(index)
-        with source.compute.training():
+        with source.compute.arithmetic():
             reconstructed = decoder(encoder(rows))
         return reconstruction_error(rows, reconstructed.float())
 
@@ -83,7 +83,7 @@ def _pair_loss(
 
     def loss(index: Tensor) -> Tensor:
         clean = source.take(index)
-        with source.compute.training():
+        with source.compute.arithmetic():
             with torch.no_grad():
                 for layer in below:
                     clean = layer(clean).relu()

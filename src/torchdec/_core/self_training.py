@@ -159,7 +159,7 @@ def _batch_loss(
     compute: Compute,
 ) -> Tensor:
     """Equation 2 on a batch and its targets, plus the weighted reconstruction error where there is a decoder."""
-    with compute.training():
+    with compute.arithmetic():
         code = encoder(x).float()
         reconstructed = decoder(code).float() if decoder else None
     loss = kl_divergence(log_p, log_soft_assignment(code, centers, settings.alpha))
