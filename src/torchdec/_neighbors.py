@@ -24,6 +24,8 @@ from torchdec.rows import Rows
 
 # Components that the graph is built on where their number is left open.
 _COMPONENTS = 50
+# Rows from which on "auto" takes larger batches and steps.
+_MANY_ROWS = 2**15
 # Rows that are larger as a float32 array (1 GiB) are only looked at through their components.
 _MOST_VALUES = 2**28
 
@@ -59,13 +61,14 @@ class NeighborEncoder(Representation):
         makes `inverse_transform` and IDEC possible.
     max_epochs : int, default=80
         Most passes over the rows.
-    max_steps : int, default=1500
+    max_steps : int, default=2000
         Most optimiser steps.
     batch_size : int or "auto", default="auto"
         Rows a step, and as many neighbours. Each row has 2 * batch_size - 2 negatives, of which a set of many rows
         needs more to tell its clusters apart: "auto" is 512, or 1,024 from 32,768 rows on.
-    learning_rate : float, default=0.002
-        Peak of the one-cycle schedule of Adam.
+    learning_rate : float or "auto", default="auto"
+        Peak of the one-cycle schedule of Adam. "auto" is 0.002, or 0.006 from 32,768 rows on, whose larger
+        batches bear larger steps.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -115,7 +118,7 @@ class NeighborEncoder(Representation):
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
@@ -131,9 +134,9 @@ class NeighborEncoder(Representation):
         n_components: int | Literal["auto"] | None = "auto",
         reconstruction_weight: float = 0.0,
         max_epochs: int = 80,
-        max_steps: int = 1500,
+        max_steps: int = 2000,
         batch_size: int | Literal["auto"] = "auto",
-        learning_rate: float = 2e-3,
+        learning_rate: float | Literal["auto"] = "auto",
         device: str = "auto",
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -162,9 +165,9 @@ class NeighborEncoder(Representation):
         decoder = None
         if self.has_decoder:
             decoder = stack(widths[::-1], generator(seeds["decoder"]), batch_norm=True).to(compute.device)
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = 512 if len(rows) < 2**15 else 1024
+        many = len(rows) >= _MANY_ROWS
+        batch_size = (1024 if many else 512) if self.batch_size == "auto" else self.batch_size
+        learning_rate = (6e-3 if many else 2e-3) if self.learning_rate == "auto" else self.learning_rate
         source = Source(rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started)
         n_steps = source.steps(self.max_epochs, self.max_steps)
         yield from embed_neighbors(
@@ -174,7 +177,7 @@ class NeighborEncoder(Representation):
             source,
             reconstruction_weight=self.reconstruction_weight,
             n_steps=n_steps,
-            learning_rate=self.learning_rate,
+            learning_rate=learning_rate,
         )
         self.encoder_ = freeze(without_batch_norm(encoder))
         self.decoder_ = freeze(without_batch_norm(decoder)) if decoder else None

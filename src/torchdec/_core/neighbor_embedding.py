@@ -30,7 +30,7 @@ def neighbor_loss(anchors: Float[Tensor, "rows code"], neighbors: Float[Tensor, 
 def _one_plus_squared_distances(
     a: Float[Tensor, "rows code"], b: Float[Tensor, "others code"]
 ) -> Float[Tensor, "rows others"]:
-    """Expand the square in one matrix product; accurate, since unlike in self-training the codes fill the space."""
+    """Expand the square in one product; accurate, since unlike in self-training the codes fill the space."""
     a_square, b_square = a.square().sum(dim=1, keepdim=True), b.square().sum(dim=1, keepdim=True)
     left = torch.cat([-2 * a, 1 + a_square, torch.ones_like(a_square)], dim=1)
     right = torch.cat([b, torch.ones_like(b_square), b_square], dim=1)
