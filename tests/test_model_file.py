@@ -95,7 +95,7 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(
 
 def test_the_header_says_what_the_file_is(file: Path) -> None:
     header = read_header(file)
-    assert (header["class"], header["version"], header["n_features_in"]) == ("DEC", 1, 6)
+    assert (header["class"], header["version"], header["n_features_in"]) == ("DEC", 2, 6)
     assert header["parameters"]["representation"]["class"] == "Autoencoder"
 
 
@@ -129,13 +129,23 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"header": {"version": 99}}, "model format version 99; this is torchdec .* which reads version 1"),
+        ({"header": {"version": 99}}, "model format version 99; this is torchdec .* which reads version 2"),
         ({"header": {"class": "Other"}}, "not understood"),
         ({"header": {"n_features_in": 7}}, "tensors do not fit together"),
         ({"header": {"feature_names_in": ["a"]}}, "tensors do not fit together"),
         ({"header": {"parameters": {"n_clusters": 2, "evil": 1}}}, "not understood"),
         ({"header": {"parameters": {"n_clusters": 5}}}, "do not fit together"),
         ({"header": {"stop_reason": "BORED"}}, "not understood"),
+        ({"header": {"clusters": None}}, "do not fit together"),
+        ({"header": {"clusters": {"of_center": [0, 0], "names": ["", ""], "edits": []}}}, "do not fit together"),
+        (
+            {"header": {"clusters": {"of_center": [0, 1, 1], "names": ["", ""], "edits": []}}},
+            "do not fit together",
+        ),
+        ({"header": {"clusters": {"of_center": [0, 1], "names": ["", 5], "edits": []}}}, "do not fit together"),
+        ({"header": {"clusters": {"of_center": [0, 1], "names": ["", ""], "edits": [1]}}}, "do not fit together"),
+        ({"radii": torch.zeros(3)}, "do not fit together"),
+        ({"confidences": torch.zeros(3)}, "do not fit together"),
         (
             {"header": {"parameters": {"n_clusters": 2, "representation": {"class": "os.system"}}}},
             "not understood",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32, Int32, Int64
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torchdec._core.batches import embed, in_order
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, Precision, resolve
-from torchdec._core.objective import log_soft_assignment
+from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, Settings, self_train
@@ -31,6 +31,8 @@ from torchdec._representation import Representation, freeze, validated_rows
 from torchdec.augment import Augment
 from torchdec.rows import Rows
 
+# Where the confidences of the fitted rows are kept: every percent of them.
+_QUANTILES = np.linspace(0, 1, 101)
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
 _COLLAPSED = 0.9
 
@@ -94,7 +96,17 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     labels_ : ndarray of shape (n,), int32
         The cluster of each row: argmax of the soft assignment, equal to `predict` on the same rows.
     cluster_centers_ : ndarray of shape (k, z), float32
-        Centres in the code.
+        Centres in the code; more than k where clusters were merged (`torchdec.clusters.merge`).
+    center_clusters_ : ndarray of shape (k,), int32
+        The cluster that each centre belongs to: 0, 1, ... k - 1 as fitted.
+    center_radii_ : ndarray of shape (k,), float32
+        Median distance, in the code, of the rows of each centre to it; NaN for one without rows.
+    confidence_quantiles_ : ndarray of shape (101,), float32
+        Of the largest soft assignment of each fitted row: the 0th, 1st, ... 100th percentile.
+    cluster_names_ : list of k str
+        Empty where a cluster has no name (`torchdec.clusters.rename`).
+    edits_ : list of dict
+        What `torchdec.clusters` did to the model since it was fitted, in order.
     encoder_ : torch.nn.Sequential
         Maps `scale_` times the rows to the code.
     scale_ : float
@@ -262,7 +274,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         calmest = Calmest(encoder, centers)
         reason = StopReason.INTERRUPTED
         try:
-            for update in self_train(encoder, decoder, centers, labels, source, self._settings()):
+            for update in self_train(
+                encoder, decoder, centers, labels, source, self._settings(self.reconstruction_weight)
+            ):
                 history.append(update)
                 yield update
                 calmest.see(update)
@@ -286,10 +300,10 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             return StopReason.MAX_ITER
         return None
 
-    def _settings(self) -> Settings:
+    def _settings(self, reconstruction_weight: float) -> Settings:
         return Settings(
             alpha=self.alpha,
-            reconstruction_weight=self.reconstruction_weight,
+            reconstruction_weight=reconstruction_weight,
             update_interval=self.update_interval,
             learning_rate=self.learning_rate,
             momentum=self.momentum,
@@ -325,8 +339,25 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self.history_ = history
         self.n_iter_ = max((record.number for record in history if isinstance(record, Update)), default=0)
         self.stop_reason_ = reason
-        labels = [probabilities.argmax(axis=1) for _, probabilities in self._predict_rows(rows, compute)]
+        self.center_clusters_ = np.arange(self.n_clusters, dtype=np.int32)
+        self.cluster_names_ = [""] * self.n_clusters
+        self.edits_: list[dict[str, Any]] = []
+        self._calibrate(rows, compute)
+
+    def _calibrate(self, rows: Rows, compute: Compute) -> None:
+        """Learn from the rows how sure and how near their assignments are, and keep their labels."""
+        labels, confidences, owners, distances = [], [], [], []
+        for code, probabilities in self._predict_rows(rows, compute):
+            labels.append(probabilities.argmax(axis=1))
+            confidences.append(probabilities.max(axis=1))
+            owner, distance = self.nearest_centers(code)
+            owners.append(owner)
+            distances.append(distance)
         self.labels_ = np.concatenate(labels).astype(np.int32)
+        self.confidence_quantiles_ = np.quantile(np.concatenate(confidences), _QUANTILES).astype(np.float32)
+        owner, distance = np.concatenate(owners), np.concatenate(distances)
+        own = [distance[owner == center] for center in range(len(self.cluster_centers_))]
+        self.center_radii_ = np.array([np.median(d) if len(d) else np.nan for d in own], dtype=np.float32)
 
     def _warn(self) -> None:
         updates = [record for record in self.history_ if isinstance(record, Update)]
@@ -354,8 +385,15 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
                 stacklevel=3,
             )
 
-    def predict(self, X: Any) -> Int32[NDArray[np.int32], " rows"]:
+    def predict(self, X: Any, *, reject: float = 0.0) -> Int32[NDArray[np.int32], " rows"]:
         """Assign rows to clusters: the argmax of `predict_proba`, int32 of shape (n,).
+
+        Parameters
+        ----------
+        X : array, sparse matrix, DataFrame or Rows of shape (n, d)
+        reject : float in [0, 1), default=0.0
+            Rows that are less sure of their cluster than this share of the rows of `fit` get -1. New rows that
+            are like those of `fit` are rejected at this rate, stranger ones more often.
 
         Raises
         ------
@@ -364,8 +402,25 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
-        labels = [probabilities.argmax(axis=1) for _, probabilities in self.predict_chunks(X)]
+        least = self.least_confidence(reject)
+        labels = [
+            np.where(probabilities.max(axis=1) < least, -1, probabilities.argmax(axis=1))
+            for _, probabilities in self.predict_chunks(X)
+        ]
         return np.concatenate(labels).astype(np.int32)
+
+    def least_confidence(self, reject: float) -> float:
+        """Return the confidence (largest soft assignment) that this share of the rows of `fit` did not reach.
+
+        Raises
+        ------
+        ValueError
+            If `reject` is not in [0, 1).
+        """
+        check_is_fitted(self)
+        if not 0 <= reject < 1:
+            raise ValueError(f"reject={reject!r} is no share of rows; try 0.05, or 0 to assign all.")
+        return float(np.interp(reject, _QUANTILES, self.confidence_quantiles_)) if reject else 0.0
 
     def predict_proba(self, X: Any) -> Float32[NDArray[np.float32], "rows clusters"]:
         """Return the soft assignments q of rows to clusters (equation 1), float32 of shape (n, k)."""
@@ -384,12 +439,36 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self, rows: Rows, compute: Compute
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         encoder = self.encoder_.to(compute.device)
-        centers = torch.from_numpy(self.cluster_centers_).to(compute.device)
         for chunk in in_order(rows, self.scale_, compute):
             with torch.inference_mode():
-                code = encoder(chunk)
-                q = log_soft_assignment(code, centers, self.alpha).exp()
-            yield code.cpu().numpy(), q.cpu().numpy()
+                code = encoder(chunk).cpu().numpy()
+            yield code, self.assign(code)
+
+    @torch.inference_mode()
+    def assign(
+        self, code: Float32[NDArray[np.float32], "rows code"]
+    ) -> Float32[NDArray[np.float32], "rows clusters"]:
+        """Assign codes, such as `transform` gives, softly to clusters: q of equation 1.
+
+        A cluster of several centres has the largest of theirs, and the rows of q are normalised again: so it gets
+        the rows that its centres would get.
+        """
+        centers = torch.from_numpy(self.cluster_centers_)
+        q = log_soft_assignment(torch.tensor(code), centers, self.alpha).exp()
+        n_clusters = len(self.cluster_names_)
+        if np.array_equal(self.center_clusters_, np.arange(n_clusters)):
+            return q.numpy()
+        clusters = torch.from_numpy(self.center_clusters_).long().expand_as(q)
+        largest = torch.zeros(len(q), n_clusters).scatter_reduce_(1, clusters, q, "amax")
+        return (largest / largest.sum(dim=1, keepdim=True)).numpy()
+
+    def nearest_centers(
+        self, code: Float32[NDArray[np.float32], "rows code"]
+    ) -> tuple[Int64[NDArray[np.int64], " rows"], Float32[NDArray[np.float32], " rows"]]:
+        """Return the nearest centre of each code, and the Euclidean distance to it."""
+        distances = squared_distances(torch.tensor(code), torch.from_numpy(self.cluster_centers_)).sqrt()
+        nearest = distances.min(dim=1)
+        return nearest.indices.numpy(), nearest.values.numpy()
 
     @property
     def _n_features_out(self) -> int:

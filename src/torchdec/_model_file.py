@@ -23,8 +23,9 @@ from torchdec._representation import freeze
 from torchdec._version import __version__
 from torchdec.augment import ShiftRotate
 from torchdec.runs._publish import write_file
+from torchdec.runs._record import MODEL, read_run
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _HEADER_KEYS = {
     "version",
     "class",
@@ -35,6 +36,7 @@ _HEADER_KEYS = {
     "feature_names_in",
     "n_iter",
     "stop_reason",
+    "clusters",
 }
 _PARAMETER_CLASSES: dict[str, type[BaseEstimator]] = {
     "Autoencoder": Autoencoder,
@@ -89,8 +91,17 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "feature_names_in": list(model.feature_names_in_) if hasattr(model, "feature_names_in_") else None,
         "n_iter": model.n_iter_,
         "stop_reason": model.stop_reason_.name,
+        "clusters": {
+            "of_center": model.center_clusters_.tolist(),
+            "names": model.cluster_names_,
+            "edits": model.edits_,
+        },
     }
-    tensors = {"centers": torch.from_numpy(model.cluster_centers_)}
+    tensors = {
+        "centers": torch.from_numpy(model.cluster_centers_),
+        "radii": torch.from_numpy(model.center_radii_),
+        "confidences": torch.from_numpy(model.confidence_quantiles_),
+    }
     for i, layer in enumerate(linear_layers(model.encoder_)):
         tensors[f"encoder.{i}.weight"] = layer.weight.detach().cpu().contiguous()
         tensors[f"encoder.{i}.bias"] = layer.bias.detach().cpu().contiguous()
@@ -104,7 +115,8 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        version, class, torchdec, parameters, scale, n_features_in, feature_names_in, n_iter, stop_reason.
+        version, class, torchdec, parameters, scale, n_features_in, feature_names_in, n_iter, stop_reason,
+        clusters (of each centre, names, edits).
 
     Raises
     ------
@@ -144,7 +156,9 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         n_layers = _check_shapes(shapes, header, path)
         tensors = {name: file.get_tensor(name) for name in shapes}
-    if not all(tensor.dtype == torch.float32 and tensor.isfinite().all() for tensor in tensors.values()):
+    # A centre without rows has no radius.
+    finite = {**tensors, "radii": tensors["radii"].nan_to_num(0)}
+    if not all(tensor.dtype == torch.float32 and tensor.isfinite().all() for tensor in finite.values()):
         raise ModelFileError(f"{path} is damaged: its tensors are not finite float32 numbers.")
     try:
         model = DEC(**{**_parameters_from_json(header["parameters"]), "device": device})
@@ -160,12 +174,32 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
         modules += [layer] if i == n_layers - 1 else [layer, nn.ReLU()]
     model.encoder_ = freeze(nn.Sequential(*modules))
     model.cluster_centers_ = tensors["centers"].numpy()
+    model.center_radii_ = tensors["radii"].numpy()
+    model.confidence_quantiles_ = tensors["confidences"].numpy()
+    model.center_clusters_ = np.array(header["clusters"]["of_center"], dtype=np.int32)
+    model.cluster_names_ = list(header["clusters"]["names"])
+    model.edits_ = list(header["clusters"]["edits"])
     model.scale_ = float(header["scale"])
     model.n_iter_ = int(header["n_iter"])
     model.n_features_in_ = int(header["n_features_in"])
     if header["feature_names_in"] is not None:
         model.feature_names_in_ = np.array(header["feature_names_in"], dtype=object)
     return model
+
+
+def model_path(path: str | os.PathLike[str]) -> Path:
+    """Return the model file that a path means: itself, or that of a run directory.
+
+    Raises
+    ------
+    RunError
+        If it is a directory that holds no run.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    read_run(path)
+    return path / MODEL
 
 
 def _opened(path: str | os.PathLike[str]) -> Any:
@@ -204,7 +238,12 @@ def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
 def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], path: Any) -> int:
     """Check that the layers fit into each other, before any tensor is allocated; return how many there are."""
     n_layers = sum(name.endswith(".weight") for name in shapes)
-    expected = {"centers", *(f"encoder.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias"))}
+    expected = {
+        "centers",
+        "radii",
+        "confidences",
+        *(f"encoder.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias")),
+    }
     width = header["n_features_in"]
     consistent = n_layers > 0 and set(shapes) == expected and len(shapes["centers"]) == 2
     for i in range(n_layers if consistent else 0):
@@ -215,9 +254,32 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
     consistent = consistent and (
         names is None or (isinstance(names, list) and len(names) == header["n_features_in"])
     )
-    if not consistent or shapes["centers"] != (header["parameters"].get("n_clusters"), width):
+    if consistent:
+        n_centers, code_size = shapes["centers"]
+        consistent = code_size == width and _clusters_fit(header, n_centers)
+        consistent = consistent and shapes["radii"] == (n_centers,) and shapes["confidences"] == (101,)
+    if not consistent:
         raise ModelFileError(f"{path} is damaged: its tensors do not fit together: {shapes}.")
     return n_layers
+
+
+def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
+    """Check that each centre has a cluster, and each cluster a centre and a name."""
+    k, clusters = header["parameters"].get("n_clusters"), header["clusters"]
+    if not isinstance(k, int) or not isinstance(clusters, dict):
+        return False
+    owners, names, edits = (clusters.get(key) for key in ("of_center", "names", "edits"))
+    return (
+        isinstance(owners, list)
+        and len(owners) == n_centers
+        and all(isinstance(owner, int) for owner in owners)
+        and set(owners) == set(range(k))
+        and isinstance(names, list)
+        and len(names) == k
+        and all(isinstance(name, str) for name in names)
+        and isinstance(edits, list)
+        and all(isinstance(edit, dict) for edit in edits)
+    )
 
 
 def _parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 import torchdec
 
-PACKAGES = ["torchdec", "torchdec.augment", "torchdec.rows", "torchdec.metrics"]
+PACKAGES = ["torchdec", "torchdec.augment", "torchdec.clusters", "torchdec.rows", "torchdec.metrics"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -53,6 +53,8 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
         "torchdec._neighbors",
         "torchdec._model_file",
         "torchdec.augment",
+        "torchdec.clusters._change",
+        "torchdec.clusters._describe",
         "torchdec.metrics._agreement",
         "torchdec.rows._convert",
         "torchdec.rows._files",

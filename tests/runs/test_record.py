@@ -24,6 +24,8 @@ def run():
         cluster_confidences=(0.9, None),
         warnings=("a cluster is empty: größer",),
         files=("run.json",),
+        cluster_names=("größer", ""),
+        edits=({"edit": "rename", "cluster": 0, "name": "größer"},),
     )
 
 
@@ -36,7 +38,7 @@ def test_the_file_says_what_it_is_and_is_plain_json(run, tmp_path):
     write_record(tmp_path, run)
     contents = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
     assert contents["format"] == "torchdec run"
-    assert contents["schema"] == 1
+    assert contents["schema"] == 2
     assert contents["data"]["shape"] == [3, 2]
 
 
@@ -54,7 +56,7 @@ def _without(name):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        pytest.param(_changed(schema=2), "schema 2", id="newer schema"),
+        pytest.param(_changed(schema=3), "schema 3", id="newer schema"),
         pytest.param(_changed(format="another run"), "not written by torchdec", id="foreign format"),
         pytest.param(_without("format"), "not written by torchdec", id="no format"),
         pytest.param(_without("history"), "history", id="no history"),

@@ -31,6 +31,9 @@ class Precision(StrEnum):
 
 DATA_HELP = "Rows to cluster: .npy, .npz (array x, or CSR parts), .csv or .parquet."
 
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", show_default=False, help="A run directory or its model.safetensors.")
+]
 Clusters = Annotated[int, typer.Option("-k", "--clusters", min=1, help="How many clusters.")]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory that the run becomes.")]
 RepresentationOption = Annotated[
@@ -61,7 +64,7 @@ ImageShape = Annotated[
         "--image-shape",
         metavar="HxW[xC]",
         show_default=False,
-        help="Of the image in each row, as 28x28 or 32x32x3, for --augment; else the array image_shape of DATA.",
+        help="Of the image in each row, as 28x28 or 32x32x3; else the array image_shape of DATA, if it has one.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same result on one machine.")]

@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[
-        Path,
-        typer.Argument(metavar="MODEL", show_default=False, help="A run directory or its model.safetensors."),
-    ],
+    model: _options.Model,
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.parquet", help="File of the assignments.")],
+    reject: Annotated[
+        float,
+        typer.Option(
+            "--reject",
+            min=0.0,
+            max=0.99,
+            metavar="SHARE",
+            help="Cluster -1 for rows that are less sure than this share of the rows of the fit, as 0.05.",
+        ),
+    ] = 0.0,
     device: _options.Device = "auto",
     force: _options.Force = False,
 ) -> None:
@@ -31,7 +38,7 @@ def predict(
 
     The columns are row, cluster and confidence. It is written in chunks, so DATA may be of any size.
     """
-    from torchdec._model_file import load
+    from torchdec._model_file import load, model_path
     from torchdec.rows._files import read_rows
     from torchdec.runs._publish import check_file, write_file
     from torchdec.runs._tables import Clusters, write_assignments
@@ -42,28 +49,21 @@ def predict(
     with naming("DATA"):
         rows = read_rows(data)
     with naming("MODEL"):
-        fitted = load(_model_file(model), device=device)
+        fitted = load(model_path(model), device=device)
     done: list[Clusters] = []
     q = _soft_assignments(fitted, rows, str(data))
-    write_file(out, lambda new: done.append(write_assignments(new, q)), force=force)
-    n_used = sum(size > 0 for size in done[0].sizes)
-    typer.echo(f"{out}: {rows.shape[0]:,} rows in {n_used} of {len(done[0].sizes)} clusters")
+    least = fitted.least_confidence(reject)
+    write_file(out, lambda new: done.append(write_assignments(new, q, least)), force=force)
+    sizes = done[0].sizes
+    n_used, n_rejected = sum(size > 0 for size in sizes), rows.shape[0] - sum(sizes)
+    rejected = f", {n_rejected:,} in none (-1)" if reject else ""
+    typer.echo(f"{out}: {rows.shape[0]:,} rows in {n_used} of {len(sizes)} clusters{rejected}")
 
 
 def _soft_assignments(model: "DEC", rows: "Rows", data: str) -> "Iterator[NDArray[np.float32]]":
     with naming_rows(data):
         for _, q in model.predict_chunks(rows):
             yield q
-
-
-def _model_file(path: Path) -> Path:
-    """Return the model file that a path means: itself, or that of a run directory."""
-    from torchdec.runs._record import MODEL, read_run
-
-    if not path.is_dir():
-        return path
-    read_run(path)
-    return path / MODEL
 
 
 def _refuse_inputs(out: Path, *inputs: Path) -> None:

@@ -27,27 +27,33 @@ def run_json(out: Path, run: "Run") -> dict[str, Any]:
 
 def print_run(out: Path, run: "Run") -> None:
     """Print the clusters, why training stopped, and the paths that were written."""
+    from torchdec.runs._record import REPORT
+
     print_clusters(run)
     typer.echo(stop_sentence(run.stop_reason))
     typer.echo(f"{run.seconds['total']:.1f} s. Written:")
-    for name in run.files:
-        typer.echo(f"  {out / name}")
+    for name in (*run.files, REPORT):
+        if (out / name).exists():
+            typer.echo(f"  {out / name}")
 
 
 def print_clusters(run: "Run") -> None:
-    """Print a table: cluster, rows, share of all rows, mean confidence."""
+    """Print a table: cluster, its name where one has a name, rows, share of all rows, mean confidence."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("cluster", "rows", "share of all rows", "mean confidence"):
-        table.add_column(heading, justify="right")
+    named = any(run.cluster_names)
+    for heading in ("cluster", *(("name",) if named else ()), "rows", "share of all rows", "mean confidence"):
+        table.add_column(heading, justify="left" if heading == "name" else "right")
     n_rows = sum(run.cluster_sizes)
     pairs = zip(run.cluster_sizes, run.cluster_confidences, strict=True)
     for cluster, (size, confidence) in enumerate(pairs):
-        shown = "-" if confidence is None else f"{confidence:.3f}"
-        table.add_row(str(cluster), f"{size:,}", f"{size / n_rows:.1%}", shown)
+        name = (escape(printable(run.cluster_names[cluster])),) if named else ()
+        sure = "-" if confidence is None else f"{confidence:.3f}"
+        table.add_row(str(cluster), *name, f"{size:,}", f"{size / n_rows:.1%}", sure)
     Console(highlight=False).print(table)
 
 
@@ -57,6 +63,11 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         typer.echo(f"{name:<{width}}  {value}")
+
+
+def printable(text: str) -> str:
+    """Return a text from a user or a file without what would move a terminal's cursor or change its colours."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def stop_sentence(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from torchdec.runs._publish import check_directory, check_file, write_file, write_run_directory
 from torchdec.runs._record import Data, Run, RunError, fingerprint, installed_versions, read_run, write_record
-from torchdec.runs._tables import Clusters, read_assignments, save_embedding, write_assignments
+from torchdec.runs._tables import Clusters, read_assignments, read_embedding, save_embedding, write_assignments
 
 __all__ = [
     "Clusters",
@@ -14,6 +14,7 @@ __all__ = [
     "fingerprint",
     "installed_versions",
     "read_assignments",
+    "read_embedding",
     "read_run",
     "save_embedding",
     "write_assignments",

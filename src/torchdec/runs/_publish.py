@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from torchdec.runs._record import RunError, read_run
+from torchdec.runs._record import REPORT, RunError, read_run
 
 _FORCE = "force=True (--force on the command line)"
 
@@ -55,7 +55,7 @@ def _check_replaceable(target: Path, shown: str | Path, force: bool) -> None:
 
 def _check_only_a_run(target: Path, shown: str | Path, names: list[str]) -> None:
     try:
-        own = read_run(target).files
+        own = {*read_run(target).files, REPORT}  # a report may be made at any time
     except RunError:
         raise RunError(
             f"{shown} exists and holds no run that this torchdec can read, so it is never replaced; "

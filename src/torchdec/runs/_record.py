@@ -17,13 +17,14 @@ from torchdec._version import __version__
 from torchdec.rows._protocol import Rows
 
 FORMAT = "torchdec run"
-SCHEMA = 1
+SCHEMA = 2
 
 # The files of a run directory. The record lists those that its own run wrote.
 RECORD = "run.json"
 MODEL = "model.safetensors"
 ASSIGNMENTS = "assignments.parquet"
 EMBEDDING = "embedding.npy"
+REPORT = "report.html"
 
 FINGERPRINT_ROWS = 1024
 _FINGERPRINT_BATCH = 64
@@ -86,7 +87,11 @@ class Run:
         What the library warned about, in words.
     files : tuple of str
         Names of the files that the run wrote into its directory.
-    schema : int, default=1
+    cluster_names : tuple of str
+        One for each cluster, empty where it has none.
+    edits : tuple of dict
+        Merges, splits and names since the fit, in order; the history is that of the fit.
+    schema : int, default=2
         Version of these fields.
     """
 
@@ -100,6 +105,8 @@ class Run:
     cluster_confidences: tuple[float | None, ...]
     warnings: tuple[str, ...]
     files: tuple[str, ...]
+    cluster_names: tuple[str, ...] = ()
+    edits: tuple[dict[str, Any], ...] = ()
     schema: int = SCHEMA
 
     def to_json(self) -> dict[str, Any]:

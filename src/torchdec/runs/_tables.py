@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from torchdec.runs._record import ASSIGNMENTS, RunError
+from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, RunError
 
 # Small enough to hold (2 MB), large enough that reading one column of many rows is fast.
 ROW_GROUP = 131_072
@@ -35,7 +35,9 @@ class Clusters:
     confidences: tuple[float | None, ...]
 
 
-def write_assignments(path: str | Path, probabilities: Iterable[NDArray[np.float32]]) -> Clusters:
+def write_assignments(
+    path: str | Path, probabilities: Iterable[NDArray[np.float32]], least_confidence: float = 0.0
+) -> Clusters:
     """Write the cluster of each row and the confidence in it to a Parquet file.
 
     The columns are ``row`` (int64, from 0), ``cluster`` (int32, the most probable one) and ``confidence``
@@ -47,6 +49,8 @@ def write_assignments(path: str | Path, probabilities: Iterable[NDArray[np.float
         File to write.
     probabilities : iterable of ndarray of shape (chunk, k) and dtype float32
         Soft assignments q of the rows in order; at least one chunk.
+    least_confidence : float, default=0.0
+        Rows below it get the cluster -1.
 
     Returns
     -------
@@ -66,11 +70,12 @@ def write_assignments(path: str | Path, probabilities: Iterable[NDArray[np.float
     sizes, totals = np.zeros(1), np.zeros(1)  # the first chunk tells k, and spreads them to it
     with _RowGroups(Path(path)) as table:
         for q in probabilities:
-            cluster = q.argmax(axis=1).astype(np.int32)
             confidence = q.max(axis=1)
+            kept = confidence >= least_confidence
+            cluster = np.where(kept, q.argmax(axis=1), -1).astype(np.int32)
             table.add(cluster, confidence)
-            sizes = sizes + np.bincount(cluster, minlength=q.shape[1])
-            totals = totals + np.bincount(cluster, weights=confidence, minlength=q.shape[1])
+            sizes = sizes + np.bincount(cluster[kept], minlength=q.shape[1])
+            totals = totals + np.bincount(cluster[kept], weights=confidence[kept], minlength=q.shape[1])
     return Clusters(
         tuple(int(size) for size in sizes),
         tuple(float(total / size) if size else None for total, size in zip(totals, sizes, strict=True)),
@@ -144,6 +149,26 @@ def save_embedding(
         yield q
     if embedding is not None:
         embedding.flush()
+
+
+def read_embedding(directory: str | Path) -> NDArray[np.float32]:
+    """Open the embedding of a run: the code of each row, float32 (n, z), mapped from the disk.
+
+    Raises
+    ------
+    RunError
+        If `embedding.npy` is missing, damaged, or no such array.
+    """
+    path = Path(directory) / EMBEDDING
+    try:
+        codes: NDArray[np.float32] = np.lib.format.open_memmap(path, mode="r")
+    except FileNotFoundError:
+        raise RunError(f"{directory} has no {EMBEDDING}; name the directory of a run.") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({' '.join(str(error).split())}); fit again.") from None
+    if codes.ndim != 2 or codes.dtype != np.float32:
+        raise RunError(f"{path} is {codes.dtype} of shape {codes.shape}, and no embedding; fit again.")
+    return codes
 
 
 def read_assignments(directory: str | Path) -> NDArray[np.int32]:

@@ -1,0 +1,144 @@
+"""`torchdec merge`, `torchdec split` and `torchdec rename`: from a run to another one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._errors import naming, naming_rows
+from torchdec.cli._summary import print_clusters, print_json, run_json
+
+if TYPE_CHECKING:
+    from torchdec._dec import DEC
+    from torchdec.runs._record import Run
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")]
+ClusterArgument = Annotated[int, typer.Argument(metavar="CLUSTER", show_default=False, help="Its number.")]
+
+# Codes that are assigned at a time.
+_CHUNK = 65_536
+
+
+def merge(
+    directory: RunArgument,
+    a: Annotated[int, typer.Argument(metavar="A", show_default=False, help="The number of a cluster.")],
+    b: Annotated[int, typer.Argument(metavar="B", show_default=False, help="The number of another one.")],
+    out: _options.Out,
+    force: _options.Force = False,
+    as_json: _options.Json = False,
+) -> None:
+    """Make one cluster of two, in a new run.
+
+    It gets the smaller number, and the clusters above the larger one move down by one.
+    """
+
+    def edit(model: "DEC") -> "DEC":
+        from torchdec.clusters._change import merge
+
+        return merge(model, a, b)
+
+    _edited(directory, edit, None, out, force, as_json)
+
+
+def split(
+    directory: RunArgument,
+    cluster: ClusterArgument,
+    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The rows of the run.")],
+    out: _options.Out,
+    into: Annotated[int, typer.Option("--into", min=2, help="How many parts.")] = 2,
+    updates: Annotated[
+        int, typer.Option("--updates", min=0, help="Updates of self-training after the cut; 0 trains nothing.")
+    ] = 3,
+    seed: _options.Seed = 0,
+    force: _options.Force = False,
+    as_json: _options.Json = False,
+) -> None:
+    """Cut one cluster into several, in a new run.
+
+    The first part keeps its number; the others come after the last cluster.
+    """
+    with naming("DATA"):
+        from torchdec.rows._files import read_rows
+
+        rows = read_rows(data)
+
+    def edit(model: "DEC") -> "DEC":
+        from torchdec.clusters._change import split
+
+        with naming_rows(str(data)):
+            return split(model, cluster, rows, into, updates=updates, random_state=seed)
+
+    _edited(directory, edit, rows, out, force, as_json)
+
+
+def rename(
+    directory: RunArgument,
+    cluster: ClusterArgument,
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="What to call it.")],
+    out: _options.Out,
+    force: _options.Force = False,
+    as_json: _options.Json = False,
+) -> None:
+    """Name a cluster, in a new run."""
+
+    def edit(model: "DEC") -> "DEC":
+        from torchdec.clusters._change import rename
+
+        return rename(model, cluster, name)
+
+    _edited(directory, edit, None, out, force, as_json)
+
+
+def _edited(
+    directory: Path, edit: Callable[["DEC"], "DEC"], rows: Any, out: Path, force: bool, as_json: bool
+) -> None:
+    from torchdec._model_file import load
+    from torchdec.runs._publish import check_directory, write_run_directory
+    from torchdec.runs._record import MODEL, read_run
+
+    with naming("-o/--out"):
+        check_directory(out, force=force)
+    with naming("RUN"):
+        run = read_run(directory)
+        model = edit(load(directory / MODEL))
+        chunks = _codes(directory, model) if rows is None else model.predict_chunks(rows)
+    written: list[Run] = []
+    write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks)), force=force)
+    if as_json:
+        print_json(run_json(out, written[0]))
+    else:
+        print_clusters(written[0])
+        typer.echo(f"Written: {out}")
+
+
+def _codes(directory: Path, model: "DEC") -> Iterator[tuple[Any, Any]]:
+    from torchdec.runs._tables import read_embedding
+
+    codes = read_embedding(directory)
+    for start in range(0, len(codes), _CHUNK):
+        part = codes[start : start + _CHUNK]
+        yield part, model.assign(part)
+
+
+def _write(directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any, Any]]) -> "Run":
+    from torchdec._model_file import save
+    from torchdec.runs import _record
+    from torchdec.runs._tables import save_embedding, write_assignments
+
+    save(model, directory / _record.MODEL)
+    q = save_embedding(directory / _record.EMBEDDING, chunks, run.data.shape[0])
+    clusters = write_assignments(directory / _record.ASSIGNMENTS, q)
+    edited = replace(
+        run,
+        parameters={**run.parameters, "n_clusters": model.n_clusters},
+        cluster_sizes=clusters.sizes,
+        cluster_confidences=clusters.confidences,
+        cluster_names=tuple(model.cluster_names_),
+        edits=tuple(model.edits_),
+        files=(_record.MODEL, _record.ASSIGNMENTS, _record.EMBEDDING, _record.RECORD),
+    )
+    _record.write_record(directory, edited)
+    return edited

@@ -1,0 +1,15 @@
+"""What to do with clusters: look at them, and merge, split and name them."""
+
+from torchdec.clusters._change import merge, rename, split
+from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, summary
+
+__all__ = [
+    "Cluster",
+    "describe",
+    "exemplars",
+    "merge",
+    "outlier_scores",
+    "rename",
+    "split",
+    "summary",
+]

@@ -1,0 +1,194 @@
+"""Clusters merged, split and named: each function returns a new model and leaves the old one as it was."""
+
+from copy import deepcopy
+from itertools import islice
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from torchdec._core.centroids import kmeans_centroids
+from torchdec._core.compute import Compute, resolve
+from torchdec._core.randomness import generator
+from torchdec._core.randomness import split as seeds_of
+from torchdec._core.self_training import self_train
+from torchdec._core.training import Source
+from torchdec._dec import DEC
+from torchdec._representation import freeze, validated_rows
+from torchdec.rows import Rows
+
+
+def merge(model: DEC, a: int, b: int) -> DEC:
+    """Make one cluster of two.
+
+    The merged cluster keeps the centres of both, so it gets exactly the rows that they had, and no rows are needed
+    to learn from. It has the smaller number, and the clusters above the larger one move down by one.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted; it stays as it is.
+    a, b : int
+        Two clusters.
+
+    Returns
+    -------
+    DEC
+        With `n_clusters` one less, and the edit recorded in `edits_`.
+
+    Raises
+    ------
+    ValueError
+        If there are no two such clusters.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torchdec import DEC, Autoencoder
+    >>> from torchdec.clusters import merge
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = DEC(10, representation=Autoencoder(max_epochs=2), tol=0.5, random_state=0).fit(X)
+    >>> merge(model, 4, 9).predict_proba(X).shape
+    (1797, 9)
+    """
+    _check_cluster(model, "a", a)
+    _check_cluster(model, "b", b)
+    if a == b:
+        raise ValueError(f"a={a} and b={b} are the same cluster; name two.")
+    low, high = sorted((int(a), int(b)))
+    merged = deepcopy(model)
+    # Where each cluster goes.
+    new = np.arange(len(model.cluster_names_), dtype=np.int32)
+    new[high] = low
+    new[high + 1 :] -= 1
+    merged.center_clusters_ = new[model.center_clusters_]
+    if hasattr(model, "labels_"):
+        merged.labels_ = new[model.labels_]
+    names = [model.cluster_names_[low], model.cluster_names_[high]]
+    merged.cluster_names_[low] = " + ".join(name for name in names if name)
+    del merged.cluster_names_[high]
+    return _recorded(merged, {"edit": "merge", "clusters": [low, high], "into": low})
+
+
+def split(
+    model: DEC,
+    cluster: int,
+    X: Any,
+    into: int = 2,
+    *,
+    updates: int = 3,
+    random_state: int | np.random.RandomState | None = 0,
+) -> DEC:
+    """Cut one cluster into several: k-means on the codes of its rows, then a short self-training of all clusters.
+
+    The first part keeps the number and the name of the cluster; the others come after the last cluster.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted; it stays as it is.
+    cluster : int
+        The cluster to cut.
+    X : array, sparse matrix, DataFrame or Rows of shape (n, d)
+        Rows to learn from, best those of the fit.
+    into : int, default=2
+        Parts.
+    updates : int, default=3
+        Updates that are trained towards after the cut; 0 leaves encoder and other centres as they are.
+    random_state : int, RandomState or None, default=0
+        Of k-means and the order of the rows.
+
+    Returns
+    -------
+    DEC
+        With `n_clusters` larger by `into` - 1, its `labels_` those of `X`, and the edit recorded in `edits_`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such cluster, or its rows have fewer than `into` different codes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torchdec import DEC, Autoencoder
+    >>> from torchdec.clusters import split
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = DEC(10, representation=Autoencoder(max_epochs=2), tol=0.5, random_state=0).fit(X)
+    >>> split(model, 3, X, updates=1).n_clusters
+    11
+    """
+    started = perf_counter()
+    _check_cluster(model, "cluster", cluster)
+    if into < 2:
+        raise ValueError(f"into={into} makes no parts; try 2 or more.")
+    if updates < 0:
+        raise ValueError(f"updates={updates} is negative; try 0 or more.")
+    result = deepcopy(model)
+    rows = validated_rows(result, X, reset=False)
+    seeds = seeds_of(check_random_state(random_state) if random_state is not None else None, "parts", "training")
+    chunks = [(code, q.argmax(axis=1)) for code, q in model.predict_chunks(rows)]
+    own = np.concatenate([code[labels == cluster] for code, labels in chunks])
+    if len(np.unique(own, axis=0)) < into:
+        raise ValueError(
+            f"cluster={cluster} has {len(np.unique(own, axis=0))} different rows in X, too few for "
+            f"into={into} parts; try fewer parts or more rows."
+        )
+    parts, _, _ = kmeans_centroids(
+        torch.from_numpy(own), into, n_init=model.n_init, seed=seeds["parts"], started=started
+    )
+    others = model.center_clusters_ != cluster
+    k = len(model.cluster_names_)
+    result.cluster_centers_ = np.concatenate([model.cluster_centers_[others], parts.numpy()])
+    owners = [cluster, *range(k, k + into - 1)]
+    result.center_clusters_ = np.concatenate([model.center_clusters_[others], owners]).astype(np.int32)
+    result.cluster_names_ += [""] * (into - 1)
+    compute = resolve(model.device, model.precision)
+    _train_briefly(result, rows, updates, seeds["training"], compute, started)
+    result._calibrate(rows, compute)
+    return _recorded(result, {"edit": "split", "cluster": int(cluster), "into": owners, "updates": int(updates)})
+
+
+def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Compute, started: float) -> None:
+    """Train encoder and centres towards that many updates of the targets, as the last stage of a fit does."""
+    if updates == 0:
+        return
+    encoder = model.encoder_.to(compute.device).requires_grad_()
+    centers = torch.from_numpy(model.cluster_centers_.copy()).to(compute.device)
+    source = Source(rows, model.scale_, model.batch_size, generator(seed), compute, started, model.augment)
+    unknown = torch.zeros(len(rows), dtype=torch.long, device=compute.device)
+    settings = model._settings(reconstruction_weight=0.0)  # a saved model has no decoder
+    for _ in islice(self_train(encoder, None, centers, unknown, source, settings), updates + 1):
+        pass
+    model.encoder_ = freeze(encoder)
+    model.cluster_centers_ = centers.detach().cpu().numpy().copy()
+
+
+def rename(model: DEC, cluster: int, name: str) -> DEC:
+    """Give a cluster a name, which `describe`, `summary` and the report show; an empty one takes it away.
+
+    Raises
+    ------
+    ValueError
+        If there is no such cluster.
+    """
+    _check_cluster(model, "cluster", cluster)
+    renamed = deepcopy(model)
+    renamed.cluster_names_[cluster] = str(name)
+    return _recorded(renamed, {"edit": "rename", "cluster": int(cluster), "name": str(name)})
+
+
+def _check_cluster(model: DEC, argument: str, number: int) -> None:
+    check_is_fitted(model)
+    k = len(model.cluster_names_)
+    if not 0 <= number < k:
+        raise ValueError(f"{argument}={number!r} is no cluster of this model; it has 0 to {k - 1}.")
+
+
+def _recorded(model: DEC, edit: dict[str, Any]) -> DEC:
+    model.n_clusters = len(model.cluster_names_)
+    model.edits_.append(edit)
+    return model

@@ -1,0 +1,240 @@
+"""What the clusters of a model are, from the rows: sizes, certainty, what stands out, examples, outliers."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float32
+from numpy.typing import NDArray
+
+from torchdec._dec import DEC
+from torchdec.rows import as_rows
+from torchdec.rows._protocol import Rows
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+# Values of the rows that are held at a time while features are compared.
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster in words and numbers.
+
+    Attributes
+    ----------
+    number : int
+        0 to k - 1.
+    name : str
+        As given by `rename`, or empty.
+    size : int
+        Rows.
+    share : float
+        Of all rows.
+    confidence, confidence_p10 : float or None
+        Mean and tenth percentile of the largest soft assignment over its rows; None without rows.
+    nearest : int or None
+        The cluster with the nearest centre; None where there is no other.
+    features : tuple of (str, float)
+        What stands out: names of features, and by how many of their standard deviations the mean of the cluster
+        differs from that of all rows, the largest difference first.
+    exemplars : tuple of int
+        Numbers of the rows nearest to its centre, nearest first.
+    """
+
+    number: int
+    name: str
+    size: int
+    share: float
+    confidence: float | None
+    confidence_p10: float | None
+    nearest: int | None
+    features: tuple[tuple[str, float], ...]
+    exemplars: tuple[int, ...]
+
+
+def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) -> tuple[Cluster, ...]:
+    """Describe each cluster of a model by the rows that it gets.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted.
+    X : array, sparse matrix, DataFrame or Rows of shape (n, d)
+        The rows of the fit or others.
+    n_features : int, default=5
+        Features named for each cluster.
+    n_exemplars : int, default=10
+        Rows named for each cluster.
+
+    Returns
+    -------
+    tuple of Cluster
+        One for each cluster, in order.
+
+    Raises
+    ------
+    ValueError
+        If `X` has another width than at fit, or values that are not finite.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torchdec import DEC, Autoencoder
+    >>> from torchdec.clusters import describe
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = DEC(10, representation=Autoencoder(max_epochs=2), tol=0.5, random_state=0).fit(X)
+    >>> sum(cluster.size for cluster in describe(model, X))
+    1797
+    """
+    rows = as_rows(X)
+    assigned = Assigned(model, model.predict_chunks(rows))
+    return described(model, assigned, rows, n_features=n_features, n_exemplars=n_exemplars)
+
+
+def described(
+    model: DEC, assigned: "Assigned", rows: Rows | None, *, n_features: int = 5, n_exemplars: int = 10
+) -> tuple[Cluster, ...]:
+    """Describe clusters from where their rows were put; without the rows themselves no feature stands out."""
+    sizes = np.bincount(assigned.labels, minlength=assigned.n_clusters)
+    features = _standing_out(rows, assigned.labels, sizes, n_features) if rows is not None else [()] * len(sizes)
+    nearest_rows = _nearest_rows(assigned, n_exemplars)
+    neighbors = _nearest_clusters(model)
+    described = []
+    for number, size in enumerate(sizes.tolist()):
+        sure = assigned.confidence[assigned.labels == number]
+        described.append(
+            Cluster(
+                number=number,
+                name=model.cluster_names_[number],
+                size=size,
+                share=size / len(assigned.labels),
+                confidence=float(sure.mean()) if size else None,
+                confidence_p10=float(np.quantile(sure, 0.1)) if size else None,
+                nearest=neighbors[number],
+                features=features[number] if size else (),
+                exemplars=tuple(nearest_rows[number].tolist()),
+            )
+        )
+    return tuple(described)
+
+
+def summary(model: DEC, X: Any) -> "DataFrame":
+    """Return `describe` as a pandas DataFrame: one line for each cluster, indexed by its number.
+
+    Raises
+    ------
+    ImportError
+        Without pandas.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torchdec import DEC, Autoencoder
+    >>> from torchdec.clusters import summary
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = DEC(10, representation=Autoencoder(max_epochs=2), tol=0.5, random_state=0).fit(X)
+    >>> list(summary(model, X).columns[:4])
+    ['name', 'size', 'share', 'confidence']
+    """
+    try:
+        from pandas import DataFrame
+    except ImportError:
+        raise ImportError("summary makes a pandas DataFrame; pip install pandas, or use describe.") from None
+    lines = [asdict(cluster) for cluster in describe(model, X)]
+    return DataFrame(lines).set_index("number")
+
+
+def exemplars(model: DEC, X: Any, n: int = 10) -> list[NDArray[np.int64]]:
+    """Return the numbers of the `n` rows nearest to the centre of each cluster, nearest first (paper, figure 3).
+
+    A cluster of fewer rows has fewer.
+    """
+    return _nearest_rows(Assigned(model, model.predict_chunks(X)), n)
+
+
+def outlier_scores(model: DEC, X: Any) -> Float32[NDArray[np.float32], " rows"]:
+    """Return how far each row lies from the nearest centre, in units of that centre's median row of the fit.
+
+    1 is the median; rows of a kind that the fit has not seen have much more. Other than the confidence, which is
+    low between clusters, the score is high away from all of them.
+    """
+    assigned = Assigned(model, model.predict_chunks(X))
+    # A centre whose rows were all alike, or that had none, makes outliers of all others.
+    radii = np.maximum(np.nan_to_num(model.center_radii_), np.finfo(np.float32).tiny)
+    with np.errstate(over="ignore"):
+        scores: NDArray[np.float32] = assigned.distance / radii[assigned.center]
+    return scores
+
+
+class Assigned:
+    """Where a model puts rows.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted.
+    chunks : iterable of tuple of ndarray
+        Codes and soft assignments of the rows in order, as `DEC.predict_chunks` yields them.
+
+    Attributes
+    ----------
+    labels, center : ndarray of shape (n,)
+        Cluster and nearest centre of each row.
+    confidence, distance : ndarray of shape (n,), float32
+        Its largest soft assignment, and the distance to the nearest centre in the code.
+    n_clusters : int
+        k.
+    """
+
+    def __init__(self, model: DEC, chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> None:
+        parts = [(q.argmax(axis=1), q.max(axis=1), *model.nearest_centers(code)) for code, q in chunks]
+        self.labels, self.confidence, self.center, self.distance = (
+            np.concatenate(part) for part in zip(*parts, strict=True)
+        )
+        self.n_clusters = len(model.cluster_names_)
+
+
+def _nearest_rows(assigned: Assigned, n: int) -> list[NDArray[np.int64]]:
+    nearest = []
+    for number in range(assigned.n_clusters):
+        own = np.flatnonzero(assigned.labels == number)
+        nearest.append(own[np.argsort(assigned.distance[own], kind="stable")[:n]])
+    return nearest
+
+
+def _nearest_clusters(model: DEC) -> list[int | None]:
+    """Find for each cluster the one that has the centre nearest to any of its own."""
+    centers, owner = model.cluster_centers_, model.center_clusters_
+    apart = np.linalg.norm(centers[:, None] - centers[None], axis=2)
+    nearest: list[int | None] = []
+    for number in range(len(model.cluster_names_)):
+        others = np.flatnonzero(owner != number)
+        closest = apart[owner == number][:, others].min(axis=0) if len(others) else []
+        nearest.append(int(owner[others[np.argmin(closest)]]) if len(others) else None)
+    return nearest
+
+
+def _standing_out(
+    rows: Rows, labels: NDArray[np.int64], sizes: NDArray[np.int64], n_features: int
+) -> list[tuple[tuple[str, float], ...]]:
+    n, d = rows.shape
+    sums, squares = np.zeros((len(sizes), d)), np.zeros(d)
+    start = 0
+    for chunk in rows.chunks(_CHUNK):
+        own = labels[start : start + len(chunk)]
+        for number in np.unique(own):
+            sums[number] += chunk[own == number].sum(axis=0, dtype=np.float64)
+        squares += np.square(chunk, dtype=np.float64).sum(axis=0)
+        start += len(chunk)
+    mean = sums.sum(axis=0) / n
+    spread = np.sqrt(np.maximum(squares / n - np.square(mean), 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        differences = np.nan_to_num((sums / np.maximum(sizes, 1)[:, None] - mean) / spread, posinf=0, neginf=0)
+    names = rows.feature_names or [str(number) for number in range(d)]
+    return [
+        tuple((names[i], round(float(row[i]), 3)) for i in np.argsort(-np.abs(row), kind="stable")[:n_features])
+        for row in differences
+    ]

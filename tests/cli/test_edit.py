@@ -1,0 +1,86 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from torchdec import load
+from torchdec.runs import read_assignments, read_embedding, read_run
+
+
+def test_a_merge_makes_a_new_run_that_predicts_accordingly(cli, run, data, tmp_path):
+    out = tmp_path / "merged"
+    cli.ok("merge", run, 0, 2, "-o", out)
+    before, after = read_assignments(run), read_assignments(out)
+    np.testing.assert_array_equal(after, np.array([0, 1, 0])[before])
+    cli.ok("predict", out, data, "-o", tmp_path / "new.parquet")
+    assert pq.read_table(tmp_path / "new.parquet").equals(pq.read_table(out / "assignments.parquet"))
+    record = read_run(out)
+    assert record.edits == ({"edit": "merge", "clusters": [0, 2], "into": 0},)
+    assert record.parameters["n_clusters"] == len(record.cluster_sizes) == 2
+    assert record.history == read_run(run).history
+    assert sorted(path.name for path in out.iterdir()) == sorted(record.files)
+
+
+def test_a_split_makes_a_new_run_of_one_cluster_more(cli, run, data, tmp_path):
+    cli.ok("merge", run, 0, 2, "-o", tmp_path / "merged")
+    cli.ok("split", tmp_path / "merged", 0, data, "-o", tmp_path / "split", "--updates", 1)
+    record, model = read_run(tmp_path / "split"), load(tmp_path / "split" / "model.safetensors")
+    assert [edit["edit"] for edit in record.edits] == ["merge", "split"]
+    assert min(record.cluster_sizes) > 0
+    assert len(record.cluster_sizes) == 3
+    np.testing.assert_array_equal(read_assignments(tmp_path / "split"), model.predict(np.load(data)))
+    np.testing.assert_array_equal(read_embedding(tmp_path / "split"), model.transform(np.load(data)))
+
+
+def test_names_are_shown_and_kept(cli, run, data, tmp_path):
+    cli.ok("rename", run, 1, "the [red] middle\x1b[31m", "-o", tmp_path / "named")
+    assert load(tmp_path / "named" / "model.safetensors").cluster_names_[1] == "the [red] middle\x1b[31m"
+    for command in (("info", tmp_path / "named"), ("summary", tmp_path / "named", data)):
+        shown = cli.ok(*command).stdout
+        assert "[red]" in shown
+        assert "\x1b" not in shown
+    result = cli.ok("rename", tmp_path / "named", 1, "middle", "-o", tmp_path / "again", "--json")
+    assert json.loads(result.stdout)["cluster_names"] == ["", "middle", ""]
+
+
+def test_a_run_can_take_the_place_of_the_one_it_came_from(cli, run, tmp_path):
+    cli.ok("rename", run, 0, "a", "-o", tmp_path / "named")
+    cli.ok("merge", tmp_path / "named", 1, 2, "-o", tmp_path / "named", "--force")
+    assert len(read_run(tmp_path / "named").edits) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("merge", "RUN", 0, 9), "RUN: b=9 is no cluster of this model; it has 0 to 2."),
+        (("rename", "RUN", 3, "x"), "RUN: cluster=3 is no cluster"),
+        (("split", "RUN", 5, "DATA"), "RUN: cluster=5 is no cluster"),
+        (("split", "RUN", 0, "RUN"), "DATA: "),
+        (("merge", "DATA", 0, 1), "RUN: "),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(cli, run, data, tmp_path, arguments, message):
+    paths = {"RUN": run, "DATA": data}
+    result = cli(*[paths.get(a, a) for a in arguments], "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_summary_tells_what_each_cluster_is(cli, run, data):
+    shown = json.loads(cli.ok("summary", run, data, "--json").stdout)["clusters"]
+    assert [cluster["size"] for cluster in shown] == list(read_run(run).cluster_sizes)
+    assert all(len(cluster["features"]) == 5 and len(cluster["exemplars"]) == 10 for cluster in shown)
+    text = cli.ok("summary", run, data).stdout
+    assert str(shown[0]["exemplars"][0]) in text
+
+
+def test_predict_rejects_the_least_sure_rows(cli, run, data, tmp_path):
+    result = cli.ok("predict", run, data, "-o", tmp_path / "new.parquet", "--reject", 0.2)
+    table = pq.read_table(tmp_path / "new.parquet").to_pandas()
+    rejected = table["cluster"] == -1
+    assert rejected.mean() == pytest.approx(0.2, abs=0.04)
+    assert f"{rejected.sum()} in none (-1)" in result.stdout
+    assert table["confidence"][rejected].max() <= table["confidence"][~rejected].min()
