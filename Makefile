@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/
 # Where a measurement data set lies beside the checkout, the tests on real data use it.
 export TORCHDEC_DATA ?= $(wildcard ../shared/data)
 
-.PHONY: demo test check results clean
+.PHONY: demo test check results bench bench-quick clean
 
 demo: $(VENV)/installed
 	$(RUN)torchdec demo
@@ -25,15 +25,28 @@ results: $(VENV)/installed-bench
 	$(RUN)python experiments/measure.py --table
 	$(RUN)python experiments/graph_space.py
 
+bench: $(VENV)/installed-bench
+	$(RUN)python benchmarks/steps.py
+	$(RUN)python benchmarks/peers.py
+	$(RUN)python benchmarks/search.py
+	$(RUN)python benchmarks/growth.py
+	$(RUN)python benchmarks/memory.py
+	$(RUN)python benchmarks/table.py
+
+# The main ratios in under five minutes; they are printed, and the files of results are left to `bench`.
+bench-quick: $(VENV)/installed-bench
+	$(RUN)python benchmarks/steps.py --quick
+	$(RUN)python benchmarks/peers.py --quick
+
 # torch is pinned in constraints.txt and installed first: an unpinned one brings gigabytes of CUDA packages.
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
 	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report]'
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,dev]'
 	touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-dev

@@ -18,8 +18,8 @@ from torchdec.runs import read_assignments, read_run
 FILES = ["assignments.parquet", "embedding.npy", "model.safetensors", "run.json"]
 
 
-def test_a_run_is_the_four_files(run):
-    assert sorted(path.name for path in run.iterdir()) == FILES
+def test_a_run_is_the_four_files_and_a_report(run):
+    assert sorted(path.name for path in run.iterdir()) == sorted([*FILES, "report.html"])
     assert sorted(read_run(run).files) == FILES
 
 

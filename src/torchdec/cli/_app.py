@@ -6,10 +6,13 @@ import typer
 
 from torchdec._version import __version__
 from torchdec.cli._demo import demo
+from torchdec.cli._describe import summary
+from torchdec.cli._edit import merge, rename, split
 from torchdec.cli._errors import OneLineErrors
 from torchdec.cli._fit import fit
 from torchdec.cli._info import info
 from torchdec.cli._predict import predict
+from torchdec.cli._report import report
 from torchdec.cli._score import score
 
 app = typer.Typer(
@@ -19,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (fit, predict, score, info, demo):
+for command in (fit, predict, report, summary, merge, split, rename, score, info, demo):
     app.command()(command)
 
 

@@ -48,7 +48,8 @@ def demo(
         typer.echo(
             "scikit-learn's digits: 1,797 images of 8 x 8 pixels. Their labels are used for the score alone."
         )
-    run = run_job(Job(as_rows(x), "scikit-learn digits", settings, out, force, quiet, arrays))
+    job = Job(as_rows(x), "scikit-learn digits", settings, out, force, quiet, (8, 8), labels, arrays)
+    run = run_job(job)
     score = agreement(out, labels)
     if as_json:
         print_json({**run_json(out, run), "score": score})

@@ -1,7 +1,5 @@
 """`torchdec fit`."""
 
-import math
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +8,7 @@ import typer
 from torchdec.cli import _options
 from torchdec.cli._errors import naming
 from torchdec.cli._job import Job, Settings, run_job
+from torchdec.cli._report import read_shape
 from torchdec.cli._summary import print_json, print_run, run_json
 
 
@@ -41,28 +40,14 @@ def fit(
     with naming("DATA"):
         rows = read_rows(data)
     with naming("--image-shape"):
-        shape = _image_shape(image_shape, data, rows.shape[1]) if augment else None
-    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision, shape)
-    run = run_job(Job(rows, str(data), settings, out, force, quiet))
+        shape = read_shape(image_shape, data, rows.shape[1])
+        if augment and shape is None:
+            raise ValueError(f"--augment needs it, as {data} has no array image_shape; try 28x28 or 32x32x3.")
+    settings = Settings(
+        clusters, representation, reconstruction_weight, seed, device, precision, shape if augment else None
+    )
+    run = run_job(Job(rows, str(data), settings, out, force, quiet, shape))
     if as_json:
         print_json(run_json(out, run))
     else:
         print_run(out, run)
-
-
-def _image_shape(given: str, data: Path, width: int) -> tuple[int, ...]:
-    """Return the shape of the images, from the option or else from the file, that fills rows of this width."""
-    from torchdec.rows._files import read_image_shape
-
-    shape: tuple[int, ...] | None
-    if given:
-        if not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){1,2}", given):
-            raise ValueError(f"{given!r} is no shape of images; try 28x28 or 32x32x3.")
-        shape = tuple(map(int, given.split("x")))
-    else:
-        shape = read_image_shape(data)
-        if shape is None:
-            raise ValueError(f"--augment needs it, as {data} has no array image_shape; try 28x28 or 32x32x3.")
-    if math.prod(shape) != width:
-        raise ValueError(f"{'x'.join(map(str, shape))} makes {math.prod(shape)} values, but rows have {width}.")
-    return shape

@@ -13,6 +13,7 @@ import typer
 from torchdec.cli._errors import INTERRUPTED, UserError, naming_rows, say
 from torchdec.cli._options import Precision, Representation
 from torchdec.cli._progress import Show, progress
+from torchdec.cli._report import write_report
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
@@ -58,6 +59,8 @@ class Job:
     out: Path
     force: bool
     quiet: bool
+    image_shape: tuple[int, ...] | None = None  # rows are pictures of this shape, for the report
+    labels: Any = None  # known classes, for the report
     arrays: Mapping[str, Any] = field(default_factory=dict)  # further .npy files: name -> array
 
 
@@ -93,6 +96,7 @@ def run_job(job: Job) -> "Run":
     for warning in trained.warnings:
         say(f"warning: {warning}")
     run = _write(job, trained)
+    _report(job, model, run)
     if trained.interrupted:
         say(f"interrupted after update {model.n_iter_}; the run as it was then is in {job.out}.")
         raise typer.Exit(INTERRUPTED)
@@ -156,6 +160,22 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         cluster_confidences=clusters.confidences,
         warnings=trained.warnings,
         files=(_record.MODEL, _record.ASSIGNMENTS, _record.EMBEDDING, _record.RECORD, *job.arrays),
+        cluster_names=tuple(model.cluster_names_),
     )
     _record.write_record(directory, run)
     return run
+
+
+def _report(job: Job, model: "DEC", run: "Run") -> None:
+    """Add the page to a run that is complete, so that nothing is lost where it cannot be made."""
+    from torchdec.report import ReportError
+    from torchdec.runs._publish import write_file
+    from torchdec.runs._record import REPORT
+
+    try:
+        write_file(
+            job.out / REPORT,
+            lambda new: write_report(new, job.out, run, model, job.rows, job.image_shape, job.labels),
+        )
+    except (ReportError, OSError) as error:
+        say(f"no report: {error}")

@@ -1,0 +1,99 @@
+"""`torchdec report`, and what `fit` and `demo` need to make one."""
+
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._errors import UserError, naming
+
+if TYPE_CHECKING:
+    from torchdec._dec import DEC
+    from torchdec.rows._protocol import Rows
+    from torchdec.runs._record import Run
+
+
+def report(
+    directory: Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")],
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA", show_default=False, help="Its rows: pictures, and features that stand out."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE.html", show_default="RUN/report.html", help="The page."),
+    ] = None,
+    image_shape: _options.ImageShape = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="LABELS", help="Known classes to compare with: .npy, .csv or .npz."),
+    ] = None,
+    force: _options.Force = False,
+) -> None:
+    """Make a page that shows a run: one HTML file, which needs no network.
+
+    A map of the rows, what each cluster is, its typical and its least certain rows, and how training went.
+    """
+    from torchdec._model_file import load
+    from torchdec.cli._labels import read_labels
+    from torchdec.rows._files import read_rows
+    from torchdec.runs._publish import check_file, write_file
+    from torchdec.runs._record import MODEL, REPORT, read_run
+
+    with naming("RUN"):
+        run = read_run(directory)
+        model = load(directory / MODEL)
+    page = directory / REPORT if out is None else out
+    force = force or out is None  # in a run, the page is the command's own
+    with naming("-o/--out"):
+        check_file(page, force=force)
+    with naming("DATA"):
+        rows = None if data is None else read_rows(data)
+    with naming("--image-shape"):
+        shape = None if data is None or rows is None else read_shape(image_shape, data, rows.shape[1])
+        if image_shape and shape is None:
+            raise UserError("the pictures are in DATA; name that too.")
+    with naming("--labels"):
+        known = None if labels is None else read_labels(labels, None)
+    write_file(page, lambda new: write_report(new, directory, run, model, rows, shape, known), force=force)
+    typer.echo(f"{page}: {page.stat().st_size / 1e6:.1f} MB")
+
+
+def write_report(
+    path: Path,
+    directory: Path,
+    run: "Run",
+    model: "DEC",
+    rows: "Rows | None",
+    image_shape: tuple[int, ...] | None,
+    labels: Any,
+) -> None:
+    """Write the page of a run whose other files lie in `directory`."""
+    from torchdec.report import render
+    from torchdec.runs._tables import read_embedding
+
+    page = render(run, model, read_embedding(directory), rows=rows, image_shape=image_shape, labels=labels)
+    path.write_text(page, encoding="utf-8")
+
+
+def read_shape(given: str, data: Path, width: int) -> tuple[int, ...] | None:
+    """Return the shape of the images, from the option or else from the file; None where neither tells.
+
+    Raises
+    ------
+    ValueError
+        If it is no shape, or does not fill rows of this width.
+    """
+    from torchdec.rows._files import read_image_shape
+
+    if given and not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){1,2}", given):
+        raise ValueError(f"{given!r} is no shape of images; try 28x28 or 32x32x3.")
+    shape = tuple(map(int, given.split("x"))) if given else read_image_shape(data)
+    if shape and math.prod(shape) != width:
+        raise ValueError(f"{'x'.join(map(str, shape))} makes {math.prod(shape)} values, but rows have {width}.")
+    return shape

@@ -1,0 +1,329 @@
+"""The page of a run, from what is in its directory and, where they are at hand, the rows."""
+
+import base64
+import colorsys
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchdec._core.records import StopReason
+from torchdec._dec import DEC
+from torchdec.clusters._describe import Assigned, Cluster, described
+from torchdec.report._layout import layout, sampled
+from torchdec.rows._protocol import Rows
+from torchdec.runs._record import Run
+
+# Pixels of rows on the map that a page may hold; pictures of exemplars come on top.
+_MOST_PIXELS = 4_000_000
+_MOST_UNCERTAIN = 20
+# More pictures a cluster would not fit beside its numbers.
+_PICTURES = 10
+
+
+class ReportError(ValueError):
+    """A report that cannot be made; the message says what to do."""
+
+
+def render(
+    run: Run,
+    model: DEC,
+    codes: NDArray[np.float32],
+    *,
+    rows: Rows | None = None,
+    image_shape: tuple[int, ...] | None = None,
+    labels: NDArray[Any] | None = None,
+) -> str:
+    """Make the page: one HTML file that needs nothing else, and asks for nothing from the network.
+
+    Parameters
+    ----------
+    run : Run
+        The record.
+    model : DEC
+        Of the run.
+    codes : ndarray of shape (n, z), float32
+        The embedding of the run.
+    rows : Rows of shape (n, d), optional
+        The rows of the run: they tell which features stand out, and are the pictures.
+    image_shape : tuple of int, optional
+        Height, width and perhaps 3 channels, where each row is an image.
+    labels : ndarray of shape (n,), optional
+        Known classes, to compare the clusters with.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    ReportError
+        Without the packages that it needs, or if the arguments are not of the same rows.
+    """
+    try:
+        import openTSNE  # noqa: F401
+        import PIL  # noqa: F401
+        from jinja2 import Environment
+        from markupsafe import Markup
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
+    _check(run, codes, rows, image_shape, labels)
+    assigned = Assigned(model, ((part, model.assign(part)) for part in _parts(codes)))
+    clusters = described(model, assigned, rows)
+    titles = [_title(cluster) for cluster in clusters]
+    colors = palette(len(clusters))
+    points = sampled(len(codes))
+    uncertain = _uncertain(model, codes, assigned, titles)
+    pictured = {row for cluster in clusters for row in cluster.exemplars[:_PICTURES]}
+    pictured |= {row["number"] for row in uncertain}
+    images = _Images(rows, image_shape) if rows is not None and image_shape else None
+    charts = _charts(run, colors, titles)
+    tree = _tree(model, clusters, titles)
+    data = {
+        "map": _map(codes, assigned, points, images),
+        "clusters": [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)],
+        "charts": charts,
+        "tree": tree,
+    }
+    template = Environment(autoescape=True).from_string(_resource("page.html.j2"))
+    return template.render(
+        title=run.data.name,
+        facts=_facts(run),
+        stopped=StopReason[run.stop_reason].value
+        if run.stop_reason in StopReason.__members__
+        else run.stop_reason,
+        warnings=run.warnings,
+        map_note=_map_note(len(points), len(codes)),
+        clusters=[
+            {
+                "title": titles[cluster.number],
+                "color": colors[cluster.number],
+                "size": cluster.size,
+                "share": cluster.share,
+                "confidence": _three_digits(cluster.confidence),
+                "confidence_p10": _three_digits(cluster.confidence_p10),
+                "nearest": "" if cluster.nearest is None else titles[cluster.nearest],
+                "features": cluster.features,
+                "exemplars": cluster.exemplars[:_PICTURES],
+            }
+            for cluster in clusters
+        ],
+        largest_share=max(cluster.share for cluster in clusters),
+        any_features=images is None and any(cluster.features for cluster in clusters),
+        pictures=images.data_uris(sorted(pictured)) if images else None,
+        tree=tree,
+        uncertain=uncertain,
+        truth=None if labels is None else _truth(labels, assigned.labels, titles),
+        charts=charts,
+        footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
+        f"Data {run.data.sha256[:16]}.",
+        css=Markup(_resource("page.css")),  # noqa: S704
+        js=Markup(_resource("page.js")),  # noqa: S704
+        plotly=Markup(get_plotlyjs()),  # noqa: S704
+        # Inside a script element only a tag could end the data early.
+        data=Markup(json.dumps(data, allow_nan=False).replace("<", "\\u003c")),  # noqa: S704
+    )
+
+
+def palette(n_clusters: int) -> list[str]:
+    """Return colours that differ: hues by the golden angle, and two depths, for light and dark pages alike."""
+    colors = []
+    for number in range(n_clusters):
+        hue, lightness = (0.58 + number * 0.381966) % 1, 0.5 if number % 2 else 0.58
+        red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.62)
+        colors.append(f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}")
+    return colors
+
+
+class _Images:
+    """The rows as pictures, all on one scale of brightness."""
+
+    def __init__(self, rows: Rows, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self._rows = rows
+        some = rows.take(sampled(len(rows))[:1000])
+        self._low, self._high = float(some.min()), float(some.max())
+
+    def pixels(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+        from torchdec.report._pictures import as_pixels
+
+        return as_pixels(self._rows.take(numbers), self._low, self._high)
+
+    def data_uris(self, numbers: Sequence[int]) -> dict[int, str]:
+        from torchdec.report._pictures import data_uri
+
+        pixels = self.pixels(np.array(numbers, dtype=np.int64))
+        return {number: data_uri(image, self.shape) for number, image in zip(numbers, pixels, strict=True)}
+
+
+def _check(
+    run: Run,
+    codes: NDArray[np.float32],
+    rows: Rows | None,
+    image_shape: tuple[int, ...] | None,
+    labels: NDArray[Any] | None,
+) -> None:
+    n, d = run.data.shape
+    if len(codes) != n:
+        raise ReportError(f"The embedding has {len(codes)} rows, but the run has {n}; fit again.")
+    if rows is not None and rows.shape != (n, d):
+        raise ReportError(f"DATA has the shape {rows.shape}, but the run was fitted on {(n, d)}; give its rows.")
+    if image_shape and int(np.prod(image_shape)) != d:
+        raise ReportError(f"image_shape={image_shape} makes {np.prod(image_shape)} values, but rows have {d}.")
+    if image_shape and len(image_shape) == 3 and image_shape[2] not in (1, 3):
+        raise ReportError(f"image_shape={image_shape} has {image_shape[2]} channels; pictures have 1 or 3.")
+    if labels is not None and len(labels) != n:
+        raise ReportError(f"There are {len(labels)} labels for {n} rows; give one for every row.")
+
+
+def _parts(codes: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    return [np.array(codes[start : start + 65_536]) for start in range(0, len(codes), 65_536)]
+
+
+def _title(cluster: Cluster) -> str:
+    return f"{cluster.number} {cluster.name}".strip()
+
+
+def _three_digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    n, d = run.data.shape
+    updates = max((record["number"] for record in run.history if record["record"] == "Update"), default=0)
+    return [
+        ("rows", f"{n:,}"),
+        ("features", f"{d:,}"),
+        ("clusters", f"{len(run.cluster_sizes):,}"),
+        ("updates", f"{updates}"),
+        ("seconds", f"{run.seconds.get('total', 0):,.1f}"),
+    ]
+
+
+def _map_note(n_points: int, n_rows: int) -> str:
+    which = "Every row" if n_points == n_rows else f"{n_points:,} of {n_rows:,} rows, drawn at random"
+    return (
+        f"{which}, laid out by t-SNE of the code: neighbours stay neighbours, while distances between clusters "
+        "and their extents mean little."
+    )
+
+
+def _map(
+    codes: NDArray[np.float32], assigned: Assigned, points: NDArray[np.int64], images: _Images | None
+) -> dict[str, Any]:
+    placed = layout(np.array(codes[points]))
+    result: dict[str, Any] = {
+        "x": _encoded(placed[:, 0].astype("<f4")),
+        "y": _encoded(placed[:, 1].astype("<f4")),
+        "row": _encoded(points.astype("<i4")),
+        "cluster": _encoded(assigned.labels[points].astype("<i4")),
+        "confidence": _encoded(assigned.confidence[points].astype("<f4")),
+    }
+    if images and len(points) * int(np.prod(images.shape)) <= _MOST_PIXELS:
+        height, width, *channels = images.shape
+        result |= {"pixels": _encoded(images.pixels(points)), "shape": [height, width, *(channels or [1])]}
+    return result
+
+
+def _encoded(values: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
+
+
+def _uncertain(
+    model: DEC, codes: NDArray[np.float32], assigned: Assigned, titles: list[str]
+) -> list[dict[str, Any]]:
+    if len(titles) < 2:
+        return []
+    numbers = np.argsort(assigned.confidence, kind="stable")[:_MOST_UNCERTAIN]
+    q = model.assign(np.array(codes[numbers]))
+    order = np.argsort(-q, axis=1, kind="stable")
+    return [
+        {
+            "number": int(number),
+            "cluster": titles[first],
+            "confidence": f"{own[first]:.3f}",
+            "second": titles[second],
+            "second_confidence": f"{own[second]:.3f}",
+        }
+        for number, own, (first, second, *_) in zip(numbers, q, order, strict=True)
+    ]
+
+
+def _tree(model: DEC, clusters: tuple[Cluster, ...], titles: list[str]) -> dict[str, Any] | None:
+    """Join near centres, then near groups of them (average linkage), as lines of a drawing."""
+    from scipy.cluster.hierarchy import dendrogram, linkage
+
+    if len(clusters) < 3:
+        return None
+    middles = np.array(
+        [model.cluster_centers_[model.center_clusters_ == cluster.number].mean(axis=0) for cluster in clusters]
+    )
+    drawn = dendrogram(linkage(middles.astype(np.float64), "average"), no_plot=True)
+    return {
+        "lines": [list(pair) for pair in zip(drawn["icoord"], drawn["dcoord"], strict=True)],
+        "at": [5 + 10 * place for place in range(len(titles))],
+        "titles": [titles[leaf] for leaf in drawn["leaves"]],
+    }
+
+
+def _truth(labels: NDArray[Any], assigned: NDArray[np.int64], titles: list[str]) -> dict[str, Any]:
+    from scipy.optimize import linear_sum_assignment
+
+    from torchdec.metrics import ari, clustering_accuracy, nmi
+
+    classes, codes = np.unique(np.asarray(labels), return_inverse=True)
+    counts = np.zeros((len(classes), len(titles)), dtype=np.int64)
+    np.add.at(counts, (codes, assigned), 1)
+    matched_class, matched = linear_sum_assignment(-counts)
+    order = [*matched.tolist(), *(number for number in range(len(titles)) if number not in set(matched.tolist()))]
+    lines = [*matched_class.tolist(), *(i for i in range(len(classes)) if i not in set(matched_class.tolist()))]
+    return {
+        "acc": f"{clustering_accuracy(labels, assigned):.4f}",
+        "nmi": f"{nmi(labels, assigned):.4f}",
+        "ari": f"{ari(labels, assigned):.4f}",
+        "columns": [titles[number] for number in order],
+        "lines": [(str(classes[i]), counts[i, order].tolist()) for i in lines],
+    }
+
+
+def _charts(run: Run, colors: list[str], titles: list[str]) -> list[dict[str, Any]]:
+    epochs = [record for record in run.history if record["record"] == "Epoch"]
+    updates = [record for record in run.history if record["record"] == "Update"]
+    charts: list[dict[str, Any]] = []
+    if len(epochs) > 1:
+        steps = [record["step"] for record in epochs]
+        charts.append(_chart("loss", "Loss of the representation", "step", steps, [[r["loss"] for r in epochs]]))
+    if len(updates) > 1:
+        numbers = [record["number"] for record in updates]
+        trained = updates[1:]
+        changed = [100 * record["changed"] for record in trained]
+        charts.append(_chart("changed", "Rows that changed cluster, %", "update", numbers[1:], [changed]))
+        charts.append(_chart("kl", "KL(P‖Q)", "update", numbers, [[record["kl"] for record in updates]]))
+        sizes = np.array([record["sizes"] for record in updates]).T.tolist()
+        if not run.edits:
+            chart = _chart("sizes", "Rows of each cluster", "update", numbers, sizes, titles)
+            charts.append({**chart, "colors": colors})
+    return charts
+
+
+def _chart(
+    name: str, title: str, x_title: str, x: list[int], lines: list[Any], names: list[str] | None = None
+) -> dict[str, Any]:
+    return {
+        "id": f"chart-{name}",
+        "title": title,
+        "x_title": x_title,
+        "x": x,
+        "lines": lines,
+        "names": names or [title],
+        "colors": None,
+    }
+
+
+def _resource(name: str) -> str:
+    return (files("torchdec.report") / name).read_text(encoding="utf-8")

@@ -1,0 +1,55 @@
+import sys
+
+import numpy as np
+import pytest
+
+from torchdec.runs import read_run
+
+
+def test_a_fit_leaves_a_report(run):
+    assert (run / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_a_fit_without_the_packages_of_a_report_is_complete(cli, data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openTSNE", None)
+    result = cli.ok("fit", data, "-k", 3, "-o", tmp_path / "out", "--quiet")
+    assert "no report: A report needs openTSNE; try pip install 'torchdec[report]'." in result.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(read_run(tmp_path / "out").files)
+    assert "report.html" not in result.stdout
+
+
+def test_report_writes_into_the_run_and_can_do_so_again(cli, run, data, tmp_path):
+    cli.ok("rename", run, 0, "first", "-o", tmp_path / "named")
+    for _ in range(2):
+        shown = cli.ok("report", tmp_path / "named", data, "--labels", data.parent / "y.npy").stdout
+        assert str(tmp_path / "named" / "report.html") in shown
+    page = (tmp_path / "named" / "report.html").read_text()
+    assert "0 first" in page
+    assert "Against known classes" in page
+    # A run with a report that was made later is still a run and nothing else.
+    cli.ok("merge", tmp_path / "named", 0, 1, "-o", tmp_path / "named", "--force")
+
+
+def test_report_writes_elsewhere_and_replaces_only_when_told(cli, run, tmp_path):
+    out = tmp_path / "page.html"
+    cli.ok("report", run, "-o", out)
+    assert cli("report", run, "-o", out).exit_code == 2
+    cli.ok("report", run, "-o", out, "--force")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("report", "RUN", "DATA", "--image-shape", "3x3"), "--image-shape: 3x3 makes 9 values, but rows have 8."),
+        (("report", "RUN", "--image-shape", "2x4"), "--image-shape: the pictures are in DATA"),
+        (("report", "RUN", "OTHER"), "DATA has the shape (5, 8)"),
+        (("report", "DATA"), "RUN: "),
+    ],
+)
+def test_mistakes_are_one_line(cli, run, data, tmp_path, arguments, message):
+    np.save(tmp_path / "other.npy", np.load(data)[:5])
+    paths = {"RUN": run, "DATA": data, "OTHER": tmp_path / "other.npy"}
+    result = cli(*[paths.get(a, a) for a in arguments], "-o", tmp_path / "page.html")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "page.html").exists()

@@ -1,0 +1,123 @@
+"""The page in a real browser: it draws, answers to the mouse and the keyboard, and asks for nothing."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_page import HOSTILE, run_of
+
+from small import blobs, small_dec
+from torchdec.clusters import rename
+from torchdec.report import render
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--use-gl=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+X, _ = blobs(60, 6, 3)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = rename(small_dec(3).fit(X), 0, HOSTILE)
+    page = render(run_of(model), model, model.transform(X), labels=np.array([HOSTILE] * 60))
+    file = tmp_path_factory.mktemp("page") / "report.html"
+    file.write_text(page, encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def page(browser: Any, path: Path) -> Iterator[Any]:
+    opened = browser.new_page(viewport={"width": 1100, "height": 900})
+    opened.problems, opened.asked = [], []
+    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
+    opened.on("console", lambda message: opened.problems.append(message.text) if message.type == "error" else None)
+    opened.on("dialog", lambda dialog: opened.problems.append(dialog.message))
+    opened.on("request", lambda request: opened.asked.append(request.url))
+    opened.goto(path.as_uri())
+    opened.wait_for_selector("body[data-ready=true]", timeout=60_000)
+    yield opened
+    assert opened.problems == []
+    assert {url for url in opened.asked if not url.startswith(("data:", "blob:"))} == {path.as_uri()}
+    opened.close()
+
+
+def opacities(page: Any) -> list[float]:
+    return page.evaluate("document.getElementById('map').data.map((trace) => trace.opacity)")
+
+
+def points(page: Any) -> list[int]:
+    return page.evaluate("document.getElementById('map').data.map((trace) => trace.x.length)")
+
+
+def test_the_map_draws_every_row(page: Any) -> None:
+    assert sum(points(page)) == 60
+    assert page.locator("#map canvas").count() > 0
+    assert page.locator(".chart svg.main-svg").count() > 0
+
+
+def test_a_line_of_the_table_selects_its_cluster_and_lets_go_again(page: Any) -> None:
+    page.locator("tr.choice").nth(1).click()
+    assert opacities(page) == [0.08, 1, 0.08]
+    page.locator("tr.choice").nth(1).click()
+    assert opacities(page) == [1, 1, 1]
+
+
+def test_the_keyboard_selects_too(page: Any) -> None:
+    page.locator("tr.choice").nth(2).focus()
+    page.keyboard.press("Enter")
+    assert opacities(page) == [0.08, 0.08, 1]
+    page.locator("#all").click()
+    assert opacities(page) == [1, 1, 1]
+
+
+def test_a_point_of_the_map_selects_the_line_and_tells_its_row(page: Any) -> None:
+    """Through Plotly's own events: where a dot lies on the screen is its affair."""
+    event = "{points: [{customdata: document.getElementById('map').data[1].customdata[0]}]}"
+    page.evaluate(f"document.getElementById('map').emit('plotly_click', {event})")
+    assert page.locator("tr.choice").nth(1).get_attribute("aria-selected") == "true"
+    assert opacities(page) == [0.08, 1, 0.08]
+    page.evaluate(f"document.getElementById('map').emit('plotly_hover', {event})")
+    assert "row " in page.locator("#hover").inner_text()
+
+
+def test_the_slider_leaves_the_sure_rows(page: Any) -> None:
+    page.locator("#sure").fill("100")
+    assert sum(points(page)) == 0
+    page.locator("#sure").fill("0")
+    assert sum(points(page)) == 60
+
+
+def test_a_name_that_is_markup_stays_a_name(page: Any) -> None:
+    assert page.title() == "Clusters of rows.npy"
+    assert HOSTILE in page.locator("tr.choice").first.inner_text()
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_it_fits_a_phone(browser: Any, path: Path) -> None:
+    phone = browser.new_page(viewport={"width": 390, "height": 800})
+    phone.goto(path.as_uri())
+    phone.wait_for_selector("body[data-ready=true]", timeout=60_000)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.close()

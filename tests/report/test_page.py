@@ -1,0 +1,170 @@
+"""The page of a run says what the run holds, whole and in one file, and nothing in it is taken for markup."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from small import blobs, small_dec
+from torchdec import DEC
+from torchdec.clusters import describe, merge, rename
+from torchdec.report import ReportError, render
+from torchdec.report import _layout as placing
+from torchdec.report._page import palette
+from torchdec.rows import as_rows
+from torchdec.runs import Run, fingerprint
+from torchdec.runs._record import plain_history
+
+X, TRUTH = blobs(60, 6, 3)
+HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def model() -> DEC:
+    return small_dec(3).fit(X)
+
+
+def run_of(model: DEC, **changes: Any) -> Run:
+    sizes = tuple(np.bincount(model.labels_, minlength=model.n_clusters).tolist())
+    run = Run(
+        parameters={},
+        versions={"torchdec": "0", "torch": "0"},
+        data=fingerprint(as_rows(X), "rows.npy"),
+        seconds={"total": 1.5},
+        history=plain_history(model.history_),
+        stop_reason=model.stop_reason_.name,
+        cluster_sizes=sizes,
+        cluster_confidences=(0.5,) * len(sizes),
+        warnings=(),
+        files=(),
+    )
+    return replace(run, **changes)
+
+
+def page_of(model: DEC, run: Run | None = None, **arguments: Any) -> str:
+    return render(run or run_of(model), model, model.transform(X), **arguments)
+
+
+def data_of(page: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="page-data">(.*?)</script>', page, re.DOTALL)
+    return json.loads(found.group(1))  # type: ignore[union-attr]
+
+
+def without_plotly(page: str) -> str:
+    """Leave out the library, which has addresses in its texts that it never asks for."""
+    return max(re.split(r"<script>", page), key=lambda part: 'id="page-data"' in part)
+
+
+def test_the_headline_is_that_of_the_run(model: DEC) -> None:
+    page = page_of(model, run_of(model, warnings=("cluster 2 lost its rows",)))
+    for text in (
+        "Clusters of rows.npy",
+        "<dd>60</dd>",
+        "<dd>1.5</dd>",
+        model.stop_reason_.value,
+        "cluster 2 lost",
+    ):
+        assert text in page
+
+
+def test_the_clusters_are_those_of_the_description(model: DEC) -> None:
+    page = page_of(model, rows=as_rows(X))
+    for cluster in describe(model, X):
+        assert f"{cluster.confidence:.3f}" in page
+        assert ", ".join(map(str, cluster.exemplars)) in page
+        name, by = cluster.features[0]
+        assert f"<span>{name} {by:+.1f}</span>" in page
+
+
+def test_it_asks_for_nothing_from_the_network(model: DEC) -> None:
+    page = page_of(model, rows=as_rows(X), image_shape=(2, 3))
+    assert "default-src 'none'" in page
+    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", without_plotly(page))
+
+
+def test_names_are_text_wherever_they_stand(model: DEC) -> None:
+    hostile = rename(model, 0, HOSTILE)
+    run = run_of(hostile, data=replace(run_of(model).data, name=HOSTILE), warnings=(HOSTILE,))
+    page = page_of(hostile, run, labels=np.array([HOSTILE, "b", "c"])[TRUTH])
+    assert HOSTILE not in page
+    assert "<img src=x" not in page
+    assert data_of(page)["clusters"][0]["title"] == f"0 {HOSTILE}"
+
+
+def test_rows_that_are_images_are_shown(model: DEC) -> None:
+    page = page_of(model, rows=as_rows(X), image_shape=(2, 3))
+    assert data_of(page)["map"]["shape"] == [2, 3, 1]
+    assert page.count('src="data:image/png;base64,') >= 30
+
+
+def test_known_classes_are_compared_and_matched(model: DEC) -> None:
+    page = page_of(model, labels=np.array(["ape", "bee", "cat"])[TRUTH])
+    assert "Against known classes" in page
+    assert all(f"<td>{name}</td>" in page for name in ("ape", "bee", "cat"))
+    assert "Against known classes" not in page_of(model)
+
+
+def test_merged_models_and_single_clusters_have_pages_too(model: DEC) -> None:
+    assert len(data_of(page_of(merge(model, 0, 1), run_of(merge(model, 0, 1))))["clusters"]) == 2
+    one = small_dec(1).fit(X)
+    assert data_of(page_of(one))["tree"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rows": as_rows(X[:5])}, "DATA has the shape"),
+        ({"rows": as_rows(X), "image_shape": (4, 4)}, "makes 16 values, but rows have 6"),
+        ({"rows": as_rows(X), "image_shape": (1, 3, 2)}, "has 2 channels"),
+        ({"labels": TRUTH[:4]}, "4 labels for 60 rows"),
+    ],
+)
+def test_what_does_not_belong_together_is_said(model: DEC, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ReportError, match=message):
+        page_of(model, **arguments)
+
+
+def test_without_its_packages_it_says_what_to_install(model: DEC, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "openTSNE", None)
+    with pytest.raises(ReportError, match=r"needs openTSNE; try pip install 'torchdec\[report\]'"):
+        page_of(model)
+
+
+def test_the_map_keeps_groups_apart() -> None:
+    codes, groups = blobs(90, 5, 3, spread=0.05)
+    placed = placing.layout(codes)
+    middles = np.array([placed[groups == group].mean(axis=0) for group in range(3)])
+    nearest = np.linalg.norm(placed[:, None] - middles[None], axis=2).argmin(axis=1)
+    np.testing.assert_array_equal(nearest, groups)
+
+
+@pytest.mark.parametrize("codes", [np.ones((50, 3)), np.arange(8.0).reshape(8, 1), np.zeros((1, 4))])
+def test_any_codes_have_a_map(codes: Any) -> None:
+    placed = placing.layout(codes.astype(np.float32))
+    assert placed.shape == (len(codes), 2)
+    assert np.isfinite(placed).all()
+
+
+def test_of_many_rows_a_sample_is_on_the_map(monkeypatch: pytest.MonkeyPatch, model: DEC) -> None:
+    monkeypatch.setattr(placing, "MOST_POINTS", 20)
+    assert len(placing.sampled(60)) == 20
+    page = page_of(model)
+    assert "20 of 60 rows, drawn at random" in page
+
+
+def test_colours_differ() -> None:
+    assert len(set(palette(50))) == 50
+    assert all(re.fullmatch(r"#[0-9a-f]{6}", color) for color in palette(50))
+
+
+def test_the_parts_of_the_page_are_files_of_the_package() -> None:
+    folder = Path(placing.__file__).parent
+    assert {path.name for path in folder.iterdir() if path.suffix != ".py"} >= {
+        "page.css",
+        "page.html.j2",
+        "page.js",
+    }
