@@ -50,10 +50,10 @@ def main() -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def write_rows(path: Path, n: int) -> None:
+def write_rows(path: Path, n: int, width: int = WIDTH) -> None:
     random = np.random.default_rng(0)
-    centers = random.normal(size=(10, WIDTH)).astype(np.float32)
-    rows = np.lib.format.open_memmap(path, "w+", np.float32, (n, WIDTH))
+    centers = random.normal(size=(10, width)).astype(np.float32)
+    rows = np.lib.format.open_memmap(path, "w+", np.float32, (n, width))
     for start in range(0, n, 10_000):
         part = rows[start : start + 10_000]
         part[:] = centers[np.arange(len(part)) % 10] + random.normal(size=part.shape).astype(np.float32)

@@ -1,0 +1,118 @@
+"""Write the tables of docs/performance.md from benchmarks/results.
+
+python benchmarks/table.py
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from timing import RESULTS
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "performance.md"
+
+
+def main() -> None:
+    PAGE.write_text(with_tables(PAGE.read_text()))
+
+
+def with_tables(text: str) -> str:
+    """Return the text with each table made anew from its file of results."""
+    sys.path.insert(0, str(HERE.parent / "experiments"))
+    from measure import renewed
+
+    for name, rows in TABLES.items():
+        text = renewed(text, f"<!-- {name}: begin -->", f"<!-- {name}: end -->", rows())
+    return text
+
+
+def results_of(name: str) -> list[dict[str, Any]]:
+    return json.loads((RESULTS / f"{name}.json").read_text())["results"]
+
+
+def machines() -> str:
+    lines = []
+    for name in ("steps", "peers", "search", "growth"):
+        machine = json.loads((RESULTS / f"{name}.json").read_text())["machine"]
+        lines.append([name, *machine.values()])
+    return table(["file", "cores", "architecture", "instructions", "precision", "torch"], lines)
+
+
+def steps() -> str:
+    rows = [
+        [
+            r["what"],
+            r["batch"],
+            r["precision"],
+            f"{r['milliseconds']:.1f}",
+            f"{r['products_milliseconds']:.1f}",
+            f"{r['share']:.0%}",
+        ]
+        for r in results_of("steps")
+    ]
+    return table(["what", "rows a batch", "precision", "ms", "ms of bare products", "share"], rows)
+
+
+def epochs() -> str:
+    rows = [
+        [r["what"], f"{r['torchdec']:.2f} s", f"{r['ClustPy']:.2f} s", f"{r['ratio']:.1f}"]
+        for r in results_of("peers")
+        if "ratio" in r
+    ]
+    return table(["MNIST", "torchdec", "ClustPy", "times faster"], rows)
+
+
+def fits() -> str:
+    rows = [
+        [r["what"], f"{r['seconds']:.0f}", f"{r['acc']:.3f}", f"{r['nmi']:.3f}"]
+        for r in results_of("peers")
+        if "acc" in r
+    ]
+    return table(["MNIST, whole fits, one seed", "seconds", "ACC", "NMI"], rows)
+
+
+def search() -> str:
+    rows = [[r["what"], f"{r['seconds']:.1f}", r.get("recall", "")] for r in results_of("search")]
+    return table(["what", "seconds", "recall"], rows)
+
+
+def growth() -> str:
+    rows = [
+        [f"{r['n']:,} x {r['d']}", f"{r['fit_s']:.0f}", f"{r['predict_s']:.1f}", r["fit_mb"]]
+        for r in results_of("growth")
+        if "n" in r
+    ]
+    return table(["rows", "fit, s", "predict, s", "memory of the fit, MB"], rows)
+
+
+def exponents() -> str:
+    rows = [
+        [
+            f"{r['between'][0]:,} to {r['between'][1]:,} x {r['d']}",
+            *(r[f"{key}_exponent"] for key in ("fit_s", "predict_s", "fit_mb")),
+        ]
+        for r in results_of("growth")
+        if "between" in r
+    ]
+    return table(["rows", "fit", "predict", "memory"], rows)
+
+
+def table(titles: list[str], rows: list[list[Any]]) -> str:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
+
+
+TABLES = {
+    "machines": machines,
+    "steps": steps,
+    "epochs": epochs,
+    "fits": fits,
+    "search": search,
+    "growth": growth,
+    "exponents": exponents,
+}
+
+if __name__ == "__main__":
+    main()
