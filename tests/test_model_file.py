@@ -144,6 +144,13 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
         ),
         ({"header": {"clusters": {"of_center": [0, 1], "names": ["", 5], "edits": []}}}, "do not fit together"),
         ({"header": {"clusters": {"of_center": [0, 1], "names": ["", ""], "edits": [1]}}}, "do not fit together"),
+        ({"header": {"recipe": {"kind": "images", "shape": [4, 4]}}}, "do not fit together"),
+        ({"header": {"recipe": {"kind": "images", "shape": ["6", 1]}}}, "do not fit together"),
+        (
+            {"header": {"recipe": {"kind": "texts", "words": ["a"] * 6, "rarity": [1.0] * 6}}},
+            "do not fit together",
+        ),
+        ({"header": {"recipe": {"kind": "code"}}}, "do not fit together"),
         ({"radii": torch.zeros(3)}, "do not fit together"),
         ({"confidences": torch.zeros(3)}, "do not fit together"),
         (

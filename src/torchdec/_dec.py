@@ -120,6 +120,8 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         Why self-training ended; its value is a sentence.
     n_features_in_ : int
         d.
+    recipe_ : dict or None
+        How rows were made of images or texts, where they were (`torchdec.rows.read_rows`).
     feature_names_in_ : ndarray of shape (d,), object
         Column names, where `X` had them.
 
@@ -246,6 +248,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self._validate_params()
         rows = validated_rows(self, X, reset=True)
         self._check_row_count(rows)
+        self.recipe_ = getattr(rows, "recipe", None)
         compute = resolve(self.device, self.precision)
         seeds = split(self.random_state, "representation", "centroids", "self-training")
         history: list[Record] = []

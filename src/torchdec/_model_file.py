@@ -1,6 +1,7 @@
 """Save and load a fitted DEC: one safetensors file with a JSON header. Loading runs no code of the file."""
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ _HEADER_KEYS = {
     "n_iter",
     "stop_reason",
     "clusters",
+    "recipe",
 }
 _PARAMETER_CLASSES: dict[str, type[BaseEstimator]] = {
     "Autoencoder": Autoencoder,
@@ -91,6 +93,7 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "feature_names_in": list(model.feature_names_in_) if hasattr(model, "feature_names_in_") else None,
         "n_iter": model.n_iter_,
         "stop_reason": model.stop_reason_.name,
+        "recipe": model.recipe_,
         "clusters": {
             "of_center": model.center_clusters_.tolist(),
             "names": model.cluster_names_,
@@ -116,7 +119,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         version, class, torchdec, parameters, scale, n_features_in, feature_names_in, n_iter, stop_reason,
-        clusters (of each centre, names, edits).
+        clusters (of each centre, names, edits), recipe.
 
     Raises
     ------
@@ -180,6 +183,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
     model.cluster_names_ = list(header["clusters"]["names"])
     model.edits_ = list(header["clusters"]["edits"])
     model.scale_ = float(header["scale"])
+    model.recipe_ = header["recipe"]
     model.n_iter_ = int(header["n_iter"])
     model.n_features_in_ = int(header["n_features_in"])
     if header["feature_names_in"] is not None:
@@ -254,6 +258,7 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
     consistent = consistent and (
         names is None or (isinstance(names, list) and len(names) == header["n_features_in"])
     )
+    consistent = consistent and _is_recipe(header["recipe"], header["n_features_in"])
     if consistent:
         n_centers, code_size = shapes["centers"]
         consistent = code_size == width and _clusters_fit(header, n_centers)
@@ -280,6 +285,19 @@ def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
         and isinstance(edits, list)
         and all(isinstance(edit, dict) for edit in edits)
     )
+
+
+def _is_recipe(recipe: Any, width: int) -> bool:
+    """Check how rows are to be made: of images of a shape, or of texts by words and their rarity."""
+    match recipe:
+        case None:
+            return True
+        case {"kind": "images", "shape": [int(), int(), *_] as shape}:
+            return all(isinstance(side, int) and side > 0 for side in shape) and math.prod(shape) == width
+        case {"kind": "texts", "words": list(words), "rarity": list(rarity)}:
+            known = all(isinstance(word, str) for word in words) and len(set(words)) == len(words)
+            return known and all(isinstance(r, float) for r in rarity) and len(words) == len(rarity) == width
+    return False
 
 
 def _parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:

@@ -190,16 +190,13 @@ def test_a_missing_file_is_named(tmp_path):
     assert refusal(path) == f"{path}: there is no such file; check the path"
 
 
-def test_a_directory_is_no_file_of_rows(tmp_path):
-    assert refusal(tmp_path) == f"{tmp_path}: is a directory; give one file, of type .npy, .npz, .csv, .parquet"
-
-
-@pytest.mark.parametrize("name", ["x.txt", "x", "x.csv.gz"])
+@pytest.mark.parametrize("name", ["x.doc", "x", "x.csv.gz"])
 def test_another_suffix_is_refused_with_those_that_can_be_read(name, tmp_path):
     path = tmp_path / name
     path.write_text("1,2\n")
     assert refusal(path) == (
-        f"{path}: has the suffix {path.suffix!r}; give a file of type .npy, .npz, .csv, .parquet"
+        f"{path}: has the suffix {path.suffix!r}; give a file of type .npy, .npz, .csv, .parquet, .txt, "
+        "or a folder of images"
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def summary(
     model: _options.Model,
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
+    text_column: _options.TextColumn = None,
     as_json: _options.Json = False,
 ) -> None:
     """Tell what each cluster is.
@@ -28,10 +29,10 @@ def summary(
     from torchdec.clusters._describe import describe
     from torchdec.rows._files import read_rows
 
-    with naming("DATA"):
-        rows = read_rows(data)
     with naming("MODEL"):
         fitted = load(model_path(model))
+    with naming("DATA"):
+        rows = read_rows(data, text_column=text_column, recipe=fitted.recipe_)
     with naming_rows(str(data)):
         clusters = describe(fitted, rows)
     if as_json:

@@ -35,12 +35,12 @@ def merge(
     It gets the smaller number, and the clusters above the larger one move down by one.
     """
 
-    def edit(model: "DEC") -> "DEC":
+    def edit(model: "DEC", _: None) -> "DEC":
         from torchdec.clusters._change import merge
 
         return merge(model, a, b)
 
-    _edited(directory, edit, None, out, force, as_json)
+    _edited(directory, edit, out, force, as_json)
 
 
 def split(
@@ -52,6 +52,7 @@ def split(
     updates: Annotated[
         int, typer.Option("--updates", min=0, help="Updates of self-training after the cut; 0 trains nothing.")
     ] = 3,
+    text_column: _options.TextColumn = None,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,
@@ -60,18 +61,20 @@ def split(
 
     The first part keeps its number; the others come after the last cluster.
     """
-    with naming("DATA"):
+
+    def rows_like(model: "DEC") -> Any:
         from torchdec.rows._files import read_rows
 
-        rows = read_rows(data)
+        with naming("DATA"):
+            return read_rows(data, text_column=text_column, recipe=model.recipe_)
 
-    def edit(model: "DEC") -> "DEC":
+    def edit(model: "DEC", rows: Any) -> "DEC":
         from torchdec.clusters._change import split
 
         with naming_rows(str(data)):
             return split(model, cluster, rows, into, updates=updates, random_state=seed)
 
-    _edited(directory, edit, rows, out, force, as_json)
+    _edited(directory, edit, out, force, as_json, rows_like)
 
 
 def rename(
@@ -84,29 +87,40 @@ def rename(
 ) -> None:
     """Name a cluster, in a new run."""
 
-    def edit(model: "DEC") -> "DEC":
+    def edit(model: "DEC", _: None) -> "DEC":
         from torchdec.clusters._change import rename
 
         return rename(model, cluster, name)
 
-    _edited(directory, edit, None, out, force, as_json)
+    _edited(directory, edit, out, force, as_json)
 
 
 def _edited(
-    directory: Path, edit: Callable[["DEC"], "DEC"], rows: Any, out: Path, force: bool, as_json: bool
+    directory: Path,
+    edit: Callable[["DEC", Any], "DEC"],
+    out: Path,
+    force: bool,
+    as_json: bool,
+    rows_like: Callable[["DEC"], Any] = lambda _: None,
 ) -> None:
+    """Edit the model of a run, on rows that `rows_like` reads where it needs them, and write another run."""
     from torchdec._model_file import load
     from torchdec.runs._publish import check_directory, write_run_directory
     from torchdec.runs._record import MODEL, read_run
+    from torchdec.runs._tables import read_names
 
     with naming("-o/--out"):
         check_directory(out, force=force)
     with naming("RUN"):
         run = read_run(directory)
-        model = edit(load(directory / MODEL))
+        model = load(directory / MODEL)
+    rows = rows_like(model)
+    with naming("RUN"):
+        model = edit(model, rows)
         chunks = _codes(directory, model) if rows is None else model.predict_chunks(rows)
+    names = getattr(rows, "names", None) or read_names(directory)
     written: list[Run] = []
-    write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks)), force=force)
+    write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks, names)), force=force)
     if as_json:
         print_json(run_json(out, written[0]))
     else:
@@ -123,14 +137,16 @@ def _codes(directory: Path, model: "DEC") -> Iterator[tuple[Any, Any]]:
         yield part, model.assign(part)
 
 
-def _write(directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any, Any]]) -> "Run":
+def _write(
+    directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any, Any]], names: list[str] | None
+) -> "Run":
     from torchdec._model_file import save
     from torchdec.runs import _record
     from torchdec.runs._tables import save_embedding, write_assignments
 
     save(model, directory / _record.MODEL)
     q = save_embedding(directory / _record.EMBEDDING, chunks, run.data.shape[0])
-    clusters = write_assignments(directory / _record.ASSIGNMENTS, q)
+    clusters = write_assignments(directory / _record.ASSIGNMENTS, q, names=names)
     edited = replace(
         run,
         parameters={**run.parameters, "n_clusters": model.n_clusters},

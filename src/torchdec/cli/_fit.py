@@ -20,6 +20,7 @@ def fit(
     reconstruction_weight: _options.ReconstructionWeight = 0.0,
     augment: _options.AugmentOption = None,
     image_shape: _options.ImageShape = "",
+    text_column: _options.TextColumn = None,
     seed: _options.Seed = 0,
     device: _options.Device = "auto",
     precision: _options.PrecisionOption = _options.Precision.AUTO,
@@ -38,9 +39,9 @@ def fit(
     with naming("-o/--out"):
         check_directory(out, force=force)
     with naming("DATA"):
-        rows = read_rows(data)
+        rows = read_rows(data, text_column=text_column)
     with naming("--image-shape"):
-        shape = read_shape(image_shape, data, rows.shape[1])
+        shape = read_shape(image_shape, data, rows)
         if augment and shape is None:
             raise ValueError(f"--augment needs it, as {data} has no array image_shape; try 28x28 or 32x32x3.")
     settings = Settings(

@@ -144,7 +144,8 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
     model, n_rows = trained.model, job.rows.shape[0]
     save(model, directory / _record.MODEL)
     q = save_embedding(directory / _record.EMBEDDING, model.predict_chunks(job.rows), n_rows)
-    clusters = write_assignments(directory / _record.ASSIGNMENTS, q)
+    names = getattr(job.rows, "names", None)  # of files, where rows are such
+    clusters = write_assignments(directory / _record.ASSIGNMENTS, q, names=names)
     for name, array in job.arrays.items():
         np.save(directory / name, array, allow_pickle=False)
     dtype = getattr(job.rows, "dtype", None)  # not every source of rows knows it

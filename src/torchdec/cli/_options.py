@@ -29,10 +29,18 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
-DATA_HELP = "Rows to cluster: .npy, .npz (array x, or CSR parts), .csv or .parquet."
+DATA_HELP = (
+    "Rows: .npy, .npz (array x, or CSR parts), .csv, .parquet, .txt (a text a line), or a folder of images."
+)
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", show_default=False, help="A run directory or its model.safetensors.")
+]
+TextColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--text-column", metavar="NAME", show_default=False, help="Column of a .csv or .parquet that holds texts."
+    ),
 ]
 Clusters = Annotated[int, typer.Option("-k", "--clusters", min=1, help="How many clusters.")]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory that the run becomes.")]

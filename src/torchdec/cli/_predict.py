@@ -31,6 +31,7 @@ def predict(
             help="Cluster -1 for rows that are less sure than this share of the rows of the fit, as 0.05.",
         ),
     ] = 0.0,
+    text_column: _options.TextColumn = None,
     device: _options.Device = "auto",
     force: _options.Force = False,
 ) -> None:
@@ -46,14 +47,16 @@ def predict(
     with naming("-o/--out"):
         check_file(out, force=force)
         _refuse_inputs(out, data, model)
-    with naming("DATA"):
-        rows = read_rows(data)
     with naming("MODEL"):
         fitted = load(model_path(model), device=device)
+    with naming("DATA"):
+        rows = read_rows(data, text_column=text_column, recipe=fitted.recipe_)
     done: list[Clusters] = []
     q = _soft_assignments(fitted, rows, str(data))
     least = fitted.least_confidence(reject)
-    write_file(out, lambda new: done.append(write_assignments(new, q, least)), force=force)
+    write_file(
+        out, lambda new: done.append(write_assignments(new, q, least, getattr(rows, "names", None))), force=force
+    )
     sizes = done[0].sizes
     n_used, n_rejected = sum(size > 0 for size in sizes), rows.shape[0] - sum(sizes)
     rejected = f", {n_rejected:,} in none (-1)" if reject else ""

@@ -29,6 +29,7 @@ def report(
         typer.Option("-o", "--out", metavar="FILE.html", show_default="RUN/report.html", help="The page."),
     ] = None,
     image_shape: _options.ImageShape = "",
+    text_column: _options.TextColumn = None,
     labels: Annotated[
         Path | None,
         typer.Option("--labels", metavar="LABELS", help="Known classes to compare with: .npy, .csv or .npz."),
@@ -53,9 +54,9 @@ def report(
     with naming("-o/--out"):
         check_file(page, force=force)
     with naming("DATA"):
-        rows = None if data is None else read_rows(data)
+        rows = None if data is None else read_rows(data, text_column=text_column, recipe=model.recipe_)
     with naming("--image-shape"):
-        shape = None if data is None or rows is None else read_shape(image_shape, data, rows.shape[1])
+        shape = None if data is None or rows is None else read_shape(image_shape, data, rows)
         if image_shape and shape is None:
             raise UserError("the pictures are in DATA; name that too.")
     with naming("--labels"):
@@ -81,19 +82,23 @@ def write_report(
     path.write_text(page, encoding="utf-8")
 
 
-def read_shape(given: str, data: Path, width: int) -> tuple[int, ...] | None:
-    """Return the shape of the images, from the option or else from the file; None where neither tells.
+def read_shape(given: str, data: Path, rows: "Rows") -> tuple[int, ...] | None:
+    """Return the shape of the images, from the option or else from the data; None where neither tells.
 
     Raises
     ------
     ValueError
-        If it is no shape, or does not fill rows of this width.
+        If it is no shape, or does not fill the rows.
     """
     from torchdec.rows._files import read_image_shape
+    from torchdec.rows._images import ImageRows
 
+    if isinstance(rows, ImageRows):
+        return tuple(rows.recipe["shape"])
     if given and not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){1,2}", given):
         raise ValueError(f"{given!r} is no shape of images; try 28x28 or 32x32x3.")
     shape = tuple(map(int, given.split("x"))) if given else read_image_shape(data)
+    width = rows.shape[1]
     if shape and math.prod(shape) != width:
         raise ValueError(f"{'x'.join(map(str, shape))} makes {math.prod(shape)} values, but rows have {width}.")
     return shape

@@ -20,6 +20,7 @@ from torchdec.runs._record import Run
 # Pixels of rows on the map that a page may hold; pictures of exemplars come on top.
 _MOST_PIXELS = 4_000_000
 _MOST_UNCERTAIN = 20
+_MOST_CHARACTERS = 160
 # More pictures a cluster would not fit beside its numbers.
 _PICTURES = 10
 
@@ -81,11 +82,12 @@ def render(
     uncertain = _uncertain(model, codes, assigned, titles)
     pictured = {row for cluster in clusters for row in cluster.exemplars[:_PICTURES]}
     pictured |= {row["number"] for row in uncertain}
+    texts = getattr(rows, "texts", None)
     images = _Images(rows, image_shape) if rows is not None and image_shape else None
     charts = _charts(run, colors, titles)
     tree = _tree(model, clusters, titles)
     data = {
-        "map": _map(codes, assigned, points, images),
+        "map": _map(codes, assigned, points, images, texts),
         "clusters": [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)],
         "charts": charts,
         "tree": tree,
@@ -115,6 +117,7 @@ def render(
         ],
         largest_share=max(cluster.share for cluster in clusters),
         any_features=images is None and any(cluster.features for cluster in clusters),
+        snippets=None if texts is None else {row: _snippet(texts[row]) for row in pictured},
         pictures=images.data_uris(sorted(pictured)) if images else None,
         tree=tree,
         uncertain=uncertain,
@@ -214,7 +217,11 @@ def _map_note(n_points: int, n_rows: int) -> str:
 
 
 def _map(
-    codes: NDArray[np.float32], assigned: Assigned, points: NDArray[np.int64], images: _Images | None
+    codes: NDArray[np.float32],
+    assigned: Assigned,
+    points: NDArray[np.int64],
+    images: _Images | None,
+    texts: Sequence[str] | None,
 ) -> dict[str, Any]:
     placed = layout(np.array(codes[points]))
     result: dict[str, Any] = {
@@ -227,7 +234,14 @@ def _map(
     if images and len(points) * int(np.prod(images.shape)) <= _MOST_PIXELS:
         height, width, *channels = images.shape
         result |= {"pixels": _encoded(images.pixels(points)), "shape": [height, width, *(channels or [1])]}
+    if texts is not None:
+        result["text"] = [_snippet(texts[point]) for point in points]
     return result
+
+
+def _snippet(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= _MOST_CHARACTERS else words[: _MOST_CHARACTERS - 1] + "…"
 
 
 def _encoded(values: NDArray[Any]) -> str:

@@ -1,22 +1,27 @@
 """Files of rows, each read by what its suffix says. No file can make this package run code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from torchdec.rows._columns import read_csv, read_parquet
 from torchdec.rows._convert import dense_rows, sparse_rows
+from torchdec.rows._images import read_images
 from torchdec.rows._protocol import Rows, RowsError
 from torchdec.rows._sparse import SparseRows
+from torchdec.rows._texts import read_texts
 
 _CSR_PARTS = ("data", "indices", "indptr", "shape")
 
 
-def read_rows(path: str | PathLike[str]) -> Rows:
-    """Open a file of rows; the suffix says which kind it is.
+def read_rows(
+    path: str | PathLike[str], *, text_column: str | None = None, recipe: Mapping[str, Any] | None = None
+) -> Rows:
+    """Open a file of rows, or a folder of images; the suffix says which kind it is.
 
     Parameters
     ----------
@@ -29,6 +34,15 @@ def read_rows(path: str | PathLike[str]) -> Rows:
           is a row. An empty cell becomes NaN.
         - ``.parquet``: one file of numeric columns, read into memory as float32. An index that pandas
           stored with them is left out.
+        - ``.txt``: one text a line, in UTF-8. A row is the tf-idf (sublinear, of length 1) of the 2,000
+          most frequent words that are no English stop words.
+        - A folder: all images below it, in the order of their paths. A row is the pixels of one, grey or
+          in colour, scaled to 32 x 32 unless all are of one size and small. Needs Pillow.
+    text_column : str, optional
+        Column of a ``.csv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``.
+    recipe : mapping, optional
+        The attribute `recipe` of rows of images or texts, or `recipe_` of the model fitted on them: the same
+        shape, or the same words, are used again. Files of numbers need none.
 
     Returns
     -------
@@ -52,17 +66,17 @@ def read_rows(path: str | PathLike[str]) -> Rows:
     (4, 3)
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
     if not path.exists():
         raise RowsError(f"{path}: there is no such file; check the path")
-    if path.is_dir():
-        raise RowsError(f"{path}: is a directory; give one file, of type {', '.join(_READERS)}")
-    if reader is None:
-        raise RowsError(f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_READERS)}")
-    if path.stat().st_size == 0:
+    if not path.is_dir() and path.suffix.lower() not in _SUFFIXES:
+        raise RowsError(
+            f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, or a folder of "
+            "images"
+        )
+    if not path.is_dir() and path.stat().st_size == 0:
         raise RowsError(f"{path}: is empty (0 bytes); write it again")
     try:
-        return reader(path)
+        return _read(path, text_column, dict(recipe) if recipe else None)
     except (RowsError, MemoryError):
         raise
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
@@ -71,6 +85,15 @@ def read_rows(path: str | PathLike[str]) -> Rows:
             f"{path}: cannot be read as {path.suffix.lower()} ({reason}); "
             "it may be damaged or of another kind: write it again"
         ) from error
+
+
+def _read(path: Path, text_column: str | None, recipe: dict[str, Any] | None) -> Rows:
+    kind = recipe["kind"] if recipe else None
+    if path.is_dir():
+        return read_images(path, recipe if kind == "images" else None)
+    if path.suffix.lower() == ".txt" or text_column is not None:
+        return read_texts(path, text_column, recipe if kind == "texts" else None)
+    return _READERS[path.suffix.lower()](path)
 
 
 def _read_npy(path: Path) -> Rows:
@@ -126,3 +149,4 @@ _READERS: dict[str, Callable[[Path], Rows]] = {
     ".csv": read_csv,
     ".parquet": read_parquet,
 }
+_SUFFIXES = (*_READERS, ".txt")

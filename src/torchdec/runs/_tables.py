@@ -1,6 +1,6 @@
 """The tables of a run, written chunk by chunk: any number of rows, the memory of one chunk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, RunError
 ROW_GROUP = 131_072
 
 ASSIGNMENTS_SCHEMA = pa.schema([("row", pa.int64()), ("cluster", pa.int32()), ("confidence", pa.float32())])
+NAME_FIELD = pa.field("name", pa.string())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,10 @@ class Clusters:
 
 
 def write_assignments(
-    path: str | Path, probabilities: Iterable[NDArray[np.float32]], least_confidence: float = 0.0
+    path: str | Path,
+    probabilities: Iterable[NDArray[np.float32]],
+    least_confidence: float = 0.0,
+    names: Sequence[str] | None = None,
 ) -> Clusters:
     """Write the cluster of each row and the confidence in it to a Parquet file.
 
@@ -51,6 +55,8 @@ def write_assignments(
         Soft assignments q of the rows in order; at least one chunk.
     least_confidence : float, default=0.0
         Rows below it get the cluster -1.
+    names : sequence of str, optional
+        Of the rows, as of the files that they were; they become a last column ``name``.
 
     Returns
     -------
@@ -68,7 +74,7 @@ def write_assignments(
     Clusters(sizes=(2, 0), confidences=(0.625, None))
     """
     sizes, totals = np.zeros(1), np.zeros(1)  # the first chunk tells k, and spreads them to it
-    with _RowGroups(Path(path)) as table:
+    with _RowGroups(Path(path), names) as table:
         for q in probabilities:
             confidence = q.max(axis=1)
             kept = confidence >= least_confidence
@@ -85,8 +91,10 @@ def write_assignments(
 class _RowGroups:
     """Collects rows until a row group is full."""
 
-    def __init__(self, path: Path) -> None:
-        self._writer = pq.ParquetWriter(path, ASSIGNMENTS_SCHEMA)
+    def __init__(self, path: Path, names: Sequence[str] | None) -> None:
+        self._names = names
+        self._schema = ASSIGNMENTS_SCHEMA if names is None else ASSIGNMENTS_SCHEMA.append(NAME_FIELD)
+        self._writer = pq.ParquetWriter(path, self._schema)
         self._waiting: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
         self._n_waiting = 0
         self._n_written = 0
@@ -113,8 +121,11 @@ class _RowGroups:
         if not self._waiting:
             return
         clusters, confidences = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
-        rows = np.arange(self._n_written, self._n_written + len(clusters))
-        table = pa.table([rows, clusters, confidences], schema=ASSIGNMENTS_SCHEMA)
+        end = self._n_written + len(clusters)
+        columns = [np.arange(self._n_written, end), clusters, confidences]
+        if self._names is not None:
+            columns.append(self._names[self._n_written : end])
+        table = pa.table(columns, schema=self._schema)
         self._writer.write_table(table, row_group_size=ROW_GROUP)
         self._n_written += len(clusters)
         self._waiting, self._n_waiting = [], 0
@@ -169,6 +180,18 @@ def read_embedding(directory: str | Path) -> NDArray[np.float32]:
     if codes.ndim != 2 or codes.dtype != np.float32:
         raise RunError(f"{path} is {codes.dtype} of shape {codes.shape}, and no embedding; fit again.")
     return codes
+
+
+def read_names(directory: str | Path) -> list[str] | None:
+    """Read the names of the rows of a run, or None where they have none."""
+    path = Path(directory) / ASSIGNMENTS
+    try:
+        if NAME_FIELD.name not in pq.read_schema(path).names:
+            return None
+        names: list[str] = pq.read_table(path, columns=[NAME_FIELD.name]).column(0).to_pylist()
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({' '.join(str(error).split())}); fit again.") from None
+    return names
 
 
 def read_assignments(directory: str | Path) -> NDArray[np.int32]:

@@ -1,0 +1,90 @@
+"""Texts as rows: tf-idf of their most frequent words."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
+from scipy.sparse import csr_array
+
+from torchdec.rows._protocol import RowsError
+from torchdec.rows._sparse import SparseRows
+
+# Words of a vocabulary: the paper takes as many of REUTERS (section 4.1).
+MOST_WORDS = 2000
+
+
+class TextRows(SparseRows):
+    """Rows of tf-idf, each of length 1, or 0 where no word is known, with the texts that they are of.
+
+    Attributes
+    ----------
+    texts : list of str
+        One for each row.
+    recipe : dict
+        What `read_rows` needs to make rows of other texts alike: the words and how rare each was.
+    """
+
+    def __init__(self, matrix: csr_array, texts: list[str], words: list[str], rarity: list[float]) -> None:
+        super().__init__(matrix, words)
+        self.texts = texts
+        self.recipe: dict[str, Any] = {"kind": "texts", "words": words, "rarity": rarity}
+
+
+def read_texts(path: Path, column: str | None, recipe: dict[str, Any] | None) -> TextRows:
+    """Read texts and make rows of them; see `torchdec.rows.read_rows`."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = _lines(path) if column is None else _column(path, column)
+    words = None if recipe is None else recipe["words"]
+    vectorizer = TfidfVectorizer(
+        max_features=MOST_WORDS,
+        stop_words="english" if words is None else None,
+        sublinear_tf=True,
+        dtype=np.float32,
+        vocabulary=words,
+    )
+    try:
+        if recipe is None:
+            matrix = vectorizer.fit_transform(texts)
+        else:
+            vectorizer.idf_ = np.array(recipe["rarity"])
+            matrix = vectorizer.transform(texts)
+    except ValueError as error:
+        raise RowsError(f"{path}: makes no vocabulary ({error}); give texts of words") from None
+    names = vectorizer.get_feature_names_out().tolist()
+    return TextRows(csr_array(matrix), texts, names, vectorizer.idf_.tolist())
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise RowsError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start}); convert it") from None
+    if not any(line.strip() for line in lines):
+        raise RowsError(f"{path}: has no text in any line; write one text a line")
+    return lines
+
+
+def _column(path: Path, name: str) -> list[str]:
+    if path.suffix.lower() == ".parquet":
+        table = parquet.read_table(path)
+    elif path.suffix.lower() == ".csv":
+        # Texts may hold line breaks within quotes.
+        table = arrow_csv.read_csv(
+            path,
+            read_options=arrow_csv.ReadOptions(block_size=1 << 24),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(column_types={name: pa.string()}),
+        )
+    else:
+        raise RowsError(f"{path}: has no columns; a column of texts is taken from a .csv or a .parquet")
+    if name not in table.column_names:
+        known = ", ".join(map(repr, table.column_names[:8]))
+        raise RowsError(f"{path}: has no column {name!r}; it has {known}")
+    column = table.column(name)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        raise RowsError(f"{path}: column {name!r} holds {column.type}, no text; name another one")
+    return [text or "" for text in column.to_pylist()]

@@ -1,0 +1,70 @@
+"""Images and texts go in as they are, and predict takes new ones of the same kind."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+WORDS = [["cat", "dog", "fur", "paw"], ["stock", "bond", "bank", "rate"], ["goal", "team", "coach", "match"]]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    random = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(45):
+        pixels = np.clip(random.normal(40 + 80 * (number % 3), 8, size=(6, 6)), 0, 255)
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "photos" / f"{number:02}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def texts(tmp_path):
+    random = np.random.default_rng(0)
+    lines = [" ".join(random.choice(WORDS[number % 3], size=6)) for number in range(45)]
+    (tmp_path / "texts.txt").write_text("\n".join(lines))
+    return tmp_path / "texts.txt"
+
+
+def test_a_folder_of_images_is_fitted_shown_and_predicted(cli, photos, tmp_path):
+    cli.ok("fit", photos, "-k", 3, "-o", tmp_path / "run", "--quiet")
+    table = pq.read_table(tmp_path / "run" / "assignments.parquet")
+    assert table["name"].to_pylist() == [f"{number:02}.png" for number in range(45)]
+    assert "data:image/png;base64," in (tmp_path / "run" / "report.html").read_text()
+    # Larger images of the same kind are brought to the size of the fit.
+    (tmp_path / "new").mkdir()
+    Image.open(photos / "00.png").resize((12, 12), Image.Resampling.NEAREST).save(tmp_path / "new" / "big.png")
+    cli.ok("predict", tmp_path / "run", tmp_path / "new", "-o", tmp_path / "new.parquet")
+    new = pq.read_table(tmp_path / "new.parquet")
+    assert new["name"].to_pylist() == ["big.png"]
+    # The names of the files go along when the run is edited.
+    cli.ok("merge", tmp_path / "run", 0, 1, "-o", tmp_path / "merged")
+    assert pq.read_table(tmp_path / "merged" / "assignments.parquet")["name"].equals(table["name"])
+
+
+def test_texts_are_fitted_shown_and_predicted(cli, texts, tmp_path):
+    cli.ok("fit", texts, "-k", 3, "-o", tmp_path / "run", "--quiet")
+    cli.ok("predict", tmp_path / "run", texts, "-o", tmp_path / "same.parquet")
+    same = pq.read_table(tmp_path / "same.parquet")
+    assert same.equals(pq.read_table(tmp_path / "run" / "assignments.parquet"))
+    shown = cli.ok("summary", tmp_path / "run", texts).stdout
+    assert any(word in shown for words in WORDS for word in words)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert texts.read_text().splitlines()[0] in page
+
+
+def test_hostile_texts_are_texts_in_the_page(cli, texts, tmp_path):
+    hostile = "<script>document.title='owned'</script> cat dog"
+    lines = texts.read_text().splitlines()
+    texts.write_text("\n".join([hostile, *lines[1:]]))
+    cli.ok("fit", texts, "-k", 3, "-o", tmp_path / "run", "--quiet")
+    assert hostile not in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_the_column_of_texts_is_named(cli, texts, tmp_path):
+    rows = [f'{number},"{line}"' for number, line in enumerate(texts.read_text().splitlines())]
+    (tmp_path / "a.csv").write_text("\n".join(["id,body", *rows]))
+    cli.ok("fit", tmp_path / "a.csv", "--text-column", "body", "-k", 3, "-o", tmp_path / "run", "--quiet")
+    result = cli("fit", tmp_path / "a.csv", "--text-column", "title", "-k", 3, "-o", tmp_path / "other")
+    assert "DATA: " in result.stderr
+    assert "has no column 'title'" in result.stderr
