@@ -2,6 +2,7 @@
 
     python benchmarks/steps.py             prints and writes benchmarks/results/steps.json
     python benchmarks/steps.py --quick     prints fewer, measured less often
+    python benchmarks/steps.py --gpu       the same on a CUDA device; benchmarks/results/steps-gpu.json
 
 Products and steps are timed in turn in one run. A step is everything that training does: rows gathered, forward,
 loss, backward, optimiser. The net is 784-500-500-2000-10 of the paper.
@@ -17,12 +18,13 @@ from timing import AUTOENCODER, NET, in_turn, products, seconds_of, write
 
 BATCHES = (256, 1024, 4096)
 N_ROWS = 20_000
+DEVICE = "cuda" if "--gpu" in sys.argv[1:] else "cpu"
 
 
 def main(quick: bool) -> None:
     from torchdec._core.compute import resolve
 
-    fast = resolve("cpu").precision
+    fast = resolve(DEVICE).precision
     repeats = 5 if quick else 15
     results = []
     for batch_size in BATCHES[1:] if quick else BATCHES:
@@ -31,14 +33,14 @@ def main(quick: bool) -> None:
             ("neighbors", NET, 2 * batch_size, neighbors(batch_size)),
             ("self-training", NET, batch_size, self_training(batch_size)),
         ):
-            bare = products(widths, rows_a_step, fast, backward=True)
+            bare = products(widths, rows_a_step, fast, DEVICE, backward=True)
             results.append(share(f"{name} step", batch_size, fast, in_turn({"bare": bare, "ours": step}, repeats)))
     for name, precision in (("pass while fitting", fast), ("predict", "float32")):
-        bare_chunk = products(NET, 1024, precision, backward=False)
+        bare_chunk = products(NET, 1024, precision, DEVICE, backward=False)
         seconds = in_turn({"bare": bare_chunk, "ours": whole_pass(name, precision)}, repeats)
         results.append(share(name, 1024, precision, seconds))
     if not quick:
-        write("steps", results)
+        write("steps" if DEVICE == "cpu" else "steps-gpu", results, DEVICE)
 
 
 def share(name: str, batch_size: int, precision: str, seconds: dict[str, float]) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def source(batch_size: int) -> Any:
     from torchdec.rows import as_rows
 
     rows = np.random.default_rng(0).normal(size=(N_ROWS, NET[0])).astype(np.float32)
-    return Source(as_rows(rows), 1.0, batch_size, generator(0), resolve("cpu"), 0.0)
+    return Source(as_rows(rows), 1.0, batch_size, generator(0), resolve(DEVICE), 0.0)
 
 
 def between(records: Any, steps: int) -> Callable[[], float]:
@@ -77,7 +79,7 @@ def autoencoder(batch_size: int) -> Callable[[], float]:
     from torchdec._core.randomness import generator
 
     training.RECORD_EVERY = 5
-    encoder, decoder = stack(NET, generator(0)), stack(NET[::-1], generator(1))
+    encoder, decoder = stack(NET, generator(0)).to(DEVICE), stack(NET[::-1], generator(1)).to(DEVICE)
     return between(end_to_end(encoder, decoder, source(batch_size), n_steps=10**6, learning_rate=1e-3), 5)
 
 
@@ -89,7 +91,7 @@ def neighbors(batch_size: int) -> Callable[[], float]:
 
     training.RECORD_EVERY = 5
     graph = np.random.default_rng(0).integers(0, N_ROWS, size=(N_ROWS, 15))
-    encoder = stack(NET, generator(0), batch_norm=True)
+    encoder = stack(NET, generator(0), batch_norm=True).to(DEVICE)
     records = embed_neighbors(
         encoder, None, graph, source(batch_size), reconstruction_weight=0.0, n_steps=10**6, learning_rate=1e-3
     )
@@ -106,10 +108,10 @@ def self_training(batch_size: int) -> Callable[[], float]:
 
     def interval(steps: int) -> Callable[[], float]:
         updates = self_train(
-            stack(NET, generator(0)),
+            stack(NET, generator(0)).to(DEVICE),
             None,
-            torch.randn(10, 10, generator=generator(1)),
-            torch.zeros(N_ROWS, dtype=torch.long),
+            torch.randn(10, 10, generator=generator(1)).to(DEVICE),
+            torch.zeros(N_ROWS, dtype=torch.long, device=DEVICE),
             source(batch_size),
             Settings(1.0, 0.0, steps, 0.01, 0.9),
         )
@@ -131,12 +133,13 @@ def whole_pass(name: str, precision: str) -> Callable[[], float]:
 
     rows = np.random.default_rng(0).normal(size=(20 * CHUNK, NET[0])).astype(np.float32)
     if name == "predict":
-        model = DEC(10, max_iter=0, n_init=1, random_state=0)
-        model.encoder_, model.scale_ = stack(NET, generator(0)), 1.0
+        model = DEC(10, device=DEVICE)
+        model.encoder_, model.scale_, model.cluster_names_ = stack(NET, generator(0)), 1.0, [""] * 10
         model.cluster_centers_ = np.random.default_rng(1).normal(size=(10, NET[-1])).astype(np.float32)
+        model.center_clusters_ = np.arange(10, dtype=np.int32)
         model.n_features_in_ = NET[0]
         return lambda: seconds_of(lambda: model.predict(rows)) / 20
-    encoder, compute = stack(NET, generator(0)), resolve("cpu", precision)  # type: ignore[arg-type]
+    encoder, compute = stack(NET, generator(0)).to(DEVICE), resolve(DEVICE, precision)  # type: ignore[arg-type]
     return lambda: seconds_of(lambda: embed(encoder, as_rows(rows), 1.0, compute)) / 20
 
 

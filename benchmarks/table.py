@@ -37,7 +37,7 @@ def machines() -> str:
     for name in ("steps", "peers", "search", "growth"):
         machine = json.loads((RESULTS / f"{name}.json").read_text())["machine"]
         lines.append([name, *machine.values()])
-    return table(["file", "cores", "architecture", "instructions", "precision", "torch"], lines)
+    return table(["file", "cores", "architecture", "instructions", "device", "precision", "torch"], lines)
 
 
 def steps() -> str:

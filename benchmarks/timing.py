@@ -30,7 +30,9 @@ def in_turn(functions: dict[str, Callable[[], float]], repeats: int) -> dict[str
     return {name: median(values) for name, values in taken.items()}
 
 
-def products(widths: Iterable[int], n_rows: int, precision: str, *, backward: bool) -> Callable[[], float]:
+def products(
+    widths: Iterable[int], n_rows: int, precision: str, device: str = "cpu", *, backward: bool
+) -> Callable[[], float]:
     """Make a function that times the matrix products of one pass through a net, and nothing else.
 
     With `backward` also those of the gradients; the gradient of the rows themselves is not needed.
@@ -40,7 +42,9 @@ def products(widths: Iterable[int], n_rows: int, precision: str, *, backward: bo
     dtype = getattr(torch, precision)
     layers = []
     for number, (n_in, n_out) in enumerate(pairwise(widths)):
-        made = [torch.randn(*shape).to(dtype) for shape in ((n_rows, n_in), (n_in, n_out), (n_rows, n_out))]
+        made = [
+            torch.randn(*shape).to(device, dtype) for shape in ((n_rows, n_in), (n_in, n_out), (n_rows, n_out))
+        ]
         layers.append((*made, number > 0))
 
     def run() -> None:
@@ -50,11 +54,13 @@ def products(widths: Iterable[int], n_rows: int, precision: str, *, backward: bo
                 x.T @ gradient
                 if has_below:
                     gradient @ weight.T
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     return lambda: seconds_of(run)
 
 
-def write(name: str, results: list[dict[str, Any]]) -> None:
+def write(name: str, results: list[dict[str, Any]], device: str = "cpu") -> None:
     """Write the results with the machine that they are from."""
     import torch
 
@@ -64,7 +70,8 @@ def write(name: str, results: list[dict[str, Any]]) -> None:
         "cores": os.cpu_count(),
         "architecture": platform.machine(),
         "simd": torch.backends.cpu.get_cpu_capability(),
-        "precision": resolve("cpu").precision,
+        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "precision": resolve(device).precision,
         "torch": torch.__version__,
     }
     RESULTS.mkdir(exist_ok=True)

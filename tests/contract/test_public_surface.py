@@ -54,6 +54,7 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
         "torchdec._model_file",
         "torchdec.augment",
         "torchdec.clusters._change",
+        "torchdec.clusters._choose",
         "torchdec.clusters._describe",
         "torchdec.metrics._agreement",
         "torchdec.rows._convert",

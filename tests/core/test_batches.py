@@ -1,18 +1,22 @@
 """Batches are never empty, visit each row once a pass, and depend on the generator alone."""
 
+from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 from torch import nn
 
 from torchdec._core.batches import CHUNK, embed, shuffled, to_device
-from torchdec._core.compute import resolve
+from torchdec._core.compute import Compute, resolve
 from torchdec._core.networks import linear_layers, stack
 from torchdec._core.randomness import generator
+from torchdec._core.training import Source
 from torchdec.rows import as_rows
 
 CPU = resolve("cpu", "float32")
@@ -63,3 +67,26 @@ def test_the_hidden_layers_have_the_chosen_precision_and_the_last_one_float32() 
     code = embed(encoder, as_rows(np.ones((3, 4), dtype=np.float32)), 1.0, resolve("cpu", "bfloat16"))
     assert seen == [torch.bfloat16, torch.float32]
     assert code.dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_rows_that_stay_on_the_device_are_the_rows_that_would_be_fetched(
+    kind: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU has room; here the processor plays its part."""
+    rows = as_rows(kind(np.random.default_rng(0).normal(size=(CHUNK + 7, 3))))
+    fetched = Source(rows, 0.5, 4, generator(0), CPU, 0.0)
+    assert fetched._resident is None
+    monkeypatch.setattr(Compute, "has_room", lambda self, n_bytes: n_bytes == 4 * 3 * (CHUNK + 7))
+    kept = Source(rows, 0.5, 4, generator(0), CPU, 0.0)
+    index = torch.tensor([CHUNK + 6, 0, 5])
+    assert kept._resident is not None
+    assert torch.equal(kept.take(index), fetched.take(index))
+
+
+def test_only_a_gpu_with_twice_the_memory_keeps_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 2000))
+    assert not CPU.has_room(1)
+    gpu = Compute(torch.device("cuda"), "bfloat16")
+    assert gpu.has_room(500)
+    assert not gpu.has_room(501)

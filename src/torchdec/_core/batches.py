@@ -17,6 +17,19 @@ def to_device(rows: Rows, index: Tensor, scale: float, compute: Compute) -> Tens
     return torch.from_numpy(rows.take(index.numpy())).to(compute.device) * scale
 
 
+def resident(rows: Rows, scale: float, compute: Compute) -> Tensor | None:
+    """Copy all rows, scaled, to a device that has room for them; None where batches are fetched one by one."""
+    n, d = rows.shape
+    if not compute.has_room(4 * n * d):
+        return None
+    whole = torch.empty(n, d, device=compute.device)
+    start = 0
+    for chunk in in_order(rows, scale, compute):
+        whole[start : start + len(chunk)] = chunk
+        start += len(chunk)
+    return whole
+
+
 def shuffled(n_rows: int, batch_size: int, generator: Generator) -> Iterator[Tensor]:
     """Yield indexes of batches for ever; each pass visits every row once, in a new order.
 

@@ -27,6 +27,10 @@ class Compute:
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return nullcontext()
 
+    def has_room(self, n_bytes: int) -> bool:
+        """Tell whether data is best kept on the device: a GPU with twice as much memory free."""
+        return self.device.type == "cuda" and 2 * n_bytes <= torch.cuda.mem_get_info(self.device)[0]
+
 
 def resolve(device: str = "auto", precision: Precision = "auto") -> Compute:
     """Turn the two parameters into a `Compute`, and leave no more threads than the container has cores.

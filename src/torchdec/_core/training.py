@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 
 import torch
 from torch import Generator, Tensor
 
-from torchdec._core.batches import shuffled, to_device
+from torchdec._core.batches import resident, shuffled, to_device
 from torchdec._core.compute import Compute
 from torchdec._core.records import Epoch
 from torchdec.augment import Augment
@@ -35,8 +36,15 @@ class Source:
 
     def take(self, index: Tensor) -> Tensor:
         """Fetch the rows at `index`, scaled and, where there is an augmentation, changed by it."""
-        batch = to_device(self.rows, index, self.scale, self.compute)
+        if self._resident is None:
+            batch = to_device(self.rows, index, self.scale, self.compute)
+        else:
+            batch = self._resident[index.to(self.compute.device)]
         return batch if self.augment is None else self.augment(batch, self.generator)
+
+    @cached_property
+    def _resident(self) -> Tensor | None:
+        return resident(self.rows, self.scale, self.compute)
 
     def batches(self) -> Iterator[Tensor]:
         """Yield the row numbers of shuffled batches for ever."""

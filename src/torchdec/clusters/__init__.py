@@ -1,10 +1,12 @@
-"""What to do with clusters: look at them, and merge, split and name them."""
+"""What to do with clusters: choose how many, look at them, and merge, split and name them."""
 
 from torchdec.clusters._change import merge, rename, split
+from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, summary
 
 __all__ = [
     "Cluster",
+    "choose_k",
     "describe",
     "exemplars",
     "merge",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -122,7 +122,7 @@ class _RowGroups:
             return
         clusters, confidences = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
         end = self._n_written + len(clusters)
-        columns = [np.arange(self._n_written, end), clusters, confidences]
+        columns: list[Any] = [np.arange(self._n_written, end), clusters, confidences]
         if self._names is not None:
             columns.append(self._names[self._n_written : end])
         table = pa.table(columns, schema=self._schema)

@@ -1,0 +1,68 @@
+"""`torchdec choose-k`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._errors import UserError, naming, naming_rows
+from torchdec.cli._summary import print_json
+
+if TYPE_CHECKING:
+    from torchdec._core.number_of_clusters import Choice
+
+_BAR = 20
+
+
+def choose_k(
+    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
+    first: Annotated[int, typer.Option("--from", min=1, help="The smallest number of clusters to try.")] = 2,
+    last: Annotated[int, typer.Option("--to", min=1, help="The largest one.")] = 20,
+    text_column: _options.TextColumn = None,
+    seed: _options.Seed = 0,
+    as_json: _options.Json = False,
+) -> None:
+    """Recommend a number of clusters.
+
+    A number is strong if the clusters of one half of the rows are found again by those of the other half. Of the
+    strong ones the largest is recommended.
+    """
+    from torchdec.clusters._choose import choose_k
+    from torchdec.rows._files import read_rows
+
+    if first > last:
+        raise UserError(f"--from {first} is more than --to {last}.")
+    with naming("DATA"):
+        rows = read_rows(data, text_column=text_column)
+    with naming_rows(str(data)):
+        choice = choose_k(rows, range(first, last + 1), random_state=seed)
+    if as_json:
+        print_json(asdict(choice))
+    else:
+        _print(choice)
+
+
+def _print(choice: "Choice") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("clusters", "strength", "error", "silhouette"):
+        table.add_column(heading, justify="right")
+    table.add_column("strength")
+    for candidate in choice.candidates:
+        silhouette = "-" if candidate.silhouette is None else f"{candidate.silhouette:.3f}"
+        bar = "█" * round(_BAR * candidate.strength)
+        mark = {choice.n_clusters: " recommended", choice.runner_up: " runner-up"}.get(candidate.n_clusters, "")
+        table.add_row(
+            str(candidate.n_clusters),
+            f"{candidate.strength:.3f}",
+            f"{candidate.error:.3f}",
+            silhouette,
+            f"{bar}{mark}",
+        )
+    Console(highlight=False).print(table)
+    typer.echo(choice.reason)

@@ -1,0 +1,21 @@
+import json
+
+
+def test_a_number_of_clusters_is_recommended_with_its_reason(cli, data):
+    choice = json.loads(cli.ok("choose-k", data, "--from", 2, "--to", 5, "--json").stdout)
+    assert [candidate["n_clusters"] for candidate in choice["candidates"]] == [2, 3, 4, 5]
+    shown = cli.ok("choose-k", data, "--from", 2, "--to", 5).stdout
+    assert choice["reason"] in shown
+    line = next(line for line in shown.splitlines() if "recommended" in line)
+    assert line.split()[0] == str(choice["n_clusters"])
+
+
+def test_mistakes_are_one_line(cli, data):
+    for arguments, message in (
+        (("--from", 5, "--to", 2), "--from 5 is more than --to 2"),
+        (("--to", 40), "ks has 40, more than half of the 60 rows"),
+    ):
+        result = cli("choose-k", data, *arguments)
+        assert result.exit_code == 2
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1

@@ -1,0 +1,62 @@
+"""Numbers of clusters that are there are strong, and the largest strong one is recommended."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from small import blobs
+from torchdec._core.number_of_clusters import Candidate, choose, prediction_strength, recommend
+
+
+def test_prediction_strength_equals_the_naive_loop() -> None:
+    random = np.random.default_rng(0)
+    own, predicted = random.integers(0, 3, 40), random.integers(0, 4, 40)
+    shares = []
+    for cluster in range(3):
+        rows = np.flatnonzero(own == cluster)
+        pairs = [(i, j) for i in rows for j in rows if i != j]
+        shares.append(np.mean([predicted[i] == predicted[j] for i, j in pairs]))
+    assert_allclose(prediction_strength(predicted, own), min(shares))
+
+
+def test_rows_that_stay_together_are_strong_whatever_their_numbers() -> None:
+    own = np.array([0, 0, 1, 1, 2])
+    assert prediction_strength(np.array([2, 2, 0, 0, 0]), own) == 1
+    assert prediction_strength(np.array([0, 1, 2, 3, 4]), own) == 0
+    assert prediction_strength(np.array([0, 1]), np.array([0, 1])) == 0
+
+
+@pytest.mark.parametrize("k", [2, 5, 12])
+def test_groups_that_are_there_are_counted(k: int) -> None:
+    code, _ = blobs(60 * k, 10, k, seed=1)
+    choice = choose(code, range(2, 16), n_divisions=3, seed=0)
+    assert choice.n_clusters == k
+    assert f"{k} is the largest number" in choice.reason
+
+
+def test_one_cloud_of_rows_has_no_strong_clusters() -> None:
+    code = np.random.default_rng(0).normal(size=(400, 10)).astype(np.float32)
+    choice = choose(code, range(2, 8), n_divisions=3, seed=0)
+    assert "No number of clusters is predicted well" in choice.reason
+    one = choose(code, range(1, 8), n_divisions=3, seed=0)
+    assert one.n_clusters == 1
+
+
+def test_the_same_seed_gives_the_same_choice() -> None:
+    code, _ = blobs(200, 4, 3)
+    assert choose(code, [2, 3, 4], n_divisions=2, seed=5) == choose(code, [4, 3, 2], n_divisions=2, seed=5)
+
+
+def candidate(k: int, strength: float, silhouette: float = 0.1) -> Candidate:
+    return Candidate(k, strength, 0.01, silhouette)
+
+
+def test_the_largest_strong_number_is_taken_and_the_strong_one_of_best_silhouette_comes_second() -> None:
+    choice = recommend([candidate(2, 1.0, 0.3), candidate(3, 0.9, 0.5), candidate(4, 0.5, 0.9), candidate(5, 0.8)])
+    assert (choice.n_clusters, choice.runner_up) == (5, 3)
+
+
+def test_without_a_strong_one_the_strongest_is_taken() -> None:
+    choice = recommend([candidate(2, 0.3), candidate(3, 0.6), candidate(4, 0.5, 0.9)])
+    assert (choice.n_clusters, choice.runner_up) == (3, 4)
+    assert recommend([candidate(3, 0.9)]).runner_up is None
