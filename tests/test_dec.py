@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from small import REPRESENTATIONS, blobs, small_dec
-from torchdec import DEC, Autoencoder, NeighborEncoder
+from torchdec import DEC, Autoencoder, NeighborEncoder, load, save
 from torchdec import _dec as dec_module
 from torchdec._core.objective import log_soft_assignment
 from torchdec._core.records import Centroids, Epoch, StopReason, Update
@@ -370,3 +371,19 @@ def test_bfloat16_training_finds_the_clusters_too() -> None:
     model = small_dec(3, precision="bfloat16", tol=0.2).fit(X)
     assert model.transform(X).dtype == np.float32
     assert clustering_accuracy(y, model.labels_) > 0.95
+
+
+@pytest.mark.parametrize("k", [3, 6])
+def test_the_number_of_clusters_can_be_chosen(k: int, tmp_path: Path) -> None:
+    X, truth = blobs(60 * k, 8, k, spread=0.05)
+    model = small_dec("auto", "neighbors").fit(X)
+    assert model.cluster_centers_.shape[0] == k == model.choice_.n_clusters
+    assert clustering_accuracy(truth, model.labels_) > 0.95
+    save(model, tmp_path / "m")
+    np.testing.assert_array_equal(load(tmp_path / "m").predict(X), model.labels_)
+    assert small_dec(3, "neighbors").fit(X).choice_ is None
+
+
+def test_too_few_rows_to_choose_from_are_refused() -> None:
+    with pytest.raises(ValueError, match='n_samples=3 is too few for n_clusters="auto"; try n_clusters=1'):
+        small_dec("auto").fit(np.eye(3))

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torchdec._core.batches import embed, in_order
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, Precision, resolve
+from torchdec._core.number_of_clusters import Choice, choose
 from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
@@ -33,6 +34,8 @@ from torchdec.rows import Rows
 
 # Where the confidences of the fitted rows are kept: every percent of them.
 _QUANTILES = np.linspace(0, 1, 101)
+# Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, and the fewest rows for that.
+_MOST_CLUSTERS, _DIVISIONS, _FEWEST_TO_CHOOSE = 30, 5, 4
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
 _COLLAPSED = 0.9
 
@@ -46,8 +49,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        k.
+    n_clusters : int or "auto", default=8
+        k. "auto" is chosen on the code of the representation, among 2 to 30: the largest whose clusters one half
+        of the rows predicts for the other (`torchdec.clusters.choose_k`); `choice_` tells the figures of each.
     representation : str or estimator, default="neighbors"
         "neighbors" is `NeighborEncoder()`; "autoencoder" is `Autoencoder()`, and "sdae" is `Autoencoder.paper()`,
         the recipe of the paper. An estimator is cloned and fitted;
@@ -111,6 +115,8 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         Maps `scale_` times the rows to the code.
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
+    choice_ : Choice or None
+        Why there are as many clusters, where `n_clusters` is "auto".
     history_ : list of Epoch, Centroids and Update
         All that happened, in order.
     n_iter_ : int
@@ -142,7 +148,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "representation": [StrOptions(set(PRESETS)), Representation, FrozenEstimator],
         "alpha": [Interval(Real, 0, None, closed="neither")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
@@ -162,7 +168,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
 
     def __init__(
         self,
-        n_clusters: int = 8,
+        n_clusters: int | Literal["auto"] = 8,
         *,
         representation: str | Representation | FrozenEstimator = "neighbors",
         alpha: float = 1.0,
@@ -250,7 +256,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self._check_row_count(rows)
         self.recipe_ = getattr(rows, "recipe", None)
         compute = resolve(self.device, self.precision)
-        seeds = split(self.random_state, "representation", "centroids", "self-training")
+        seeds = split(self.random_state, "representation", "choice", "centroids", "self-training")
         history: list[Record] = []
 
         representation = new_representation(self, seeds["representation"])
@@ -261,9 +267,10 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         encoder, decoder = own_networks(representation, self.reconstruction_weight, compute)
         scale = representation.scale_
 
+        code = embed(encoder, rows, scale, compute)
         centers, labels, centroids = kmeans_centroids(
-            embed(encoder, rows, scale, compute),
-            self.n_clusters,
+            code,
+            self._choose_n_clusters(code, seeds["choice"]),
             n_init=self.n_init,
             seed=seeds["centroids"],
             started=started,
@@ -312,13 +319,24 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             momentum=self.momentum,
         )
 
+    def _choose_n_clusters(self, code: Tensor, seed: int) -> int:
+        self.choice_: Choice | None = None
+        if self.n_clusters != "auto":
+            return self.n_clusters
+        most = min(_MOST_CLUSTERS, len(code) // 2)
+        self.choice_ = choose(code.cpu().numpy(), range(2, most + 1), n_divisions=_DIVISIONS, seed=seed)
+        return self.choice_.n_clusters
+
     def _check_row_count(self, rows: Rows) -> None:
-        if len(rows) < self.n_clusters:
+        if self.n_clusters == "auto":
+            if len(rows) < _FEWEST_TO_CHOOSE:
+                raise ValueError(f'n_samples={len(rows)} is too few for n_clusters="auto"; try n_clusters=1.')
+        elif len(rows) < self.n_clusters:
             raise ValueError(
                 f"n_samples={len(rows)} is fewer than n_clusters={self.n_clusters}; "
                 f"try n_clusters={len(rows)} or fewer, or more rows."
             )
-        if self.n_clusters > 1:
+        if self.n_clusters != 1:
             first = rows.take(np.zeros(1, dtype=np.int64))
             if all((chunk == first).all() for chunk in rows.chunks(4096)):
                 raise ValueError(
@@ -342,8 +360,8 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self.history_ = history
         self.n_iter_ = max((record.number for record in history if isinstance(record, Update)), default=0)
         self.stop_reason_ = reason
-        self.center_clusters_ = np.arange(self.n_clusters, dtype=np.int32)
-        self.cluster_names_ = [""] * self.n_clusters
+        self.center_clusters_ = np.arange(len(centers), dtype=np.int32)
+        self.cluster_names_ = [""] * len(centers)
         self.edits_: list[dict[str, Any]] = []
         self._calibrate(rows, compute)
 
@@ -371,9 +389,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
                     ConvergenceWarning,
                     stacklevel=3,
                 )
-        sizes = np.bincount(self.labels_, minlength=self.n_clusters)
+        sizes = np.bincount(self.labels_, minlength=len(self.cluster_names_))
         share, share_at_start = sizes.max() / sizes.sum(), max(updates[0].sizes) / sizes.sum()
-        if self.n_clusters > 1 and share > _COLLAPSED >= share_at_start:
+        if len(sizes) > 1 and share > _COLLAPSED >= share_at_start:
             warnings.warn(
                 f"The clusters collapsed: {share:.0%} of the rows are in one; sizes {sizes.tolist()}. "
                 "Try reconstruction_weight=10, a smaller learning_rate or fewer n_clusters.",

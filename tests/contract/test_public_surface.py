@@ -51,6 +51,7 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
         "torchdec._dec",
         "torchdec._autoencoder",
         "torchdec._neighbors",
+        "torchdec._export",
         "torchdec._model_file",
         "torchdec.augment",
         "torchdec.clusters._change",

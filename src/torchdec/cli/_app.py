@@ -10,6 +10,7 @@ from torchdec.cli._demo import demo
 from torchdec.cli._describe import summary
 from torchdec.cli._edit import merge, rename, split
 from torchdec.cli._errors import OneLineErrors
+from torchdec.cli._export import export
 from torchdec.cli._fit import fit
 from torchdec.cli._info import info
 from torchdec.cli._predict import predict
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (choose_k, fit, predict, report, summary, merge, split, rename, score, info, demo):
+for command in (choose_k, fit, predict, report, summary, merge, split, rename, score, info, export, demo):
     app.command()(command)
 
 

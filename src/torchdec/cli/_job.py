@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Settings:
     """The options that become parameters of `DEC`."""
 
-    clusters: int
+    clusters: int | Literal["auto"]
     representation: Representation
     reconstruction_weight: float
     seed: int
@@ -85,7 +85,7 @@ def run_job(job: Job) -> "Run":
         With 130, after an interrupted self-training was written.
     """
     n_rows = job.rows.shape[0]
-    if job.settings.clusters > n_rows:
+    if job.settings.clusters != "auto" and job.settings.clusters > n_rows:
         raise UserError(
             f"-k/--clusters: {job.settings.clusters} clusters cannot be made of the {n_rows} rows of "
             f"{job.data}; try -k {n_rows} or fewer."

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,7 +42,25 @@ TextColumn = Annotated[
         "--text-column", metavar="NAME", show_default=False, help="Column of a .csv or .parquet that holds texts."
     ),
 ]
-Clusters = Annotated[int, typer.Option("-k", "--clusters", min=1, help="How many clusters.")]
+
+
+def _number_or_auto(text: str) -> int | str:
+    """Read what `-k` can be."""
+    if text != "auto" and not (text.isdecimal() and int(text) > 0):
+        raise typer.BadParameter(f"{text!r} is no number of clusters; give 1 or more, or auto.")
+    return text if text == "auto" else int(text)
+
+
+Clusters = Annotated[
+    Any,
+    typer.Option(
+        "-k",
+        "--clusters",
+        metavar="K",
+        parser=lambda value: _number_or_auto(str(value)),
+        help="How many clusters; auto chooses, as choose-k does.",
+    ),
+]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory that the run becomes.")]
 RepresentationOption = Annotated[
     Representation,

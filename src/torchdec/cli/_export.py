@@ -1,0 +1,28 @@
+"""`torchdec export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._errors import UserError, naming
+
+
+def export(
+    model: _options.Model,
+    onnx: Annotated[Path, typer.Option("--onnx", metavar="FILE.onnx", show_default=False, help="File to write.")],
+    force: _options.Force = False,
+) -> None:
+    """Write a model as an ONNX file: rows in; code, probabilities and labels out."""
+    from torchdec._export import export_onnx
+    from torchdec._model_file import load, model_path
+
+    with naming("MODEL"):
+        fitted = load(model_path(model), device="cpu")
+    try:
+        with naming("--onnx"):
+            export_onnx(fitted, onnx, force=force)
+    except ImportError as error:
+        raise UserError(str(error)) from None
+    typer.echo(f"{onnx}: {onnx.stat().st_size / 1e6:.1f} MB")
