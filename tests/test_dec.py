@@ -376,12 +376,12 @@ def test_bfloat16_training_finds_the_clusters_too() -> None:
 @pytest.mark.parametrize("k", [3, 6])
 def test_the_number_of_clusters_can_be_chosen(k: int, tmp_path: Path) -> None:
     X, truth = blobs(60 * k, 8, k, spread=0.05)
-    model = small_dec("auto", "neighbors").fit(X)
+    model = small_dec("auto").fit(X)
     assert model.cluster_centers_.shape[0] == k == model.choice_.n_clusters
     assert clustering_accuracy(truth, model.labels_) > 0.95
     save(model, tmp_path / "m")
     np.testing.assert_array_equal(load(tmp_path / "m").predict(X), model.labels_)
-    assert small_dec(3, "neighbors").fit(X).choice_ is None
+    assert small_dec(3).fit(X).choice_ is None
 
 
 def test_too_few_rows_to_choose_from_are_refused() -> None:

@@ -271,18 +271,18 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
 def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
     """Check that each centre has a cluster, and each cluster a centre and a name."""
     asked, clusters = header["parameters"].get("n_clusters"), header["clusters"]
-    if not isinstance(clusters, dict) or not isinstance(clusters.get("names"), list):
-        return False
-    owners, names, edits = (clusters.get(key) for key in ("of_center", "names", "edits"))
+    match clusters:
+        case {"of_center": list(owners), "names": list(names), "edits": list(edits)}:
+            pass
+        case _:
+            return False
     k = len(names)
     return (
         asked in (k, "auto")
-        and isinstance(owners, list)
         and len(owners) == n_centers
         and all(isinstance(owner, int) for owner in owners)
         and set(owners) == set(range(k))
         and all(isinstance(name, str) for name in names)
-        and isinstance(edits, list)
         and all(isinstance(edit, dict) for edit in edits)
     )
 
