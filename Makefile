@@ -24,6 +24,7 @@ results: $(VENV)/installed-bench
 	$(RUN)python experiments/measure.py
 	$(RUN)python experiments/measure.py --table
 	$(RUN)python experiments/graph_space.py
+	$(RUN)python experiments/choose_k.py
 
 bench: $(VENV)/installed-bench
 	$(RUN)python benchmarks/steps.py

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "experiments"))
+sys.path[:0] = [str(ROOT / "experiments"), str(ROOT / "benchmarks")]
 
+import choose_k  # noqa: E402
 import graph_space  # noqa: E402
 import measure  # noqa: E402
+import table as benchmark_tables  # noqa: E402
 
 
 @pytest.mark.parametrize("path", measure.TABLES, ids=lambda path: path.name)
@@ -21,6 +23,16 @@ def test_a_table_is_made_from_the_run_files(path: Path) -> None:
 def test_the_table_of_graph_spaces_is_made_from_its_file() -> None:
     text = graph_space.DOCS.read_text()
     assert graph_space.with_table(text) == text
+
+
+def test_the_table_of_chosen_numbers_is_made_from_its_file() -> None:
+    text = choose_k.DOCS.read_text()
+    assert choose_k.with_table(text) == text
+
+
+def test_the_tables_of_benchmarks_are_made_from_their_files() -> None:
+    text = benchmark_tables.PAGE.read_text()
+    assert benchmark_tables.with_tables(text) == text
 
 
 def test_every_run_file_names_its_case_its_versions_and_its_score() -> None:
