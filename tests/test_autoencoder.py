@@ -47,3 +47,18 @@ def test_bad_parameters_are_named_when_fitting() -> None:
         Autoencoder(learning_rate=0).fit(np.eye(4))
     with pytest.raises(ValueError, match=r"hidden=\(\d+, 0\)"):
         Autoencoder(hidden=(5, 0)).fit(np.eye(4))
+
+
+@pytest.mark.parametrize(
+    ("autoencoder", "n_rows", "expected"),
+    [
+        (Autoencoder(), 2**15 - 1, (256, 1e-3)),
+        (Autoencoder(), 2**15, (1024, 2e-3)),
+        (Autoencoder(batch_size=64, learning_rate=0.5), 2**15, (64, 0.5)),
+        (Autoencoder.paper(), 2**15, (256, 0.1)),
+    ],
+)
+def test_many_rows_are_trained_in_larger_batches_and_steps_but_not_in_the_paper_s_recipe(
+    autoencoder: Autoencoder, n_rows: int, expected: tuple[int, float]
+) -> None:
+    assert autoencoder._pace(n_rows) == expected

@@ -12,7 +12,7 @@ from torchdec._core.networks import stack
 from torchdec._core.pretraining import end_to_end, layer_wise
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch
-from torchdec._core.training import Source
+from torchdec._core.training import MANY_ROWS, Source
 from torchdec._representation import Representation, freeze
 from torchdec.augment import Augment
 from torchdec.rows import Rows
@@ -42,10 +42,12 @@ class Autoencoder(Representation):
         Steps on each pair of layers; layer-wise only.
     dropout : float in [0, 1), default=0.2
         Share of the inputs and hidden units that a pair of layers does not see; layer-wise only.
-    batch_size : int, default=256
-        Rows a step.
-    learning_rate : float, default=0.001
-        Peak of the one-cycle schedule; layer-wise: the first value of the stepped schedule.
+    batch_size : int or "auto", default="auto"
+        Rows a step. "auto" is the paper's 256, or 1,024 from 32,768 rows on in end-to-end training, where products
+        of more rows run faster.
+    learning_rate : float or "auto", default="auto"
+        Peak of the one-cycle schedule; layer-wise: the first value of the stepped schedule. "auto" is 0.001, or
+        0.002 with the larger batches; layer-wise 0.1.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is, at each step; the
         changed rows are reconstructed. `torchdec.augment.ShiftRotate` is for images, `torchdec.augment.Augment`
@@ -95,8 +97,8 @@ class Autoencoder(Representation):
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "layer_steps": [Interval(Integral, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "augment": [callable, None],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
@@ -113,8 +115,8 @@ class Autoencoder(Representation):
         max_steps: int = 4000,
         layer_steps: int = 50_000,
         dropout: float = 0.2,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
         augment: Augment | None = None,
         device: str = "auto",
         precision: Precision = "auto",
@@ -152,7 +154,7 @@ class Autoencoder(Representation):
         >>> Autoencoder.paper(layer_steps=1000).max_steps
         100000
         """
-        recipe = {"recipe": "layer-wise", "max_epochs": None, "max_steps": 100_000, "learning_rate": 0.1}
+        recipe = {"recipe": "layer-wise", "max_epochs": None, "max_steps": 100_000}
         return cls(**{**recipe, **parameters})
 
     @property
@@ -167,12 +169,11 @@ class Autoencoder(Representation):
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, weights, init).to(compute.device)
         decoder = stack(widths[::-1], weights, init).to(compute.device)
-        source = Source(
-            rows, self.scale_, self.batch_size, generator(seeds["batches"]), compute, started, self.augment
-        )
+        batch_size, learning_rate = self._pace(len(rows))
+        source = Source(rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, self.augment)
         n_steps = source.steps(self.max_epochs, self.max_steps)
         if self.recipe == "end-to-end":
-            yield from end_to_end(encoder, decoder, source, n_steps=n_steps, learning_rate=self.learning_rate)
+            yield from end_to_end(encoder, decoder, source, n_steps=n_steps, learning_rate=learning_rate)
         else:
             yield from layer_wise(
                 encoder,
@@ -180,8 +181,17 @@ class Autoencoder(Representation):
                 source,
                 layer_steps=self.layer_steps,
                 n_steps=n_steps,
-                learning_rate=self.learning_rate,
+                learning_rate=learning_rate,
                 dropout=self.dropout,
             )
         self.encoder_ = freeze(encoder)
         self.decoder_ = freeze(decoder)
+
+    def _pace(self, n_rows: int) -> tuple[int, float]:
+        """Return the rows a step and the learning rate, where they were left open."""
+        layer_wise = self.recipe == "layer-wise"
+        many = n_rows >= MANY_ROWS and not layer_wise
+        batch_size = (1024 if many else 256) if self.batch_size == "auto" else self.batch_size
+        if self.learning_rate != "auto":
+            return batch_size, self.learning_rate
+        return batch_size, 0.1 if layer_wise else 2e-3 if many else 1e-3

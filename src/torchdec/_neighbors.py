@@ -18,14 +18,12 @@ from torchdec._core.neighbor_graph import nearest_neighbors, principal_component
 from torchdec._core.networks import stack, without_batch_norm
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch
-from torchdec._core.training import Source
+from torchdec._core.training import MANY_ROWS, Source
 from torchdec._representation import Representation, freeze
 from torchdec.rows import Rows
 
 # Components that the graph is built on where their number is left open.
 _COMPONENTS = 50
-# Rows from which on "auto" takes larger batches and steps.
-_MANY_ROWS = 2**15
 # Rows that are larger as a float32 array (1 GiB) are only looked at through their components.
 _MOST_VALUES = 2**28
 
@@ -165,7 +163,7 @@ class NeighborEncoder(Representation):
         decoder = None
         if self.has_decoder:
             decoder = stack(widths[::-1], generator(seeds["decoder"]), batch_norm=True).to(compute.device)
-        many = len(rows) >= _MANY_ROWS
+        many = len(rows) >= MANY_ROWS
         batch_size = (1024 if many else 512) if self.batch_size == "auto" else self.batch_size
         learning_rate = (6e-3 if many else 2e-3) if self.learning_rate == "auto" else self.learning_rate
         source = Source(rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started)

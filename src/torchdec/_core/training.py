@@ -15,6 +15,8 @@ from torchdec._core.records import Epoch
 from torchdec.augment import Augment
 from torchdec.rows._protocol import Rows
 
+# Rows from which on representations are trained in larger batches and steps.
+MANY_ROWS = 2**15
 # Steps between two records: seconds on a large net, so that a reader of the log never waits long.
 RECORD_EVERY = 50
 

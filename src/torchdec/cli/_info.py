@@ -8,7 +8,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import naming
-from torchdec.cli._summary import print_clusters, print_facts, print_json, stop_sentence
+from torchdec.cli._summary import print_clusters, print_facts, print_json, printable, stop_sentence
 
 if TYPE_CHECKING:
     from torchdec.runs._record import Run
@@ -52,6 +52,8 @@ def _run_facts(path: Path, run: "Run") -> Iterator[tuple[str, str]]:
     yield "parameters", _listed(run.parameters)
     yield "versions", _listed(run.versions)
     yield "files", ", ".join(f"{name} ({_size(path / name)})" for name in run.files)
+    for edit in run.edits:
+        yield "edit", printable(_listed(edit))
     for warning in run.warnings:
         yield "warning", warning
 

@@ -1,10 +1,13 @@
 """What to do with clusters: choose how many, look at them, and merge, split and name them."""
 
+from torchdec._core.number_of_clusters import Candidate, Choice
 from torchdec.clusters._change import merge, rename, split
 from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, summary
 
 __all__ = [
+    "Candidate",
+    "Choice",
     "Cluster",
     "choose_k",
     "describe",
