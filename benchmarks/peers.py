@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 import measure
 
 PAPER = 0.843
-ENOUGH_STEPS = 300
+ENOUGH_STEPS = 500
 
 
 def main(quick: bool, defaults: bool) -> None:

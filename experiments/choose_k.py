@@ -8,6 +8,7 @@ Labels are used for the column that says how many classes there are, and for not
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -24,7 +25,7 @@ BLOBS = (2, 5, 10, 20, 50)
 
 def main() -> None:
     results = []
-    for result in (*on_blobs(), *on_data()):
+    for result in chain(on_blobs(), on_data()):
         print({key: value for key, value in result.items() if key != "choice"}, flush=True)
         results.append(result)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
@@ -36,7 +37,7 @@ def on_blobs() -> Iterator[dict[str, Any]]:
 
     for k in BLOBS:
         rows, _ = make_blobs(100 * k, 64, centers=k, cluster_std=4.0, random_state=k)
-        yield chosen(f"blobs, {100 * k:,} x 64", rows.astype("float32"), k, range(2, 61))
+        yield chosen(f"blobs, {100 * k:,} x 64", rows.astype("float32"), k, range(2, k + 11))
 
 
 def on_data() -> Iterator[dict[str, Any]]:
