@@ -22,7 +22,6 @@ from timing import in_turn, seconds_of, write
 sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 import measure
 
-PAPER = 0.843
 ENOUGH_STEPS = 500
 
 

@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from torchdec._assigned import Assigned
 from torchdec._core.batches import embed, in_order
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, Precision, resolve
@@ -367,17 +368,10 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
 
     def _calibrate(self, rows: Rows, compute: Compute) -> None:
         """Learn from the rows how sure and how near their assignments are, and keep their labels."""
-        labels, confidences, owners, distances = [], [], [], []
-        for code, probabilities in self._predict_rows(rows, compute):
-            labels.append(probabilities.argmax(axis=1))
-            confidences.append(probabilities.max(axis=1))
-            owner, distance = self.nearest_centers(code)
-            owners.append(owner)
-            distances.append(distance)
-        self.labels_ = np.concatenate(labels).astype(np.int32)
-        self.confidence_quantiles_ = np.quantile(np.concatenate(confidences), _QUANTILES).astype(np.float32)
-        owner, distance = np.concatenate(owners), np.concatenate(distances)
-        own = [distance[owner == center] for center in range(len(self.cluster_centers_))]
+        assigned = Assigned(self, self._predict_rows(rows, compute))
+        self.labels_ = assigned.labels.astype(np.int32)
+        self.confidence_quantiles_ = np.quantile(assigned.confidence, _QUANTILES).astype(np.float32)
+        own = [assigned.distance[assigned.center == center] for center in range(len(self.cluster_centers_))]
         self.center_radii_ = np.array([np.median(d) if len(d) else np.nan for d in own], dtype=np.float32)
 
     def _warn(self) -> None:

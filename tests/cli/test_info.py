@@ -3,7 +3,6 @@ import json
 import pytest
 
 from torchdec._core.records import StopReason
-from torchdec.cli._summary import stop_sentence
 from torchdec.runs import read_run
 
 
@@ -46,8 +45,8 @@ def test_json_of_a_run_holds_the_whole_record(cli, run):
 
 @pytest.mark.parametrize("reason", StopReason)
 def test_a_stop_reason_is_shown_as_its_sentence(reason):
-    assert stop_sentence(reason.name) == reason.value
+    assert StopReason.sentence(reason.name) == reason.value
 
 
 def test_a_stop_reason_of_a_later_version_is_shown_as_it_is():
-    assert stop_sentence("OUT_OF_TIME") == "OUT_OF_TIME"
+    assert StopReason.sentence("OUT_OF_TIME") == "OUT_OF_TIME"

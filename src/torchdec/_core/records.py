@@ -99,3 +99,8 @@ class StopReason(Enum):
     MAX_ITER = "Stopped at max_iter target updates, before the share of rows that change fell to tol."
     UNSETTLED = "Stopped: the share of rows that change fell no further; kept the update where it was lowest."
     INTERRUPTED = "Interrupted: the model is as it was at that moment."
+
+    @classmethod
+    def sentence(cls, name: str) -> str:
+        """Return the sentence for a name that a file gave, or the name where this version does not know it."""
+        return cls[name].value if name in cls.__members__ else name

@@ -9,6 +9,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import naming, naming_rows
+from torchdec.cli._run_files import write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")]
 ClusterArgument = Annotated[int, typer.Argument(metavar="CLUSTER", show_default=False, help="Its number.")]
-
-# Codes that are assigned at a time.
-_CHUNK = 65_536
 
 
 def merge(
@@ -104,10 +102,11 @@ def _edited(
     rows_like: Callable[["DEC"], Any] = lambda _: None,
 ) -> None:
     """Edit the model of a run, on rows that `rows_like` reads where it needs them, and write another run."""
+    from torchdec._assigned import assign_parts
     from torchdec._model_file import load
     from torchdec.runs._publish import check_directory, write_run_directory
     from torchdec.runs._record import MODEL, read_run
-    from torchdec.runs._tables import read_names
+    from torchdec.runs._tables import read_embedding, read_names
 
     with naming("-o/--out"):
         check_directory(out, force=force)
@@ -117,7 +116,7 @@ def _edited(
     rows = rows_like(model)
     with naming("RUN"):
         model = edit(model, rows)
-        chunks = _codes(directory, model) if rows is None else model.predict_chunks(rows)
+        chunks = assign_parts(model, read_embedding(directory)) if rows is None else model.predict_chunks(rows)
     names = getattr(rows, "names", None) or read_names(directory)
     written: list[Run] = []
     write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks, names)), force=force)
@@ -128,25 +127,12 @@ def _edited(
         typer.echo(f"Written: {out}")
 
 
-def _codes(directory: Path, model: "DEC") -> Iterator[tuple[Any, Any]]:
-    from torchdec.runs._tables import read_embedding
-
-    codes = read_embedding(directory)
-    for start in range(0, len(codes), _CHUNK):
-        part = codes[start : start + _CHUNK]
-        yield part, model.assign(part)
-
-
 def _write(
     directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any, Any]], names: list[str] | None
 ) -> "Run":
-    from torchdec._model_file import save
     from torchdec.runs import _record
-    from torchdec.runs._tables import save_embedding, write_assignments
 
-    save(model, directory / _record.MODEL)
-    q = save_embedding(directory / _record.EMBEDDING, chunks, run.data.shape[0])
-    clusters = write_assignments(directory / _record.ASSIGNMENTS, q, names=names)
+    clusters = write_run_files(directory, model, chunks, run.data.shape[0], names)
     edited = replace(
         run,
         parameters={**run.parameters, "n_clusters": model.n_clusters},

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from torchdec._core.records import StopReason
 from torchdec.cli import _options
 from torchdec.cli._errors import naming
-from torchdec.cli._summary import print_clusters, print_facts, print_json, printable, stop_sentence
+from torchdec.cli._summary import print_clusters, print_facts, print_json, printable
 
 if TYPE_CHECKING:
     from torchdec.runs._record import Run
@@ -42,12 +43,11 @@ def _run_info(path: Path, as_json: bool) -> None:
 def _run_facts(path: Path, run: "Run") -> Iterator[tuple[str, str]]:
     n_rows, n_features = run.data.shape
     dtype = f" {run.data.dtype}" if run.data.dtype else ""
-    n_updates = max((record["number"] for record in run.history if record["record"] == "Update"), default=0)
     yield "what", f"run directory (schema {run.schema})"
     yield "path", str(path)
     yield "data", f"{run.data.name}: {n_rows:,} rows x {n_features:,} features{dtype}"
     yield "sha256", run.data.sha256
-    yield "stopped", f"after update {n_updates}. {stop_sentence(run.stop_reason)}"
+    yield "stopped", f"after update {run.n_updates}. {StopReason.sentence(run.stop_reason)}"
     yield "seconds", _listed({stage: f"{seconds:.1f}" for stage, seconds in run.seconds.items()})
     yield "parameters", _listed(run.parameters)
     yield "versions", _listed(run.versions)
@@ -74,7 +74,7 @@ def _model_info(path: Path, as_json: bool) -> None:
             ("class", f"{header['class']}, written by torchdec {header['torchdec']}"),
             ("features", f"{header['n_features_in']:,}{shown}"),
             ("scale", f"{header['scale']:.6g}"),
-            ("stopped", f"after update {header['n_iter']}. {stop_sentence(header['stop_reason'])}"),
+            ("stopped", f"after update {header['n_iter']}. {StopReason.sentence(header['stop_reason'])}"),
             ("parameters", _listed(header["parameters"])),
         ]
     )

@@ -14,6 +14,7 @@ from torchdec.cli._errors import INTERRUPTED, UserError, naming_rows, say
 from torchdec.cli._options import Precision, Representation
 from torchdec.cli._progress import Show, progress
 from torchdec.cli._report import write_report
+from torchdec.cli._run_files import write_run_files
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
@@ -137,15 +138,11 @@ def _write(job: Job, trained: _Trained) -> "Run":
 def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
     import numpy as np
 
-    from torchdec._model_file import save
     from torchdec.runs import _record
-    from torchdec.runs._tables import save_embedding, write_assignments
 
-    model, n_rows = trained.model, job.rows.shape[0]
-    save(model, directory / _record.MODEL)
-    q = save_embedding(directory / _record.EMBEDDING, model.predict_chunks(job.rows), n_rows)
+    model = trained.model
     names = getattr(job.rows, "names", None)  # of files, where rows are such
-    clusters = write_assignments(directory / _record.ASSIGNMENTS, q, names=names)
+    clusters = write_run_files(directory, model, model.predict_chunks(job.rows), len(job.rows), names)
     for name, array in job.arrays.items():
         np.save(directory / name, array, allow_pickle=False)
     dtype = getattr(job.rows, "dtype", None)  # not every source of rows knows it

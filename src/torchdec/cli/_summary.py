@@ -30,7 +30,7 @@ def print_run(out: Path, run: "Run") -> None:
     from torchdec.runs._record import REPORT
 
     print_clusters(run)
-    typer.echo(stop_sentence(run.stop_reason))
+    typer.echo(StopReason.sentence(run.stop_reason))
     typer.echo(f"{run.seconds['total']:.1f} s. Written:")
     for name in (*run.files, REPORT):
         if (out / name).exists():
@@ -68,8 +68,3 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
 def printable(text: str) -> str:
     """Return a text from a user or a file without what would move a terminal's cursor or change its colours."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
-def stop_sentence(name: str) -> str:
-    """Return the sentence for the name of a `StopReason`, or the name where this version does not know it."""
-    return StopReason[name].value if name in StopReason.__members__ else name

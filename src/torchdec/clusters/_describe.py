@@ -1,6 +1,5 @@
 """What the clusters of a model are, from the rows: sizes, certainty, what stands out, examples, outliers."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
+from torchdec._assigned import Assigned
 from torchdec._dec import DEC
 from torchdec.rows import as_rows
 from torchdec.rows._protocol import Rows
@@ -15,7 +15,7 @@ from torchdec.rows._protocol import Rows
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# Values of the rows that are held at a time while features are compared.
+# Rows that are held at a time while features are compared.
 _CHUNK = 4096
 
 
@@ -95,7 +95,7 @@ def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) 
 
 
 def described(
-    model: DEC, assigned: "Assigned", rows: Rows | None, *, n_features: int = 5, n_exemplars: int = 10
+    model: DEC, assigned: Assigned, rows: Rows | None, *, n_features: int = 5, n_exemplars: int = 10
 ) -> tuple[Cluster, ...]:
     """Describe clusters from where their rows were put; without the rows themselves no feature stands out."""
     sizes = np.bincount(assigned.labels, minlength=assigned.n_clusters)
@@ -167,34 +167,6 @@ def outlier_scores(model: DEC, X: Any) -> Float32[NDArray[np.float32], " rows"]:
     with np.errstate(over="ignore"):
         scores: NDArray[np.float32] = assigned.distance / radii[assigned.center]
     return scores
-
-
-class Assigned:
-    """Where a model puts rows.
-
-    Parameters
-    ----------
-    model : DEC
-        Fitted.
-    chunks : iterable of tuple of ndarray
-        Codes and soft assignments of the rows in order, as `DEC.predict_chunks` yields them.
-
-    Attributes
-    ----------
-    labels, center : ndarray of shape (n,)
-        Cluster and nearest centre of each row.
-    confidence, distance : ndarray of shape (n,), float32
-        Its largest soft assignment, and the distance to the nearest centre in the code.
-    n_clusters : int
-        k.
-    """
-
-    def __init__(self, model: DEC, chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> None:
-        parts = [(q.argmax(axis=1), q.max(axis=1), *model.nearest_centers(code)) for code, q in chunks]
-        self.labels, self.confidence, self.center, self.distance = (
-            np.concatenate(part) for part in zip(*parts, strict=True)
-        )
-        self.n_clusters = len(model.cluster_names_)
 
 
 def _nearest_rows(assigned: Assigned, n: int) -> list[NDArray[np.int64]]:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
-from torchdec.clusters._describe import Assigned, Cluster, described
+from torchdec.clusters._describe import Cluster, described
 from torchdec.report._layout import layout, sampled
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
@@ -74,7 +75,7 @@ def render(
     except ImportError as error:
         raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
     _check(run, codes, rows, image_shape, labels)
-    assigned = Assigned(model, ((part, model.assign(part)) for part in _parts(codes)))
+    assigned = Assigned(model, assign_parts(model, codes))
     clusters = described(model, assigned, rows)
     titles = [_title(cluster) for cluster in clusters]
     colors = palette(len(clusters))
@@ -96,25 +97,10 @@ def render(
     return template.render(
         title=run.data.name,
         facts=_facts(run),
-        stopped=StopReason[run.stop_reason].value
-        if run.stop_reason in StopReason.__members__
-        else run.stop_reason,
+        stopped=StopReason.sentence(run.stop_reason),
         warnings=run.warnings,
         map_note=_map_note(len(points), len(codes)),
-        clusters=[
-            {
-                "title": titles[cluster.number],
-                "color": colors[cluster.number],
-                "size": cluster.size,
-                "share": cluster.share,
-                "confidence": _three_digits(cluster.confidence),
-                "confidence_p10": _three_digits(cluster.confidence_p10),
-                "nearest": "" if cluster.nearest is None else titles[cluster.nearest],
-                "features": cluster.features,
-                "exemplars": cluster.exemplars[:_PICTURES],
-            }
-            for cluster in clusters
-        ],
+        clusters=_cluster_lines(clusters, titles, colors),
         largest_share=max(cluster.share for cluster in clusters),
         any_features=images is None and any(cluster.features for cluster in clusters),
         snippets=None if texts is None else {row: _snippet(texts[row]) for row in pictured},
@@ -184,12 +170,25 @@ def _check(
         raise ReportError(f"There are {len(labels)} labels for {n} rows; give one for every row.")
 
 
-def _parts(codes: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    return [np.array(codes[start : start + 65_536]) for start in range(0, len(codes), 65_536)]
-
-
 def _title(cluster: Cluster) -> str:
     return f"{cluster.number} {cluster.name}".strip()
+
+
+def _cluster_lines(clusters: tuple[Cluster, ...], titles: list[str], colors: list[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": title,
+            "color": color,
+            "size": cluster.size,
+            "share": cluster.share,
+            "confidence": _three_digits(cluster.confidence),
+            "confidence_p10": _three_digits(cluster.confidence_p10),
+            "nearest": "" if cluster.nearest is None else titles[cluster.nearest],
+            "features": cluster.features,
+            "exemplars": cluster.exemplars[:_PICTURES],
+        }
+        for cluster, title, color in zip(clusters, titles, colors, strict=True)
+    ]
 
 
 def _three_digits(value: float | None) -> str:
@@ -198,12 +197,11 @@ def _three_digits(value: float | None) -> str:
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     n, d = run.data.shape
-    updates = max((record["number"] for record in run.history if record["record"] == "Update"), default=0)
     return [
         ("rows", f"{n:,}"),
         ("features", f"{d:,}"),
         ("clusters", f"{len(run.cluster_sizes):,}"),
-        ("updates", f"{updates}"),
+        ("updates", f"{run.n_updates}"),
         ("seconds", f"{run.seconds.get('total', 0):,.1f}"),
     ]
 
@@ -294,8 +292,8 @@ def _truth(labels: NDArray[Any], assigned: NDArray[np.int64], titles: list[str])
     counts = np.zeros((len(classes), len(titles)), dtype=np.int64)
     np.add.at(counts, (codes, assigned), 1)
     matched_class, matched = linear_sum_assignment(-counts)
-    order = [*matched.tolist(), *(number for number in range(len(titles)) if number not in set(matched.tolist()))]
-    lines = [*matched_class.tolist(), *(i for i in range(len(classes)) if i not in set(matched_class.tolist()))]
+    order = [*matched.tolist(), *np.setdiff1d(np.arange(len(titles)), matched).tolist()]
+    lines = [*matched_class.tolist(), *np.setdiff1d(np.arange(len(classes)), matched_class).tolist()]
     return {
         "acc": f"{clustering_accuracy(labels, assigned):.4f}",
         "nmi": f"{nmi(labels, assigned):.4f}",

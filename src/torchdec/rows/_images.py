@@ -1,5 +1,6 @@
 """A folder of images as rows: decoded, brought to one size, a row of pixels each."""
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,11 +41,12 @@ class ImageRows(DenseRows):
 def read_images(folder: Path, recipe: dict[str, Any] | None) -> ImageRows:
     """Read every image below a folder, in the order of their paths; see `torchdec.rows.read_rows`."""
     try:
-        from PIL import Image  # noqa: F401
+        from PIL.Image import DecompressionBombWarning
     except ImportError:
         raise RowsError(f"{folder}: images need Pillow; try pip install 'torchdec[images]'") from None
     paths = _image_paths(folder)
-    with ThreadPoolExecutor() as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter("ignore", DecompressionBombWarning)  # _opened has a bound of its own
         shape = tuple(recipe["shape"]) if recipe else _common_shape(list(pool.map(_size_and_mode, paths)))
         pixels = np.empty((len(paths), int(np.prod(shape))), dtype=np.uint8)
         for number, image in enumerate(pool.map(lambda path: _pixels(path, shape), paths)):
@@ -99,14 +101,10 @@ def _as_eight_bits(image: Any) -> Any:
 
 
 def _opened(path: Path) -> Any:
-    import warnings
-
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
+        image = Image.open(path)
     except Exception as error:  # a damaged header makes the decoders raise errors of any kind
         raise RowsError(f"{path}: is no image that can be read ({_one_line(error)}); take it away") from None
     if image.width * image.height > _BOMB:

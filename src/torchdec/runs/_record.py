@@ -109,6 +109,11 @@ class Run:
     edits: tuple[dict[str, Any], ...] = ()
     schema: int = SCHEMA
 
+    @property
+    def n_updates(self) -> int:
+        """Updates of the targets that were trained towards."""
+        return max((record["number"] for record in self.history if record["record"] == "Update"), default=0)
+
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON has it: dicts, lists, strings, numbers and None."""
         return {"format": FORMAT, **plain(asdict(self))}

@@ -1,0 +1,57 @@
+"""Where a model puts rows: what is known of each row once its cluster is."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Codes that are assigned at a time.
+_PART = 65_536
+
+
+class Model(Protocol):
+    """What is asked of a fitted `torchdec.DEC`, which stands above this module."""
+
+    cluster_names_: list[str]
+
+    def assign(self, code: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+    def nearest_centers(self, code: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
+
+
+class Assigned:
+    """Where a model puts rows.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted.
+    chunks : iterable of tuple of ndarray
+        Codes and soft assignments of the rows in order, as `DEC.predict_chunks` yields them.
+
+    Attributes
+    ----------
+    labels, center : ndarray of shape (n,), int64
+        Cluster and nearest centre of each row.
+    confidence, distance : ndarray of shape (n,), float32
+        Its largest soft assignment, and the distance to the nearest centre in the code.
+    n_clusters : int
+        k.
+    """
+
+    def __init__(self, model: Model, chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> None:
+        parts = [(q.argmax(axis=1), q.max(axis=1), *model.nearest_centers(code)) for code, q in chunks]
+        self.labels, self.confidence, self.center, self.distance = (
+            np.concatenate(part) for part in zip(*parts, strict=True)
+        )
+        self.n_clusters = len(model.cluster_names_)
+
+
+def assign_parts(
+    model: Model, codes: NDArray[np.float32]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Yield what `DEC.predict_chunks` does, from codes that are there already, such as a memmap of them."""
+    for start in range(0, len(codes), _PART):
+        part = np.array(codes[start : start + _PART])
+        yield part, model.assign(part)
