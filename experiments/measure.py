@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from statistics import mean, median, stdev
 from time import perf_counter
@@ -60,13 +60,25 @@ def kmeans(dataset: str, seed: int) -> Any:
     return KMeans(k, n_init=20, random_state=seed).fit(rows).labels_
 
 
-def umap(dataset: str, seed: int) -> Any:
+def umap(dataset: str, seed: int, metric: str = "euclidean") -> Any:
     from sklearn.cluster import KMeans
     from umap import UMAP
 
     rows, k = rows_of(dataset), DATASETS[dataset].n_clusters
-    code = UMAP(random_state=seed, n_jobs=1).fit_transform(rows)
+    code = UMAP(metric=metric, random_state=seed, n_jobs=1).fit_transform(rows)
     return KMeans(k, n_init=20, random_state=seed).fit(code).labels_
+
+
+def ldmgi(dataset: str, seed: int) -> Any:
+    from torchdec.baselines import LDMGI
+
+    return LDMGI(DATASETS[dataset].n_clusters, random_state=seed).fit(rows_of(dataset))
+
+
+def sec(dataset: str, seed: int, laplacian: str = "graph") -> Any:
+    from torchdec.baselines import SEC
+
+    return SEC(DATASETS[dataset].n_clusters, laplacian=laplacian, random_state=seed).fit(rows_of(dataset))
 
 
 @cache
@@ -103,6 +115,10 @@ def dec(representation: str, *, shift_rotate: bool = False, **parameters: Any) -
 METHODS: dict[str, tuple[str, Callable[[str, int], Any]]] = {
     "kmeans": ("k-means on the rows", kmeans),
     "umap": ("UMAP + k-means", umap),
+    "umapcosine": ("UMAP (cosine) + k-means", partial(umap, metric="cosine")),
+    "ldmgi": ("LDMGI", ldmgi),
+    "sec": ("SEC", sec),
+    "seclocal": ("SEC, local models", partial(sec, laplacian="local")),
     "ae": ("autoencoder + k-means", dec("autoencoder", max_iter=0)),
     "dec": ("DEC, autoencoder", dec("autoencoder")),
     "idec": ("IDEC, autoencoder", dec("autoencoder", reconstruction_weight=10)),
@@ -112,7 +128,13 @@ METHODS: dict[str, tuple[str, Callable[[str, int], Any]]] = {
 }
 CASES = [
     f"{dataset}-{method}-{seed}"
-    for methods in (("neighbors", "code", "augmented"), ("kmeans",), ("umap",), ("ae", "dec", "idec"))
+    for methods in (
+        ("neighbors", "code", "augmented"),
+        ("kmeans",),
+        ("umap",),
+        ("umapcosine",),
+        ("ae", "dec", "idec"),
+    )
     for dataset in ("usps", "pbmc", "reuters10k", "bladder", "agnews", "newsgroups", "mnist", "fashion")
     for seed in SEEDS
     for method in methods

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from small import blobs
-from torchdec._core import neighbor_graph
+from torchdec import _nearest
 from torchdec._core.compute import resolve
 from torchdec._core.neighbor_graph import ONE_WAY, edge_probabilities, nearest_neighbors, principal_components
 from torchdec._core.randomness import generator
@@ -54,7 +54,7 @@ def test_no_row_is_its_own_neighbour_even_among_duplicates() -> None:
 def test_the_approximate_search_finds_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     points = torch.from_numpy(blobs(3000, 8, 10)[0])
     exact = nearest_neighbors(points, 10, cosine=False)
-    monkeypatch.setattr(neighbor_graph, "EXACT_UP_TO", 1000)
+    monkeypatch.setattr(_nearest, "EXACT_UP_TO", 1000)
     approximate = nearest_neighbors(points, 10, cosine=False)
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, approximate, strict=True)])
     assert recall > 0.95
