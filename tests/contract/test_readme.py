@@ -27,17 +27,6 @@ def test_the_example_prints_what_the_readme_shows() -> None:
     )
 
 
-def test_the_blocks_of_the_page_on_clusters_run_in_order() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "clusters.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 3
-    names: dict[str, object] = {}
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        for block in blocks:
-            exec(block, names)
-    assert "'loops'" in printed.getvalue()
-
-
 def test_every_file_that_the_readme_links_to_is_there() -> None:
     for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", README):
         assert (Path(__file__).parents[2] / link).is_file(), link
