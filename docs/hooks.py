@@ -1,4 +1,4 @@
-"""What MkDocs does beside reading the pages: the help of the commands becomes the reference of the command line."""
+"""What MkDocs does beside reading pages: the help of the commands becomes the reference of the command line."""
 
 from pathlib import Path
 from typing import Any
