@@ -33,8 +33,8 @@ class Candidate:
     silhouette : float or None
         Mean silhouette, -1 to 1; None for one cluster.
     bic : float
-        Bayesian information criterion of spherical Gaussians of one width at the centres of k-means, a row; lower is
-        better. Codes are no such Gaussians, so it is to be compared and not to be believed.
+        Bayesian information criterion of spherical Gaussians of one width at the centres of k-means, a row; lower
+        is better. Codes are no such Gaussians, so it is to be compared and not to be believed.
     """
 
     n_clusters: int
