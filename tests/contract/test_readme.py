@@ -11,10 +11,11 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 @pytest.mark.filterwarnings("ignore:Stopped at max_iter")
-def test_the_example_prints_what_the_readme_shows() -> None:
+def test_the_example_prints_what_the_readme_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Word for word; numbers within what another processor's rounding can change."""
     example = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", README, re.DOTALL)
     code, shown = example.groups()
+    monkeypatch.chdir(tmp_path)
     assert len(code.splitlines()) <= 10
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
