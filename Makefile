@@ -30,6 +30,7 @@ results: $(VENV)/installed-bench
 	$(RUN)python experiments/graph_space.py
 	$(RUN)python experiments/choose_k.py
 	$(RUN)python experiments/edits.py
+	$(RUN)python experiments/own_data.py
 
 bench: $(VENV)/installed-bench
 	$(RUN)python benchmarks/steps.py

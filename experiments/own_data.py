@@ -88,7 +88,6 @@ def measured(
         "training_seconds": round(record["seconds"]["total"], 1),
         "peak_mb": round(peak),
         "predict_seconds": round(predict_seconds, 1),
-        "report_mb": round((run / "report.html").stat().st_size / 1e6, 1),
         "acc": round(float(clustering_accuracy(y, labels)), 3),
         "nmi": round(float(nmi(y, labels)), 3),
         "acc_new": round(float(clustering_accuracy(y_new, of_new)), 3),
@@ -104,11 +103,11 @@ def command(*arguments: object) -> float:
 def with_table(text: str) -> str:
     """Return the text with the table between the two marks made anew from the file of results."""
     titles = ("data", "rows x features", "k", "fit and page, s", "of it training, s", "peak memory, MB")
-    titles += ("predict 1,000, s", "page, MB", "ACC", "NMI")
+    titles += ("predict 1,000, s", "ACC", "NMI")
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for about in json.loads(RESULTS.read_text()).values():
         n, d = about["shape"]
-        names = ("fit_seconds", "training_seconds", "peak_mb", "predict_seconds", "report_mb", "acc", "nmi")
+        names = ("fit_seconds", "training_seconds", "peak_mb", "predict_seconds", "acc", "nmi")
         cells = (about["data"], f"{n:,} x {d:,}", about["clusters"], *(about[name] for name in names))
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return measure.renewed(text, BEGIN, END, "\n".join(lines) + "\n")

@@ -12,6 +12,7 @@ import choose_k  # noqa: E402
 import edits  # noqa: E402
 import graph_space  # noqa: E402
 import measure  # noqa: E402
+import own_data  # noqa: E402
 import table as benchmark_tables  # noqa: E402
 
 
@@ -34,6 +35,11 @@ def test_the_table_of_chosen_numbers_is_made_from_its_file() -> None:
 def test_the_table_of_edits_is_made_from_its_file() -> None:
     text = edits.DOCS.read_text()
     assert edits.with_table(text) == text
+
+
+def test_the_table_of_own_data_is_made_from_its_file() -> None:
+    text = own_data.DOCS.read_text()
+    assert own_data.with_table(text) == text
 
 
 def test_the_tables_of_benchmarks_are_made_from_their_files() -> None:
