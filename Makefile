@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/
 # Where a measurement data set lies beside the checkout, the tests on real data use it.
 export TORCHDEC_DATA ?= $(wildcard ../shared/data)
 
-.PHONY: demo test check results bench bench-quick clean
+.PHONY: demo test check docs results bench bench-quick clean
 
 demo: $(VENV)/installed
 	$(RUN)torchdec demo
@@ -20,11 +20,17 @@ check: $(VENV)/installed-dev
 	$(RUN)lint-imports --no-cache
 	$(RUN)python -m pytest
 
+# The site in site/; a link that leads nowhere or a name without documentation is an error.
+docs: $(VENV)/installed-dev
+	$(RUN)mkdocs build --strict
+
 results: $(VENV)/installed-bench
 	$(RUN)python experiments/measure.py
 	$(RUN)python experiments/measure.py --table
 	$(RUN)python experiments/graph_space.py
 	$(RUN)python experiments/choose_k.py
+	$(RUN)python experiments/edits.py
+	$(RUN)python experiments/own_data.py
 
 bench: $(VENV)/installed-bench
 	$(RUN)python benchmarks/steps.py
@@ -47,7 +53,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,onnx,dev]'
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,onnx,docs,dev]'
 	touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-dev
@@ -55,4 +61,4 @@ $(VENV)/installed-bench: $(VENV)/installed-dev
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-run
+	rm -rf $(VENV) demo-run site

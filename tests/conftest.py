@@ -35,6 +35,16 @@ def _global_generators_do_not_move() -> Iterator[None]:
     assert torch.equal(torch_before, torch_after), "torch's global generator has moved"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _tests_leave_nothing_behind() -> Iterator[None]:
+    """Fail the run if it has left a file in the folder that it was started in."""
+    here = Path.cwd()
+    before = {path.name for path in here.iterdir()}
+    yield
+    left = {path.name for path in here.iterdir()} - before
+    assert {name for name in left if not name.startswith(".")} <= {"__pycache__"}, left
+
+
 @pytest.fixture
 def two_blobs() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return blobs(120, 6, 2)

@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -64,10 +65,14 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
         "torchdec.rows._protocol",
     ],
 )
-def test_every_example_in_a_docstring_runs(module: str) -> None:
+def test_every_example_in_a_docstring_runs_and_leaves_nothing_behind(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     failed, tried = doctest.testmod(import_module(module), optionflags=doctest.ELLIPSIS)
     assert tried > 0
     assert failed == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_name_is_an_attribute_error_that_lists_the_known_ones() -> None:
@@ -85,7 +90,6 @@ def test_torch_is_not_imported_where_numbers_and_files_are_enough(module: str) -
 
 def test_the_package_has_no_assert_and_no_print() -> None:
     import ast
-    from pathlib import Path
 
     for path in Path(torchdec.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -9,8 +9,10 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "experiments"), str(ROOT / "benchmarks")]
 
 import choose_k  # noqa: E402
+import edits  # noqa: E402
 import graph_space  # noqa: E402
 import measure  # noqa: E402
+import own_data  # noqa: E402
 import table as benchmark_tables  # noqa: E402
 
 
@@ -28,6 +30,16 @@ def test_the_table_of_graph_spaces_is_made_from_its_file() -> None:
 def test_the_table_of_chosen_numbers_is_made_from_its_file() -> None:
     text = choose_k.DOCS.read_text()
     assert choose_k.with_table(text) == text
+
+
+def test_the_table_of_edits_is_made_from_its_file() -> None:
+    text = edits.DOCS.read_text()
+    assert edits.with_table(text) == text
+
+
+def test_the_table_of_own_data_is_made_from_its_file() -> None:
+    text = own_data.DOCS.read_text()
+    assert own_data.with_table(text) == text
 
 
 def test_the_tables_of_benchmarks_are_made_from_their_files() -> None:

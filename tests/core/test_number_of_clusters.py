@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from small import blobs
-from torchdec._core.number_of_clusters import Candidate, choose, prediction_strength, recommend
+from torchdec._core.number_of_clusters import Candidate, bic, choose, prediction_strength, recommend
 
 
 def test_prediction_strength_equals_the_naive_loop() -> None:
@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_choice() -> None:
 
 
 def candidate(k: int, strength: float, silhouette: float = 0.1) -> Candidate:
-    return Candidate(k, strength, 0.01, silhouette)
+    return Candidate(k, strength, 0.01, silhouette, 0.0)
 
 
 def test_the_largest_strong_number_is_taken_and_the_strong_one_of_best_silhouette_comes_second() -> None:
@@ -60,3 +60,20 @@ def test_without_a_strong_one_the_strongest_is_taken() -> None:
     choice = recommend([candidate(2, 0.3), candidate(3, 0.6), candidate(4, 0.5, 0.9)])
     assert (choice.n_clusters, choice.runner_up) == (3, 4)
     assert recommend([candidate(3, 0.9)]).runner_up is None
+
+
+def test_bic_equals_the_gaussians_written_out() -> None:
+    code, own = blobs(90, 4, 3)
+    centers = np.stack([code[own == j].mean(axis=0) for j in range(3)]).astype(np.float64)
+    inertia = float(((code - centers[own]) ** 2).sum())
+    variance = inertia / (4 * 87)
+    shares = np.bincount(own) / 90
+    density = np.log(shares[own]) - 2 * np.log(2 * np.pi * variance)
+    density -= ((code - centers[own]) ** 2).sum(axis=1) / (2 * variance)
+    assert_allclose(bic(own, inertia, 4), (2 + 12 + 1) * np.log(90) - 2 * density.sum())
+
+
+def test_bic_is_lowest_at_the_groups_that_are_there() -> None:
+    code, _ = blobs(400, 6, 4, seed=2, spread=0.3)
+    candidates = choose(code, range(1, 8), n_divisions=3, seed=0).candidates
+    assert min(candidates, key=lambda c: c.bic).n_clusters == 4

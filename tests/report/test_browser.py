@@ -12,6 +12,7 @@ from test_page import HOSTILE, run_of
 from small import blobs, small_dec
 from torchdec.clusters import rename
 from torchdec.report import render
+from torchdec.rows import as_rows
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -113,6 +114,38 @@ def test_a_name_that_is_markup_stays_a_name(page: Any) -> None:
     assert page.title() == "Clusters of rows.npy"
     assert HOSTILE in page.locator("tr.choice").first.inner_text()
     assert page.locator("img[src=x]").count() == 0
+
+
+def test_no_button_sends_the_rows_anywhere(page: Any) -> None:
+    titles = page.evaluate("[...document.querySelectorAll('.modebar-btn')].map((b) => b.dataset.title)")
+    assert titles == ["Zoom in", "Zoom out", "Reset axes"]
+
+
+def test_the_mouse_finds_a_dot_with_its_picture(browser: Any, tmp_path: Path) -> None:
+    """A real pointer on a real dot: the picture beside the map is that of its row."""
+    model = small_dec(3).fit(X)
+    file = tmp_path / "report.html"
+    file.write_text(render(run_of(model), model, model.transform(X), rows=as_rows(X), image_shape=(2, 3)))
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    page.goto(file.as_uri())
+    page.wait_for_selector("body[data-ready=true]", timeout=60_000)
+    place = """() => {
+      const map = document.getElementById('map'), {xaxis, yaxis, _size} = map._fullLayout, dots = map.data[1];
+      return [xaxis.l2p(dots.x[0]) + _size.l, yaxis.l2p(dots.y[0]) + _size.t];
+    }"""
+    left, top = page.evaluate(place)
+    box = page.locator("#map").bounding_box()
+    page.mouse.move(box["x"] + left, box["y"] + top)
+    page.wait_for_selector("#hover canvas")
+    number = int(page.locator("#hover").inner_text().split()[1])
+    shown = page.evaluate(
+        "[...document.querySelector('#hover canvas').getContext('2d').getImageData(0, 0, 3, 2).data]"
+    )
+    wanted = np.round((X[number] - X.min()) / (X.max() - X.min()) * 255)
+    np.testing.assert_allclose(shown[::4], wanted, atol=1)
+    page.mouse.click(box["x"] + left, box["y"] + top)
+    page.wait_for_selector("tr.choice[aria-selected=true]")
+    page.close()
 
 
 def test_it_fits_a_phone(browser: Any, path: Path) -> None:

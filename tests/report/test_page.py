@@ -1,6 +1,9 @@
 """The page of a run says what the run holds, whole and in one file, and nothing in it is taken for markup."""
 
+import base64
+import io
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +17,7 @@ from torchdec import DEC
 from torchdec.clusters import describe, merge, rename
 from torchdec.report import ReportError, render
 from torchdec.report import _layout as placing
+from torchdec.report import _pictures as pictures
 from torchdec.report._page import palette
 from torchdec.rows import as_rows
 from torchdec.runs import Run, fingerprint
@@ -97,8 +101,48 @@ def test_names_are_text_wherever_they_stand(model: DEC) -> None:
 
 def test_rows_that_are_images_are_shown(model: DEC) -> None:
     page = page_of(model, rows=as_rows(X), image_shape=(2, 3))
-    assert data_of(page)["map"]["shape"] == [2, 3, 1]
+    shown = data_of(page)["map"]
+    assert shown["shape"] == [2, 3]
+    assert _picture(shown["sheet"]).size == (3 * shown["per_line"], 2 * math.ceil(60 / shown["per_line"]))
     assert page.count('src="data:image/png;base64,') >= 30
+
+
+def _picture(uri: str) -> Any:
+    from PIL import Image
+
+    return Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
+
+
+def test_a_picture_of_the_sheet_is_that_of_its_row() -> None:
+    images = np.random.default_rng(0).integers(256, size=(7, 4, 5, 3), dtype=np.uint8)
+    uri, per_line = pictures.sheet(images)
+    whole = np.asarray(_picture(uri))
+    for number, image in enumerate(images):
+        top, left = 4 * (number // per_line), 5 * (number % per_line)
+        np.testing.assert_array_equal(whole[top : top + 4, left : left + 5], image)
+
+
+def test_a_sheet_gives_up_sharpness_first_and_then_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(0).integers(256, size=(9, 32, 32, 3), dtype=np.uint8)
+    monkeypatch.setattr(pictures, "_MOST_BYTES", 20_000)
+    assert pictures.sheet(images)[0].startswith("data:image/webp")
+    monkeypatch.setattr(pictures, "_MOST_BYTES", 100)
+    assert pictures.sheet(images) is None
+
+
+def test_large_images_are_made_small() -> None:
+    rows = np.zeros((2, 200 * 100), dtype=np.float32)
+    assert pictures.as_pixels(rows, 0, 1, (200, 100)).shape == (2, 50, 25, 1)
+
+
+def test_what_is_unusual_in_a_row_is_told(model: DEC) -> None:
+    features = data_of(page_of(model, rows=as_rows(X)))["map"]["features"]
+    which = np.frombuffer(base64.b64decode(features["which"]), "<i4").reshape(60, features["each"])
+    by = np.frombuffer(base64.b64decode(features["by"]), "<f4").reshape(60, features["each"])
+    unusual = (X - X.mean(axis=0)) / X.std(axis=0)
+    first = [int(features["names"][place].split()[1]) for place in which[:, 0]]
+    np.testing.assert_array_equal(first, np.abs(unusual).argmax(axis=1))
+    np.testing.assert_allclose(by[:, 0], unusual[np.arange(60), first], rtol=1e-4)
 
 
 def test_known_classes_are_compared_and_matched(model: DEC) -> None:

@@ -32,12 +32,16 @@ class Candidate:
         Its standard error.
     silhouette : float or None
         Mean silhouette, -1 to 1; None for one cluster.
+    bic : float
+        Bayesian information criterion of spherical Gaussians of one width at the centres of k-means, a row; lower
+        is better. Codes are no such Gaussians, so it is to be compared and not to be believed.
     """
 
     n_clusters: int
     strength: float
     error: float
     silhouette: float | None
+    bic: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +119,38 @@ def _candidate(
     some: NDArray[np.float32],
     random: np.random.RandomState,
 ) -> Candidate:
-    strengths = []
+    strengths, bics = [], []
     for first, second in divisions:
         models = [KMeans(k, n_init=_STARTS, random_state=random).fit(half) for half in (first, second)]
         strengths += [
             prediction_strength(models[0].predict(second), models[1].labels_),
             prediction_strength(models[1].predict(first), models[0].labels_),
         ]
+        bics += [
+            bic(model.labels_, model.inertia_, half.shape[1]) / len(half)
+            for model, half in zip(models, (first, second), strict=True)
+        ]
     silhouette = None
     if k > 1:
         labels = KMeans(k, n_init=_STARTS, random_state=random).fit_predict(some)
         silhouette = float(silhouette_score(some, labels)) if len(set(labels)) > 1 else None
     error = float(np.std(strengths, ddof=1) / len(strengths) ** 0.5)
-    return Candidate(k, float(np.mean(strengths)), error, silhouette)
+    return Candidate(k, float(np.mean(strengths)), error, silhouette, float(np.mean(bics)))
+
+
+def bic(labels: NDArray[np.integer[Any]], inertia: float, width: int) -> float:
+    """Score clusters as spherical Gaussians of one width, as X-means does (Pelleg, Moore, ICML 2000).
+
+    Of `labels` (n,) in clusters whose squared distances to their centres in `width` dimensions sum to `inertia`.
+    """
+    n = len(labels)
+    sizes = np.bincount(labels)
+    sizes = sizes[sizes > 0]
+    k = len(sizes)
+    variance = max(inertia / (width * max(n - k, 1)), np.finfo(np.float64).tiny)
+    log_likelihood = (sizes * np.log(sizes / n)).sum() - n * width / 2 * np.log(2 * np.pi * variance)
+    log_likelihood -= width * (n - k) / 2
+    return float((k - 1 + k * width + 1) * np.log(n) - 2 * log_likelihood)
 
 
 def _halves(

@@ -13,7 +13,7 @@ from torchdec.cli._summary import print_json
 if TYPE_CHECKING:
     from torchdec._core.number_of_clusters import Choice
 
-_BAR = 20
+_BAR = 15
 
 
 def choose_k(
@@ -27,7 +27,8 @@ def choose_k(
     """Recommend a number of clusters.
 
     A number is strong if the clusters of one half of the rows are found again by those of the other half. Of the
-    strong ones the largest is recommended.
+    strong ones the largest is recommended. Silhouette and BIC (a row; lower is
+    better) stand beside it.
     """
     from torchdec.clusters._choose import choose_k
     from torchdec.rows._files import read_rows
@@ -50,7 +51,7 @@ def _print(choice: "Choice") -> None:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("clusters", "strength", "error", "silhouette"):
+    for heading in ("k", "strength", "error", "silhouette", "BIC"):
         table.add_column(heading, justify="right")
     table.add_column("strength")
     for candidate in choice.candidates:
@@ -62,6 +63,7 @@ def _print(choice: "Choice") -> None:
             f"{candidate.strength:.3f}",
             f"{candidate.error:.3f}",
             silhouette,
+            f"{candidate.bic:.2f}",
             f"{bar}{mark}",
         )
     Console(highlight=False).print(table)

@@ -3,6 +3,7 @@
 import base64
 import colorsys
 import json
+import math
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -15,11 +16,12 @@ from torchdec._core.records import StopReason
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, described
 from torchdec.report._layout import layout, sampled
+from torchdec.report._pictures import as_pixels, data_uri, sheet
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 
-# Pixels of rows on the map that a page may hold; pictures of exemplars come on top.
-_MOST_PIXELS = 4_000_000
+# Features told of each row on the map, and values of rows that are held at a time to find them.
+_FEATURES, _MOST_VALUES = 3, 1 << 22
 _MOST_UNCERTAIN = 20
 _MOST_CHARACTERS = 160
 # More pictures a cluster would not fit beside its numbers.
@@ -80,15 +82,15 @@ def render(
     titles = [_title(cluster) for cluster in clusters]
     colors = palette(len(clusters))
     points = sampled(len(codes))
-    uncertain = _uncertain(model, codes, assigned, titles)
+    uncertain = _uncertain(model, codes, assigned, titles, colors)
     pictured = {row for cluster in clusters for row in cluster.exemplars[:_PICTURES]}
     pictured |= {row["number"] for row in uncertain}
     texts = getattr(rows, "texts", None)
     images = _Images(rows, image_shape) if rows is not None and image_shape else None
     charts = _charts(run, colors, titles)
-    tree = _tree(model, clusters, titles)
+    tree = _tree(model, clusters, titles, colors)
     data = {
-        "map": _map(codes, assigned, points, images, texts),
+        "map": _map(codes, assigned, points, images, texts, rows),
         "clusters": [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)],
         "charts": charts,
         "tree": tree,
@@ -133,21 +135,26 @@ class _Images:
     """The rows as pictures, all on one scale of brightness."""
 
     def __init__(self, rows: Rows, shape: tuple[int, ...]) -> None:
-        self.shape = shape
+        self._shape = shape
         self._rows = rows
         some = rows.take(sampled(len(rows))[:1000])
         self._low, self._high = float(some.min()), float(some.max())
 
-    def pixels(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        from torchdec.report._pictures import as_pixels
+    def _pixels(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+        parts = _values_at_a_time(numbers, self._rows.shape[1])
+        return np.concatenate(
+            [as_pixels(self._rows.take(part), self._low, self._high, self._shape) for part in parts]
+        )
 
-        return as_pixels(self._rows.take(numbers), self._low, self._high)
+    def sheet(self, numbers: NDArray[np.int64]) -> dict[str, Any]:
+        """Return one picture of all these rows, how many are in a line of it, and how large each is."""
+        pixels = self._pixels(numbers)
+        found = sheet(pixels)
+        return {"sheet": found[0], "per_line": found[1], "shape": pixels.shape[1:3]} if found else {}
 
     def data_uris(self, numbers: Sequence[int]) -> dict[int, str]:
-        from torchdec.report._pictures import data_uri
-
-        pixels = self.pixels(np.array(numbers, dtype=np.int64))
-        return {number: data_uri(image, self.shape) for number, image in zip(numbers, pixels, strict=True)}
+        pixels = self._pixels(np.array(numbers, dtype=np.int64))
+        return {number: data_uri(image) for number, image in zip(numbers, pixels, strict=True)}
 
 
 def _check(
@@ -220,6 +227,7 @@ def _map(
     points: NDArray[np.int64],
     images: _Images | None,
     texts: Sequence[str] | None,
+    rows: Rows | None,
 ) -> dict[str, Any]:
     placed = layout(np.array(codes[points]))
     result: dict[str, Any] = {
@@ -229,12 +237,42 @@ def _map(
         "cluster": _encoded(assigned.labels[points].astype("<i4")),
         "confidence": _encoded(assigned.confidence[points].astype("<f4")),
     }
-    if images and len(points) * int(np.prod(images.shape)) <= _MOST_PIXELS:
-        height, width, *channels = images.shape
-        result |= {"pixels": _encoded(images.pixels(points)), "shape": [height, width, *(channels or [1])]}
-    if texts is not None:
+    if images:
+        result |= images.sheet(points)
+    elif texts is not None:
         result["text"] = [_snippet(texts[point]) for point in points]
+    elif rows is not None:
+        result["features"] = _row_features(rows, points)
     return result
+
+
+def _row_features(rows: Rows, points: NDArray[np.int64]) -> dict[str, Any]:
+    """Find what is most unusual in each row: its values that lie most standard deviations from the mean."""
+    d = rows.shape[1]
+    parts = _values_at_a_time(points, d)
+    mean = sum(rows.take(part).sum(axis=0, dtype=np.float64) for part in parts) / len(points)
+    squares = sum(np.square(rows.take(part) - mean).sum(axis=0) for part in parts)
+    spread = np.sqrt(squares / len(points))
+    spread[spread == 0] = np.inf
+    which, by = [], []
+    for part in parts:
+        unusual = (rows.take(part) - mean) / spread
+        first = np.argsort(-np.abs(unusual), axis=1, kind="stable")[:, :_FEATURES]
+        which.append(first)
+        by.append(np.take_along_axis(unusual, first, axis=1))
+    used, places = np.unique(np.concatenate(which), return_inverse=True)
+    names = rows.feature_names or [f"feature {number}" for number in range(d)]
+    return {
+        "names": [names[number] for number in used],
+        "each": min(_FEATURES, d),
+        "which": _encoded(places.astype("<i4")),
+        "by": _encoded(np.concatenate(by).astype("<f4")),
+    }
+
+
+def _values_at_a_time(numbers: NDArray[np.int64], width: int) -> list[NDArray[np.int64]]:
+    """Cut numbers of rows so that the rows of each part fit well into memory."""
+    return np.array_split(numbers, max(1, math.ceil(len(numbers) * width / _MOST_VALUES)))
 
 
 def _snippet(text: str) -> str:
@@ -247,7 +285,7 @@ def _encoded(values: NDArray[Any]) -> str:
 
 
 def _uncertain(
-    model: DEC, codes: NDArray[np.float32], assigned: Assigned, titles: list[str]
+    model: DEC, codes: NDArray[np.float32], assigned: Assigned, titles: list[str], colors: list[str]
 ) -> list[dict[str, Any]]:
     if len(titles) < 2:
         return []
@@ -257,16 +295,15 @@ def _uncertain(
     return [
         {
             "number": int(number),
-            "cluster": titles[first],
-            "confidence": f"{own[first]:.3f}",
-            "second": titles[second],
-            "second_confidence": f"{own[second]:.3f}",
+            "choices": [(titles[j], colors[j], f"{own[j]:.2f}") for j in (first, second)],
         }
         for number, own, (first, second, *_) in zip(numbers, q, order, strict=True)
     ]
 
 
-def _tree(model: DEC, clusters: tuple[Cluster, ...], titles: list[str]) -> dict[str, Any] | None:
+def _tree(
+    model: DEC, clusters: tuple[Cluster, ...], titles: list[str], colors: list[str]
+) -> dict[str, Any] | None:
     """Join near centres, then near groups of them (average linkage), as lines of a drawing."""
     from scipy.cluster.hierarchy import dendrogram, linkage
 
@@ -280,6 +317,7 @@ def _tree(model: DEC, clusters: tuple[Cluster, ...], titles: list[str]) -> dict[
         "lines": [list(pair) for pair in zip(drawn["icoord"], drawn["dcoord"], strict=True)],
         "at": [5 + 10 * place for place in range(len(titles))],
         "titles": [titles[leaf] for leaf in drawn["leaves"]],
+        "colors": [colors[leaf] for leaf in drawn["leaves"]],
     }
 
 

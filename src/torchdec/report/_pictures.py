@@ -2,22 +2,56 @@
 
 import base64
 import io
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
+# Larger images are thinned out to at most this many pixels a side.
+_SIDE = 64
+# Bytes of a sheet of pictures that a page may hold; beyond them some sharpness is given up, and then the sheet.
+_MOST_BYTES = 3_000_000
 
-def as_pixels(rows: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
-    """Scale values between `low` and `high` to 0 ... 255."""
+
+def as_pixels(rows: NDArray[np.float32], low: float, high: float, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Scale values between `low` and `high` to 0 ... 255, as small images (n, height, width, channels)."""
     span = high - low if high > low else 1.0
-    return np.clip(np.round((rows - low) / span * 255), 0, 255).astype(np.uint8)
+    height, width, *channels = shape
+    step = math.ceil(max(height, width) / _SIDE)
+    images = rows.reshape(-1, height, width, *(channels or [1]))[:, ::step, ::step]
+    return np.clip(np.round((images - low) / span * 255), 0, 255).astype(np.uint8)
 
 
-def data_uri(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> str:
-    """Encode one image of height, width and perhaps channels as a PNG in a data URI."""
+def data_uri(image: NDArray[np.uint8]) -> str:
+    """Encode one image of (height, width, channels) as a PNG in a data URI."""
+    return _uri(_encoded(image, "PNG"), "png")
+
+
+def sheet(images: NDArray[np.uint8]) -> tuple[str, int] | None:
+    """Lay images (n, height, width, channels) out in lines of one picture, far smaller than each by itself.
+
+    Returns its data URI and how many there are in a line, or None where the page would become too large.
+    """
+    n, height, width, channels = images.shape
+    per_line = math.ceil(math.sqrt(n))
+    tiles = np.zeros((math.ceil(n / per_line) * per_line, height, width, channels), dtype=np.uint8)
+    tiles[:n] = images
+    tiled = tiles.reshape(-1, per_line, height, width, channels).swapaxes(1, 2)
+    whole = tiled.reshape(-1, per_line * width, channels)
+    for kind in ("PNG", "WEBP"):
+        encoded = _encoded(whole, kind)
+        if len(encoded) <= _MOST_BYTES:
+            return _uri(encoded, kind.lower()), per_line
+    return None
+
+
+def _encoded(image: NDArray[np.uint8], kind: str) -> bytes:
     from PIL import Image
 
     file = io.BytesIO()
-    grey = len(shape) == 2 or shape[2] == 1
-    Image.fromarray(pixels.reshape(shape[:2] if grey else shape)).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(file, kind)
+    return file.getvalue()
+
+
+def _uri(encoded: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(encoded).decode()

@@ -6,14 +6,19 @@
   const x = numbers(page.map.x, Float32Array), y = numbers(page.map.y, Float32Array);
   const row = numbers(page.map.row, Int32Array), cluster = numbers(page.map.cluster, Int32Array);
   const sure = numbers(page.map.confidence, Float32Array);
-  const pixels = page.map.pixels ? numbers(page.map.pixels, Uint8Array) : null;
+  const sheet = page.map.sheet ? Object.assign(new Image(), {src: page.map.sheet}) : null;
+  const features = page.map.features;
+  const which = features ? numbers(features.which, Int32Array) : null;
+  const by = features ? numbers(features.by, Float32Array) : null;
   const dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
   const ink = getComputedStyle(document.body).color, line = dark ? "#323842" : "#dfe3e8";
   const quiet = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color: ink, family: "system-ui, sans-serif"},
     margin: {l: 48, r: 12, t: 28, b: 36}, showlegend: false, hovermode: "closest",
+    modebar: {bgcolor: "rgba(0,0,0,0)", color: dark ? "#a2abb7" : "#5b6470", activecolor: ink},
   };
-  const options = {displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage"]};
+  // Plotly offers to upload a chart to its makers' server; a page that holds somebody's rows must not.
+  const options = {responsive: true, displayModeBar: false, showSendToCloud: false, plotlyServerURL: ""};
 
   // Plotly reads a little markup in its texts; names are no markup.
   const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
@@ -32,11 +37,20 @@
       marker: {size: cluster.length > 4000 ? 4 : 6, color: about.color},
     };
   });
+  // Each cluster has its name where the middle of its dots lies.
+  const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+  const labels = page.clusters.length > 60 ? [] : page.clusters.flatMap((about, number) => members[number].length ? [{
+    x: median(members[number].map((point) => x[point])), y: median(members[number].map((point) => y[point])),
+    text: plain(about.title.length > 24 ? about.title.slice(0, 23) + "…" : about.title), showarrow: false,
+    font: {size: 13, color: ink}, bgcolor: dark ? "rgba(20,23,27,.7)" : "rgba(255,255,255,.75)", borderpad: 2,
+    captureevents: false,
+  }] : []);
   const bare = {showgrid: false, zeroline: false, showticklabels: false};
   const map = document.getElementById("map");
   const draw = () => Plotly.react(
     map, traces(), {...quiet, margin: {l: 4, r: 4, t: 4, b: 4}, xaxis: bare, yaxis: {...bare, scaleanchor: "x"},
-    dragmode: "pan", uirevision: 1}, {...options, scrollZoom: true});
+    annotations: labels, dragmode: "pan", uirevision: 1}, {...options, scrollZoom: true, displaylogo: false, displayModeBar: true,
+      modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage", "zoom2d", "pan2d", "autoScale2d"]});
 
   const lines = [...document.querySelectorAll("tr.choice")];
   const select = (number) => {
@@ -63,23 +77,21 @@
   const hover = document.getElementById("hover");
   const tell = (point) => {
     hover.replaceChildren();
-    if (pixels) {
-      const [height, width, channels] = page.map.shape;
-      const canvas = document.createElement("canvas"), size = height * width;
+    if (sheet) {
+      const [height, width] = page.map.shape, perLine = page.map.per_line;
+      const canvas = document.createElement("canvas");
       canvas.width = width; canvas.height = height;
-      const image = canvas.getContext("2d").createImageData(width, height);
-      for (let i = 0; i < size; i++) {
-        for (let c = 0; c < 3; c++) {
-          image.data[4 * i + c] = pixels[(point * size + i) * channels + (channels === 3 ? c : 0)];
-        }
-        image.data[4 * i + 3] = 255;
-      }
-      canvas.getContext("2d").putImageData(image, 0, 0);
+      canvas.getContext("2d").drawImage(
+        sheet, (point % perLine) * width, Math.floor(point / perLine) * height, width, height, 0, 0, width, height);
       hover.append(canvas);
     }
-    const facts = [`row ${row[point].toLocaleString()}`, page.clusters[cluster[point]].title,
+    const facts = [`row ${row[point].toLocaleString()}`, `cluster ${page.clusters[cluster[point]].title}`,
       `confidence ${sure[point].toFixed(3)}`];
     if (page.map.text) facts.push(page.map.text[point]);
+    for (let i = 0; features && i < features.each; i++) {
+      const place = point * features.each + i, sign = by[place] < 0 ? "−" : "+";
+      facts.push(`${features.names[which[place]]} ${sign}${Math.abs(by[place]).toFixed(1)} sd`);
+    }
     facts.forEach((fact) => {
       const paragraph = document.createElement("div");
       paragraph.textContent = fact;
@@ -106,10 +118,15 @@
     })), {...quiet, ...axes, title: {text: chart.title, font: {size: 14}, x: 0, xanchor: "left"}}, options);
   }
   if (page.tree) {
-    Plotly.newPlot("tree", page.tree.lines.map(([xs, ys]) => ({
-      x: xs, y: ys, mode: "lines", hoverinfo: "skip", line: {color: ink, width: 1.2},
-    })), {...quiet, margin: {...quiet.margin, b: 90},
-      xaxis: {tickvals: page.tree.at, ticktext: page.tree.titles.map(plain), showgrid: false, zeroline: false},
-      yaxis: {gridcolor: line, zeroline: false, title: {text: "distance of centres"}}}, options);
+    const {at, colors, lines: branches, titles} = page.tree;
+    Plotly.newPlot("tree", [
+      ...branches.map(([xs, ys]) => ({
+        x: xs, y: ys, mode: "lines", hoverinfo: "skip", line: {color: ink, width: 1.2},
+      })),
+      {x: at, y: at.map(() => 0), mode: "markers", hoverinfo: "skip", cliponaxis: false, marker: {size: 9, color: colors}},
+    ], {...quiet, margin: {...quiet.margin, t: 8},
+      xaxis: {tickvals: at, ticktext: titles.map(plain), automargin: true, showgrid: false, zeroline: false,
+        range: [0, 10 * at.length]},
+      yaxis: {gridcolor: line, zeroline: false, rangemode: "tozero", title: {text: "distance of centres"}}}, options);
   }
 })();

@@ -1,0 +1,72 @@
+"""The pages of the documentation: their code runs, they build without a warning, and they leave out no name."""
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from torchdec import NeighborEncoder
+from torchdec._presets import PRESETS
+from torchdec.cli._app import app
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = {
+    path: re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL) for path in ROOT.glob("docs/**/*.md")
+}
+PACKAGES = ["torchdec.clusters", "torchdec.rows", "torchdec.metrics", "torchdec.augment", "torchdec.report"]
+
+
+@pytest.mark.filterwarnings("ignore:Stopped at max_iter")
+@pytest.mark.parametrize("path", [path for path, blocks in BLOCKS.items() if blocks], ids=lambda path: path.name)
+def test_the_blocks_of_a_page_run_in_order(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PRESETS, "neighbors", lambda: NeighborEncoder((16, 24), max_epochs=8))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        for block in BLOCKS[path]:
+            exec(block, names)
+    assert len(printed.getvalue().splitlines()) >= len(BLOCKS[path])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("mkdocs")
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", folder],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_reference_has_every_public_name(site: Path) -> None:
+    shown = set(re.findall(r'id="(torchdec\.[\w.]+)"', (site / "reference/python/index.html").read_text()))
+    wanted = {f"{package}.{name}" for package in PACKAGES for name in import_module(package).__all__}
+    wanted |= {f"torchdec.{name}" for name in import_module("torchdec").__all__ if name != "__version__"}
+    assert wanted <= shown, wanted - shown
+
+
+def test_the_reference_has_the_help_of_every_command(site: Path) -> None:
+    page = (site / "reference/commands/index.html").read_text()
+    for name, command in get_command(app).commands.items():
+        assert f'id="torchdec-{name}"' in page
+        assert f"Usage: torchdec {name}" in page
+        assert command.help.split(".")[0][:30] in page
+
+
+def test_the_site_asks_nothing_of_another_server(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        asked = re.findall(r'<(?:script|link|img|iframe)[^>]+(?:src|href)="(https?:[^"]+)"', page.read_text())
+        assert asked == [], page.name
