@@ -16,6 +16,7 @@ from torchdec.cli._info import info
 from torchdec.cli._predict import predict
 from torchdec.cli._report import report
 from torchdec.cli._score import score
+from torchdec.cli._study import study
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (choose_k, fit, predict, report, summary, merge, split, rename, score, info, export, demo):
+for command in (choose_k, fit, predict, report, summary, merge, split, rename, score, info, export, study, demo):
     app.command()(command)
 
 

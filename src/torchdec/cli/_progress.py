@@ -40,7 +40,7 @@ class Reading:
         """Return all but the stage, the most wanted first: a narrow terminal cuts the end."""
         count = f"{self.done:,} of {self._limit}{self.total:,} {self.unit}"
         pace = f"{self.rate:,.0f} steps/s" if self.rate else ""
-        left = f"{self._limit}{_duration(self.left)} left" if self.left else ""
+        left = f"{self._limit}{duration(self.left)} left" if self.left else ""
         return ", ".join(part for part in (count, pace, left, self.facts) if part)
 
     @property
@@ -131,7 +131,7 @@ def _live(console: Any) -> Iterator[Callable[[Reading], None]]:
         yield draw
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,0 +1,50 @@
+"""`torchdec study`."""
+
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._errors import MISTAKE, naming, say
+from torchdec.cli._progress import duration
+
+
+def study(
+    plan: Annotated[
+        Path, typer.Argument(metavar="PLAN", show_default=False, help="A plan of experiments, a TOML file.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FOLDER", show_default="as the plan says", help="Where results go."),
+    ] = None,
+    quiet: _options.Quiet = False,
+) -> None:
+    """Run the experiments of PLAN that have no result yet.
+
+    Each case leaves one JSON file. A study that was stopped goes on where it was; a case that fails is
+    named at the end, and tried again the next time.
+    """
+    from torchdec.study._plan import read_plan
+    from torchdec.study._run import missing, run
+
+    with naming("PLAN"):
+        read = read_plan(plan)
+    if out is not None:
+        read = replace(read, runs=out)
+    left = missing(read)
+    show = (lambda _: None) if quiet else (lambda text: typer.echo(text, err=True))
+    show(f"{read.title}: {len(read.cases)} cases, {len(read.cases) - len(left)} of them done")
+    failed = 0
+    began = perf_counter()
+    for number, outcome in enumerate(run(read), start=1):
+        rest = (perf_counter() - began) / number * (len(left) - number)
+        what = f"failed ({outcome.error})" if outcome.error else f"{outcome.seconds:.1f} s"
+        failed += bool(outcome.error)
+        show(f"{number} of {len(left)}  {outcome.case.name}: {what}; about {duration(rest)} left")
+    if failed:
+        say(f"{failed} of {len(left)} cases failed; run the plan again to try them again.")
+        raise typer.Exit(MISTAKE)
+    typer.echo(f"{read.runs}: {len(read.cases)} results")

@@ -1,0 +1,165 @@
+"""One case: fit, then read the labels for the score."""
+
+import os
+import platform
+import warnings
+from functools import lru_cache
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchdec.datasets import Dataset, load
+from torchdec.metrics import ari, clustering_accuracy, nmi
+from torchdec.study._methods import Problem, method_of
+from torchdec.study._plan import Case
+
+# Rows are drawn and held out in the same way for all seeds of a fit.
+_ROWS_SEED = 0
+
+
+@lru_cache(maxsize=1)
+def _dataset(name: str) -> Dataset:
+    return load(name)
+
+
+@lru_cache(maxsize=1)
+def _rows(data: str, n_rows: int | None, r_min: float | None, hold_out: float | None) -> tuple[Any, ...]:
+    """Return rows and labels to fit on, and those that are held out (or None, None)."""
+    dataset = _dataset(data)
+    y = dataset.y
+    if y is None:
+        raise ValueError(f"{data} has no labels to score against; name another data set.")
+    random = np.random.default_rng(_ROWS_SEED)
+    kept = np.arange(len(y))
+    if r_min is not None:
+        kept = np.sort(np.concatenate([random.permutation(own)[:size] for own, size in _thinned(y, r_min)]))
+    if n_rows is not None and n_rows < len(kept):
+        kept = np.sort(random.permutation(kept)[:n_rows])
+    if hold_out is None:
+        return dataset.x[kept], y[kept], None, None
+    order = random.permutation(kept)
+    n_out = round(hold_out * len(kept))
+    fitted, out = np.sort(order[n_out:]), np.sort(order[:n_out])
+    return dataset.x[fitted], y[fitted], dataset.x[out], y[out]
+
+
+def _thinned(y: NDArray[np.int64], r_min: float) -> list[tuple[NDArray[np.int64], int]]:
+    classes = np.unique(y)
+    shares = np.linspace(r_min, 1, len(classes))
+    rows = [np.flatnonzero(y == label) for label in classes]
+    return [(own, round(share * len(own))) for own, share in zip(rows, shares, strict=True)]
+
+
+@lru_cache(maxsize=1)
+def _stage_1(
+    representation: str, rows_key: tuple[Any, ...], seed: int, settings: tuple[tuple[str, Any], ...]
+) -> tuple[Any, float]:
+    """Train the representation that several methods share; return it frozen, and the seconds that it took."""
+    from sklearn.frozen import FrozenEstimator
+
+    from torchdec._presets import PRESETS
+
+    rows = _rows(*rows_key)[0]
+    began = perf_counter()
+    trained = PRESETS[representation]().set_params(**dict(settings), random_state=seed).fit(rows)
+    return FrozenEstimator(trained), perf_counter() - began
+
+
+def measure(case: Case) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Fit a case and return its record, and the arrays of its pictures where it has any.
+
+    Raises
+    ------
+    ValueError
+        If data, method or settings are not usable.
+    """
+    method = method_of(case.method)
+    dataset = _dataset(case.data)
+    rows_key = (case.data, case.n_rows, case.r_min, case.hold_out)
+    rows, truth, out_rows, out_truth = _rows(*rows_key)
+    representation, shared_seconds = None, 0.0
+    if method.representation:
+        settings = tuple(sorted(case.stage_1.items()))
+        representation, shared_seconds = _stage_1(method.representation, rows_key, case.seed, settings)
+    own_settings = {**(method.settings or {}), **case.settings}
+    k = case.n_clusters or dataset.n_clusters
+    problem = Problem(rows, k, case.seed, own_settings, dataset.image_shape, representation)
+    began = perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = method.fit(problem)
+    seconds = perf_counter() - began + shared_seconds
+    labels = np.asarray(fitted.labels_)
+    result: dict[str, Any] = {
+        "case": case.plain(),
+        "dataset": dataset.title,
+        "source": dataset.source,
+        "method": method.title,
+        "settings": _settings(method.representation, own_settings, case.stage_1),
+        "seed": case.seed,
+        "score": _score(truth, labels),
+        "seconds": round(seconds, 2),
+        "sizes": sorted(np.bincount(labels).tolist(), reverse=True),
+        "warnings": sorted({str(warning.message) for warning in caught}),
+        **_circumstances(),
+    }
+    if out_rows is not None:
+        result["held_out"] = _held_out(fitted, rows, out_rows, out_truth)
+    if hasattr(fitted, "history_"):
+        from torchdec.runs._record import plain_history
+
+        result["history"] = plain_history(fitted.history_)
+    pictures = {}
+    if case.pictures:
+        from torchdec.study._pictures import pictures_of
+
+        pictures = pictures_of(fitted, rows, truth)
+    return result, pictures
+
+
+def _settings(representation: str | None, own: dict[str, Any], stage_1: dict[str, Any]) -> dict[str, Any]:
+    return {**({"representation": representation} if representation else {}), **own, **stage_1}
+
+
+def _score(truth: NDArray[np.int64], labels: NDArray[Any]) -> dict[str, float]:
+    return {"acc": clustering_accuracy(truth, labels), "nmi": nmi(truth, labels), "ari": ari(truth, labels)}
+
+
+def _held_out(fitted: Any, rows: Any, out_rows: Any, truth: NDArray[np.int64]) -> dict[str, float]:
+    """Score the rows that the fit has not seen; of DEC, with its loss there and G = L_train / L_validation."""
+    if not hasattr(fitted, "predict"):
+        raise ValueError("hold_out needs a method that can predict; name kmeans, sec or one of DEC.")
+    scores = _score(truth, fitted.predict(out_rows))
+    if hasattr(fitted, "predict_proba"):
+        inside, outside = _loss(fitted, rows), _loss(fitted, out_rows)
+        scores |= {"loss": outside, "loss_inside": inside, "generalizability": inside / outside}
+    return scores
+
+
+def _loss(fitted: Any, rows: Any) -> float:
+    """Return KL(P || Q) a row, the targets being those of these rows."""
+    import torch
+
+    from torchdec._core.objective import (
+        kl_divergence,
+        log_cluster_frequency,
+        log_soft_assignment,
+        log_target_distribution,
+    )
+
+    code, centers = torch.from_numpy(fitted.transform(rows)), torch.from_numpy(fitted.cluster_centers_)
+    log_q = log_soft_assignment(code, centers, fitted.alpha)
+    return kl_divergence(log_target_distribution(log_q, log_cluster_frequency(log_q)), log_q).item()
+
+
+def _circumstances() -> dict[str, Any]:
+    import torch
+
+    from torchdec._core.compute import resolve
+    from torchdec.runs._record import installed_versions
+
+    simd = f"{torch.backends.cpu.get_cpu_capability()}, {resolve('cpu').precision}"
+    machine = {"cores": os.cpu_count(), "architecture": platform.machine(), "simd": simd}
+    return {"versions": installed_versions(), "machine": machine}

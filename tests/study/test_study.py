@@ -1,0 +1,119 @@
+"""Studies: every case once, whatever happens on the way."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from torchdec.datasets import load
+from torchdec.study import Case, Plan, results, run
+from torchdec.study._measure import measure
+from torchdec.study._methods import METHODS
+from torchdec.study._run import missing
+
+SHORT = {"max_steps": 40, "hidden": (16, 24), "code_size": 3}
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return Plan("Two", tmp_path / "runs", (Case("digits", "kmeans", 0), Case("digits", "kmeans", 1)))
+
+
+def test_each_case_leaves_a_file_and_is_not_done_again(plan, monkeypatch):
+    first = run(plan)
+    assert next(first).error == ""
+    first.close()  # as if it were killed here
+    assert [case.seed for case in missing(plan)] == [1]
+    assert [outcome.case.seed for outcome in run(plan)] == [1]
+    monkeypatch.setattr("torchdec.study._measure.measure", lambda _: pytest.fail("measured again"))
+    assert list(run(plan)) == []
+    for (record, pictures), case in zip(results(plan), plan.cases, strict=True):
+        assert record["case"] == json.loads(json.dumps(case.plain()))
+        assert record["score"]["acc"] > 0.6
+        assert record["source"] == load("digits").source
+        assert pictures == {}
+
+
+def test_a_case_that_fails_leaves_no_file_and_the_others_go_on(plan):
+    broken = replace(plan, cases=(Case("digits", "ldmgi", settings={"weight": -1.0}), *plan.cases))
+    outcomes = list(run(broken))
+    assert [bool(outcome.error) for outcome in outcomes] == [True, False, False]
+    assert "'weight'" in outcomes[0].error
+    assert missing(broken) == [broken.cases[0]]
+
+
+@pytest.mark.parametrize("method", ["aesec", "nobackprop", "dec", "neighbors", "augmented"])
+def test_methods_on_a_learnt_code_are_better_than_chance(method):
+    settings = {} if method in ("aesec", "nobackprop") else {"max_iter": 1}
+    result, _ = measure(Case("digits", method, n_rows=300, settings=settings, stage_1=SHORT))
+    assert 0.2 < result["score"]["acc"] <= 1
+    assert sum(result["sizes"]) == 300
+
+
+@pytest.mark.parametrize("method", ["ldmgi", "sec", "seclocal"])
+def test_the_baselines_find_digits(method):
+    assert measure(Case("digits", method))[0]["score"]["acc"] > 0.75
+
+
+def test_classes_are_thinned_out_from_the_last_to_the_first():
+    result, _ = measure(Case("digits", "kmeans", r_min=0.1))
+    counts = np.bincount(load("digits").y)
+    shares = np.linspace(0.1, 1, 10)
+    assert sum(result["sizes"]) == sum(round(s * c) for s, c in zip(shares, counts, strict=True))
+
+
+def test_rows_that_are_held_out_are_scored_with_the_loss_on_both_sides():
+    case = Case("digits", "dec", n_rows=400, hold_out=0.25, settings={"max_iter": 1}, stage_1=SHORT)
+    result, _ = measure(case)
+    held_out = result["held_out"]
+    assert sum(result["sizes"]) == 300
+    assert held_out["generalizability"] == pytest.approx(held_out["loss_inside"] / held_out["loss"])
+    assert 0 < held_out["nmi"] < 1
+
+
+def test_pictures_are_small_arrays_of_the_fitted_model():
+    case = Case("digits", "dec", n_rows=400, pictures=True, settings={"max_iter": 1}, stage_1=SHORT)
+    _, pictures = measure(case)
+    assert pictures["exemplars"].shape == (10, 10, 64)
+    assert pictures["tenths"].shape == (10, 64)
+    assert pictures["code"].shape == (400, 3)
+    assert pictures["gradient"].shape == pictures["confidence"].shape
+    assert (pictures["gradient"] >= 0).all()
+
+
+def test_the_gradient_in_the_picture_is_that_of_the_loss():
+    import torch
+
+    from torchdec._core.objective import (
+        kl_divergence,
+        log_cluster_frequency,
+        log_soft_assignment,
+        log_target_distribution,
+    )
+    from torchdec.study._pictures import _gradients
+
+    class Model:
+        cluster_centers_ = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+        alpha = 1.0
+
+    code = np.random.default_rng(1).normal(size=(50, 3)).astype(np.float32)
+    z, centers = torch.from_numpy(code).requires_grad_(), torch.from_numpy(Model.cluster_centers_)
+    with torch.no_grad():
+        log_q = log_soft_assignment(z, centers, 1.0)
+        log_p = log_target_distribution(log_q, log_cluster_frequency(log_q))
+    (50 * kl_divergence(log_p, log_soft_assignment(z, centers, 1.0))).backward()
+    _, length = _gradients(Model, code, 2)
+    np.testing.assert_allclose(length, z.grad.norm(dim=1).numpy(), rtol=1e-4)
+
+
+def test_unknown_names_are_answered_with_the_known():
+    with pytest.raises(ValueError, match="no method 'magic'; there are kmeans, "):
+        measure(Case("digits", "magic"))
+    with pytest.raises(ValueError, match="hold_out needs a method that can predict"):
+        measure(Case("digits", "ldmgi", n_rows=200, hold_out=0.5))
+
+
+def test_every_method_has_a_title_of_its_own():
+    titles = [method.title for method in METHODS.values()]
+    assert len(set(titles)) == len(titles)
