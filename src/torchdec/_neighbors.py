@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import Generator
+from torch import Generator, Tensor
 
 from torchdec._core.batches import in_order
 from torchdec._core.compute import Compute, Precision
 from torchdec._core.graph_space import components_agree
+from torchdec._core.journal import Journal
 from torchdec._core.neighbor_embedding import embed_neighbors
 from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
 from torchdec._core.networks import stack, without_batch_norm
@@ -153,11 +153,14 @@ class NeighborEncoder(Representation):
         self.precision = precision
         self.random_state = random_state
 
-    def _train(self, rows: Rows, compute: Compute, started: float) -> Iterator[Epoch]:
+    def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Epoch]:
         if len(rows) < 2:
             raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
-        seeds = split(self.random_state, "network", "decoder", "components", "batches")
-        graph = self._graph(rows, generator(seeds["components"]), compute)
+        names = ("network", "decoder", "components", "batches")
+        seeds = journal.once("network seeds", lambda: split(self.random_state, *names))
+        self.space_, graph = journal.once(
+            "graph", lambda: self._graph(rows, generator(seeds["components"]), compute)
+        )
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
         decoder = None
@@ -166,12 +169,14 @@ class NeighborEncoder(Representation):
         many = len(rows) >= MANY_ROWS
         batch_size = (1024 if many else 512) if self.batch_size == "auto" else self.batch_size
         learning_rate = (6e-3 if many else 2e-3) if self.learning_rate == "auto" else self.learning_rate
-        source = Source(rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started)
+        source = Source(
+            rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, journal=journal
+        )
         n_steps = source.steps(self.max_epochs, self.max_steps)
         yield from embed_neighbors(
             encoder,
             decoder,
-            graph,
+            graph.numpy(),
             source,
             reconstruction_weight=self.reconstruction_weight,
             n_steps=n_steps,
@@ -185,7 +190,8 @@ class NeighborEncoder(Representation):
         """Whether a decoder is trained too."""
         return self.reconstruction_weight > 0
 
-    def _graph(self, rows: Rows, generator: Generator, compute: Compute) -> NDArray[np.int64]:
+    def _graph(self, rows: Rows, generator: Generator, compute: Compute) -> tuple[str, Tensor]:
+        """Return the space that neighbours were found in, and the neighbours of each row."""
         n, d = rows.shape
         n_neighbors = min(self.n_neighbors, n - 1)
         cosine = self.metric == "cosine" or (self.metric == "auto" and d > _COMPONENTS)
@@ -195,9 +201,9 @@ class NeighborEncoder(Representation):
             if d > 2 * _COMPONENTS and n * d <= _MOST_VALUES and n > _COMPONENTS:
                 agree = components_agree(rows, _COMPONENTS, n_neighbors, generator, compute, cosine=cosine)
                 n_components = _COMPONENTS if agree else None
-        self.space_ = "rows" if n_components is None else "components"
         if n_components is None:
             points = torch.cat(list(in_order(rows, 1.0, compute)))
         else:
             points = principal_components(rows, n_components, generator, compute)
-        return nearest_neighbors(points, n_neighbors, cosine=cosine)
+        graph = nearest_neighbors(points, n_neighbors, cosine=cosine)
+        return "rows" if n_components is None else "components", torch.from_numpy(graph)

@@ -1,6 +1,7 @@
 """The only ways in which rows reach a network: shuffled for training, in order for everything else."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -30,14 +31,44 @@ def resident(rows: Rows, scale: float, compute: Compute) -> Tensor | None:
     return whole
 
 
-def shuffled(n_rows: int, batch_size: int, generator: Generator) -> Iterator[Tensor]:
-    """Yield indexes of batches for ever; each pass visits every row once, in a new order.
+class Shuffled:
+    """Row numbers of batches for ever; each pass visits every row once, in a new order.
 
-    The rows are dealt out evenly, so no batch is empty or tiny, whatever n_rows modulo batch_size is.
+    The rows are dealt out evenly, so no batch is empty or tiny, whatever n_rows modulo batch_size is. The state is
+    that of the generator, now and before the present pass was dealt, and the number of batches drawn.
     """
-    n_batches = -(-n_rows // batch_size)
-    while True:
-        yield from torch.randperm(n_rows, generator=generator).tensor_split(n_batches)
+
+    def __init__(self, n_rows: int, batch_size: int, generator: Generator) -> None:
+        self._n_rows, self._generator = n_rows, generator
+        self._a_pass = -(-n_rows // batch_size)
+        self.drawn = 0
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self
+
+    def __next__(self) -> Tensor:
+        position = self.drawn % self._a_pass
+        if position == 0:
+            self._deal()
+        self.drawn += 1
+        return self._batches[position]
+
+    def _deal(self) -> None:
+        self._before = self._generator.get_state()
+        self._batches = torch.randperm(self._n_rows, generator=self._generator).tensor_split(self._a_pass)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the batches to come depend on."""
+        before = self._before if self.drawn else None
+        return {"drawn": self.drawn, "before": before, "generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where the state was taken, in the middle of a pass too."""
+        self.drawn = state["drawn"]
+        if self.drawn:
+            self._generator.set_state(state["before"])
+            self._deal()
+        self._generator.set_state(state["generator"])
 
 
 def in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]:

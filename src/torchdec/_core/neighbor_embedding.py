@@ -67,6 +67,8 @@ def embed_neighbors(
             value = value + reconstruction_weight * reconstruction_error(x, reconstructed)
         return value
 
-    parameters = [*encoder.parameters(), *(decoder.parameters() if decoder else ())]
+    networks = [encoder, decoder] if decoder else [encoder]
+    parameters = [parameter for network in networks for parameter in network.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
-    yield from train("neighbors", source, loss, optimizer, one_cycle(optimizer, learning_rate, n_steps), n_steps)
+    schedule = one_cycle(optimizer, learning_rate, n_steps)
+    yield from train("neighbors", networks, source, loss, optimizer, schedule, n_steps)

@@ -26,7 +26,8 @@ def end_to_end(
     """
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=learning_rate, fused=True)
     schedule = one_cycle(optimizer, learning_rate, n_steps)
-    yield from train("pretraining", source, _whole_loss(encoder, decoder, source), optimizer, schedule, n_steps)
+    loss = _whole_loss(encoder, decoder, source)
+    yield from train("pretraining", [encoder, decoder], source, loss, optimizer, schedule, n_steps)
 
 
 def layer_wise(
@@ -51,12 +52,14 @@ def layer_wise(
         loss = _pair_loss(encoders[: level + 1], decoders[level], level == depth - 1, source, dropout)
         optimizer = _caffe_sgd([encoders[level], decoders[level]], learning_rate)
         stage = f"layer {level + 1} of {depth}"
-        yield from train(stage, source, loss, optimizer, caffe_schedule(optimizer), layer_steps)
+        schedule = caffe_schedule(optimizer)
+        yield from train(stage, [encoder, decoder], source, loss, optimizer, schedule, layer_steps)
 
     optimizer = _caffe_sgd([*encoders, *decoders], learning_rate)
     whole_loss = _whole_loss(encoder, decoder, source)
     yield from train(
         "fine-tuning",
+        [encoder, decoder],
         source,
         lambda index: whole_loss(index) / 2,
         optimizer,

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import islice
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -66,7 +67,8 @@ def self_train(
     """Alternate target updates and SGD, in place on encoder, centres and decoder, until the caller stops asking.
 
     Each `Update` is yielded before the training that follows it, so the first one describes the k-means start
-    and a caller who stops there leaves everything as it was.
+    and a caller who stops there leaves everything as it was. Where the journal of the source knows this stage,
+    all are put where they were at the update that was yielded last, and the next one is the one after it.
 
     Parameters
     ----------
@@ -77,47 +79,91 @@ def self_train(
     """
     centers.requires_grad_()
     with_decoder = decoder if settings.reconstruction_weight > 0 else None
-    parameters = [centers, *encoder.parameters(), *(with_decoder.parameters() if with_decoder else ())]
-    optimizer = torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum)
+    networks = nn.ModuleList([encoder, *([with_decoder] if with_decoder else [])])
+    optimizer = torch.optim.SGD(
+        [centers, *networks.parameters()], lr=settings.learning_rate, momentum=settings.momentum
+    )
     rows, scale, compute, batches = source.rows, source.scale, source.compute, source.batches()
     interval = source.steps_an_epoch if settings.update_interval == "epoch" else settings.update_interval
-    number, loss = 0, None
-    while True:
-        targets = compute_targets(embed(encoder, rows, scale, compute), centers.detach(), settings.alpha)
-        sizes = torch.bincount(targets.labels, minlength=len(centers)).tolist()
-        dead = [cluster for cluster, size in enumerate(sizes) if size == 0]
-        changed = (targets.labels != labels).float().mean().item()
-        labels = targets.labels
-        if dead:
-            targets = _revive(dead, centers, targets, optimizer, settings.alpha, source.generator)
-        yield Update(
-            number=number,
-            step=number * interval,
-            changed=changed,
-            sizes=tuple(sizes),
-            confidence=targets.confidence,
-            kl=targets.kl,
-            loss=loss,
-            reseeded=tuple(dead),
-            seconds=perf_counter() - source.started,
-        )
+    position = Position(centers, labels)
+    source.journal.follow(
+        "self-training", networks=networks, optimizer=optimizer, batches=batches, position=position
+    )
+
+    def steps(log_p: Tensor) -> float:
         total = torch.zeros((), device=compute.device)
-        for _ in range(interval):
-            index = next(batches)
+        for index in islice(batches, interval):
             x = source.take(index)
-            log_p = targets.log_p[index.to(compute.device)]
-            step_loss = _batch_loss(x, log_p, encoder, with_decoder, centers, settings, compute)
+            own_log_p = log_p[index.to(compute.device)]
+            loss = _batch_loss(x, own_log_p, encoder, with_decoder, centers, settings, compute)
             optimizer.zero_grad()
-            step_loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            total += step_loss.detach()
-        number += 1
-        loss = total.item() / interval
-        if not loss < float("inf"):
+            total += loss.detach()
+        mean = total.item() / interval
+        if not mean < float("inf"):
             raise FloatingPointError(
-                f"The loss of self-training is {loss} before update {number}; "
+                f"The loss of self-training is {mean} before update {position.updates}; "
                 f"try a learning_rate below {settings.learning_rate:g}."
             )
+        return mean
+
+    def updates() -> Iterator[Update]:
+        while True:
+            loss = None if position.log_p is None else steps(position.log_p)
+            targets = compute_targets(embed(encoder, rows, scale, compute), centers.detach(), settings.alpha)
+            sizes = torch.bincount(targets.labels, minlength=len(centers)).tolist()
+            dead = [cluster for cluster, size in enumerate(sizes) if size == 0]
+            changed = (targets.labels != position.labels).float().mean().item()
+            if dead:
+                targets = _revive(dead, centers, targets, optimizer, settings.alpha, source.generator)
+            number = position.updates
+            position.labels, position.log_p, position.updates = targets.labels, targets.log_p, number + 1
+            yield Update(
+                number=number,
+                step=batches.drawn,
+                changed=changed,
+                sizes=tuple(sizes),
+                confidence=targets.confidence,
+                kl=targets.kl,
+                loss=loss,
+                reseeded=tuple(dead),
+                seconds=perf_counter() - source.started,
+            )
+
+    return updates()
+
+
+class Position:
+    """Where self-training is between two updates.
+
+    Attributes
+    ----------
+    centers : Tensor of shape (k, z)
+        Trained in place.
+    labels : Tensor of shape (n,)
+        The clusters that the next update counts changes against.
+    log_p : Tensor of shape (n, k) or None
+        The targets; None before the first update.
+    updates : int
+        How many there were.
+    """
+
+    def __init__(self, centers: Tensor, labels: Tensor) -> None:
+        self.centers, self.labels = centers, labels
+        self.log_p: Tensor | None = None
+        self.updates = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all of it."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to such a state, the centres in place."""
+        device = self.centers.device
+        self.centers.data.copy_(state["centers"])
+        self.labels, self.log_p = state["labels"].to(device), state["log_p"].to(device)
+        self.updates = state["updates"]
 
 
 class Calmest:
@@ -129,6 +175,7 @@ class Calmest:
     def __init__(self, encoder: nn.Module, centers: Tensor) -> None:
         self._encoder, self._centers = encoder, centers
         self._changed = float("inf")
+        self._kept: dict[str, Any] = {}
         self.updates_ago = 0
 
     def see(self, update: Update) -> None:
@@ -137,16 +184,26 @@ class Calmest:
             return
         if update.changed < self._changed:
             self._changed, self.updates_ago = update.changed, 0
-            self._kept = deepcopy(self._encoder.state_dict()), self._centers.detach().clone()
+            self._kept = {
+                "encoder": deepcopy(self._encoder.state_dict()),
+                "centers": self._centers.detach().clone(),
+            }
         else:
             self.updates_ago += 1
 
     def restore(self) -> None:
         """Put encoder and centres back into the calmest state, in place."""
-        state, centers = self._kept
-        self._encoder.load_state_dict(state)
+        self._encoder.load_state_dict(self._kept["encoder"])
         with torch.no_grad():
-            self._centers.copy_(centers)
+            self._centers.copy_(self._kept["centers"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was seen and kept."""
+        return {"changed": self._changed, "updates_ago": self.updates_ago, "kept": self._kept}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to such a state."""
+        self._changed, self.updates_ago, self._kept = state["changed"], state["updates_ago"], state["kept"]
 
 
 def _batch_loss(

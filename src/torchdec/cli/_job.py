@@ -15,8 +15,10 @@ from torchdec.cli._options import Precision, Representation
 from torchdec.cli._progress import Show, progress
 from torchdec.cli._report import write_report
 from torchdec.cli._run_files import write_run_files
+from torchdec.cli._signals import Left, leaving
 
 if TYPE_CHECKING:
+    from torchdec._checkpoint import Checkpoint
     from torchdec._dec import DEC
     from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
@@ -63,6 +65,7 @@ class Job:
     image_shape: tuple[int, ...] | None = None  # rows are pictures of this shape, for the report
     labels: Any = None  # known classes, for the report
     arrays: Mapping[str, Any] = field(default_factory=dict)  # further .npy files: name -> array
+    checkpoint: "Checkpoint | None" = None  # where an interrupted fit is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,24 @@ def run_job(job: Job) -> "Run":
     KeyboardInterrupt
         If there is nothing worth keeping yet; nothing was written then.
     typer.Exit
-        With 130, after an interrupted self-training was written.
+        With 130, after an interrupted self-training was written, or 128 and the number of the signal where a
+        checkpoint keeps the fit.
     """
+    if job.checkpoint is None:
+        return _run_job(job)
+    try:
+        with leaving():
+            run = _run_job(job)
+    except Left as left:
+        path = job.checkpoint.path
+        kept = f"{path} keeps the fit; go on with --resume" if path.exists() else "there was nothing to keep yet"
+        say(f"interrupted by {left}; {kept}.")
+        raise typer.Exit(left.code) from None
+    job.checkpoint.remove()
+    return run
+
+
+def _run_job(job: Job) -> "Run":
     n_rows = job.rows.shape[0]
     if job.settings.clusters != "auto" and job.settings.clusters > n_rows:
         raise UserError(
@@ -93,7 +112,7 @@ def run_job(job: Job) -> "Run":
         )
     model = job.settings.estimator()
     with naming_rows(job.data), progress(job.quiet, model.max_iter) as show:
-        trained = _train(model, job.rows, show)
+        trained = _train(model, job.rows, show, job.checkpoint)
     for warning in trained.warnings:
         say(f"warning: {warning}")
     run = _write(job, trained)
@@ -104,7 +123,7 @@ def run_job(job: Job) -> "Run":
     return run
 
 
-def _train(model: "DEC", rows: "Rows", show: Show) -> _Trained:
+def _train(model: "DEC", rows: "Rows", show: Show, checkpoint: "Checkpoint | None") -> _Trained:
     began = perf_counter()
     interrupted = False
     with warnings.catch_warnings(record=True) as caught:
@@ -113,7 +132,7 @@ def _train(model: "DEC", rows: "Rows", show: Show) -> _Trained:
             warnings.simplefilter("always", kind)
         try:
             # Closing passes on to the estimator an interruption that comes while a record is being shown.
-            records: Any = model.iter_fit(rows)
+            records: Any = model.iter_fit(rows, checkpoint=checkpoint)
             with closing(records):
                 for record in records:
                     show(record)
