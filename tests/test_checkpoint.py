@@ -83,6 +83,22 @@ def test_a_fit_interrupted_after_any_record_goes_on_to_the_same_bits(name: str, 
         assert not path.exists()
 
 
+def test_a_fit_of_more_rows_than_its_graph_and_its_targets_hold_goes_on_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torchdec._core.targets.MOST_STORED", 0)
+    monkeypatch.setattr("torchdec._core.batches.MOST_KEPT", 0)
+
+    def large() -> DEC:
+        return dec("neighbors", representation=clone(REPRESENTATIONS["neighbors"]).set_params(graph_rows=50))
+
+    expected = large().fit(X)
+    path = tmp_path / "fit.checkpoint"
+    for n_records in range(1, len(expected.history_) + 1):
+        stop_after(large(), n_records, Checkpoint(path))
+        assert_same_bits(large().fit(X, checkpoint=Checkpoint(path)), expected)
+
+
 def test_a_fit_may_be_interrupted_again_and_again(tmp_path: Path) -> None:
     path, model = tmp_path / "fit.checkpoint", dec()
     expected = dec().fit(X)

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from torchdec._assigned import Assigned
-from torchdec._core.batches import embed, in_order
+from torchdec._core.batches import Streamed, code_of, in_order
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, opened
@@ -36,8 +36,9 @@ from torchdec.rows import Rows
 
 # Where the confidences of the fitted rows are kept: every percent of them.
 _QUANTILES = np.linspace(0, 1, 101)
-# Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, and the fewest rows for that.
-_MOST_CLUSTERS, _DIVISIONS, _FEWEST_TO_CHOOSE = 30, 5, 4
+# Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, the fewest rows for that, and
+# the most, evenly spaced, of which it draws the halves.
+_MOST_CLUSTERS, _DIVISIONS, _FEWEST_TO_CHOOSE, _MOST_TO_CHOOSE = 30, 5, 4, 2**20
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
 _COLLAPSED = 0.9
 
@@ -274,7 +275,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             scale = representation.scale_
 
             if "centroids" not in journal.results:
-                code = embed(encoder, rows, scale, compute)
+                code = code_of(encoder, rows, scale, compute)
                 choice, k = self._choose_n_clusters(code, seeds["choice"])
                 centers, labels, centroids = kmeans_centroids(
                     code, k, n_init=self.n_init, seed=seeds["centroids"], started=started
@@ -333,11 +334,17 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             momentum=self.momentum,
         )
 
-    def _choose_n_clusters(self, code: Tensor, seed: int) -> tuple[Choice | None, int]:
+    def _choose_n_clusters(self, code: Tensor | Streamed, seed: int) -> tuple[Choice | None, int]:
         if self.n_clusters != "auto":
             return None, self.n_clusters
         most = min(_MOST_CLUSTERS, len(code) // 2)
-        choice = choose(code.cpu().numpy(), range(2, most + 1), n_divisions=_DIVISIONS, seed=seed)
+        step = -(-len(code) // _MOST_TO_CHOOSE)
+        choice = choose(
+            code[torch.arange(0, len(code), step)].cpu().numpy(),
+            range(2, most + 1),
+            n_divisions=_DIVISIONS,
+            seed=seed,
+        )
         return choice, choice.n_clusters
 
     def _check_row_count(self, rows: Rows) -> None:

@@ -9,7 +9,7 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Generator, Tensor
 
-from torchdec._core.batches import in_order
+from torchdec._core.batches import CHUNK
 from torchdec._core.compute import Compute, Precision
 from torchdec._core.graph_space import components_agree
 from torchdec._core.journal import Journal
@@ -20,11 +20,12 @@ from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._representation import Representation, freeze
-from torchdec.rows import Rows
+from torchdec.rows import Rows, as_rows
+from torchdec.rows._part import PartOfRows
 
 # Components that the graph is built on where their number is left open.
 _COMPONENTS = 50
-# Rows that are larger as a float32 array (1 GiB) are only looked at through their components.
+# Rows that are larger as a float32 array (1 GiB) are only looked at through their components, and not copied.
 _MOST_VALUES = 2**28
 
 
@@ -53,6 +54,10 @@ class NeighborEncoder(Representation):
         as short texts have. "auto" is 50, or None where the graph of the rows agrees better with features that
         it was not made from (some seconds, on at most 8,000 rows; `space_` tells). It stays with 50 where the
         rows have 100 features or fewer, or would take more than 1 GiB as a float32 array.
+    graph_rows : int, default=100_000
+        Most rows that the graph is made of. Where there are more, the encoder learns on so many, drawn at random
+        without replacement, and serves them all. The search is exact up to 200,000 and approximate above; time
+        and memory grow with it (docs/scale.md has what a smaller graph costs).
     reconstruction_weight : float, default=0.0
         Weight of the reconstruction error, a mean over rows and features of rows scaled so that predicting zero
         costs 1. Above 0 a decoder is trained too, which keeps in the code what the graph does not hold, and
@@ -112,6 +117,7 @@ class NeighborEncoder(Representation):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions({"auto", "cosine", "euclidean"})],
         "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
+        "graph_rows": [Interval(Integral, 2, None, closed="left")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
@@ -130,6 +136,7 @@ class NeighborEncoder(Representation):
         n_neighbors: int = 15,
         metric: Literal["auto", "cosine", "euclidean"] = "auto",
         n_components: int | Literal["auto"] | None = "auto",
+        graph_rows: int = 100_000,
         reconstruction_weight: float = 0.0,
         max_epochs: int = 80,
         max_steps: int = 2000,
@@ -144,6 +151,7 @@ class NeighborEncoder(Representation):
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.n_components = n_components
+        self.graph_rows = graph_rows
         self.reconstruction_weight = reconstruction_weight
         self.max_epochs = max_epochs
         self.max_steps = max_steps
@@ -156,8 +164,10 @@ class NeighborEncoder(Representation):
     def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Epoch]:
         if len(rows) < 2:
             raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
-        names = ("network", "decoder", "components", "batches")
+        names = ("sample", "network", "decoder", "components", "batches")
         seeds = journal.once("network seeds", lambda: split(self.random_state, *names))
+        if len(rows) > self.graph_rows:
+            rows = _sample(rows, self.graph_rows, seeds["sample"])
         self.space_, graph = journal.once(
             "graph", lambda: self._graph(rows, generator(seeds["components"]), compute)
         )
@@ -202,8 +212,19 @@ class NeighborEncoder(Representation):
                 agree = components_agree(rows, _COMPONENTS, n_neighbors, generator, compute, cosine=cosine)
                 n_components = _COMPONENTS if agree else None
         if n_components is None:
-            points = torch.cat(list(in_order(rows, 1.0, compute)))
+            points = torch.empty(n, d)
+            start = 0
+            for chunk in rows.chunks(CHUNK):
+                points[start : start + len(chunk)] = torch.from_numpy(chunk)
+                start += len(chunk)
         else:
             points = principal_components(rows, n_components, generator, compute)
         graph = nearest_neighbors(points, n_neighbors, cosine=cosine)
         return "rows" if n_components is None else "components", torch.from_numpy(graph)
+
+
+def _sample(rows: Rows, n: int, seed: int) -> Rows:
+    """Draw so many rows without replacement, and copy them into memory if they fit: they are read in any order."""
+    drawn = np.random.default_rng(seed).choice(len(rows), n, replace=False, shuffle=False)
+    part = PartOfRows(rows, np.sort(drawn))
+    return as_rows(part.take(np.arange(n))) if n * rows.shape[1] <= _MOST_VALUES else part

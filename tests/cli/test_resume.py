@@ -40,9 +40,10 @@ def finish(process: subprocess.Popen) -> None:
     assert process.returncode == 0
 
 
-def wait_for(path: Path, process: subprocess.Popen, seconds: float) -> None:
-    """Wait until the fit has written its first checkpoint, and that long from then."""
-    while not path.exists() and process.poll() is None:
+def wait_for_progress(path: Path, process: subprocess.Popen, seconds: float) -> None:
+    """Wait until the fit has written a checkpoint, and that long from then."""
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    while process.poll() is None and not (path.exists() and path.stat().st_mtime_ns > before):
         time.sleep(0.01)
     time.sleep(seconds)
 
@@ -77,7 +78,7 @@ def test_a_fit_killed_at_random_moments_ends_in_the_same_bits(rows, uninterrupte
     kills = 0
     while kills < int(os.environ.get("TORCHDEC_KILLS", "2")):
         process = start(rows, out, "--quiet", "--checkpoint-every", "0.01", "--resume")
-        wait_for(checkpoint, process, draw.uniform(0, 1))
+        wait_for_progress(checkpoint, process, draw.uniform(0, 1))
         process.kill()
         process.communicate()
         if process.returncode == 0:  # it was faster: begin again

@@ -19,7 +19,8 @@ from torchdec._core.networks import stack
 from torchdec._core.objective import log_soft_assignment, reconstruction_error
 from torchdec._core.randomness import generator
 from torchdec._core.records import Update
-from torchdec._core.self_training import Calmest, Settings, compute_targets, self_train
+from torchdec._core.self_training import Calmest, Settings, self_train
+from torchdec._core.targets import stored_targets
 from torchdec._core.training import Source
 from torchdec.rows import as_rows
 
@@ -60,7 +61,7 @@ class Setup:
 def test_targets_come_from_all_rows_and_are_picked_by_row_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also on rows that are sorted by class: a frequency taken from batches would be another there."""
     setup = Setup(sort=True, update_interval=5)
-    expected = compute_targets(setup.code, setup.centers, 1.0).log_p
+    expected = stored_targets(setup.code, setup.centers, 1.0).p.log_p
     picked, seen = [], []
     monkeypatch.setattr(
         training,

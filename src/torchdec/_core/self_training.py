@@ -1,6 +1,6 @@
 """Stage 3: encoder and centres learn from their own confident assignments; a generator of `Update`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
@@ -8,20 +8,13 @@ from time import perf_counter
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int64
 from torch import Generator, Tensor, nn
 
-from torchdec._core.batches import embed
 from torchdec._core.centroids import reseed
 from torchdec._core.compute import Compute
-from torchdec._core.objective import (
-    kl_divergence,
-    log_cluster_frequency,
-    log_soft_assignment,
-    log_target_distribution,
-    reconstruction_error,
-)
+from torchdec._core.objective import kl_divergence, log_soft_assignment, reconstruction_error
 from torchdec._core.records import Update
+from torchdec._core.targets import P, Targets, compute_targets, restored
 from torchdec._core.training import Source
 
 
@@ -34,26 +27,6 @@ class Settings:
     update_interval: int | Literal["epoch"]
     learning_rate: float
     momentum: float
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What an update of the targets computes over all rows."""
-
-    code: Float[Tensor, "rows code"]
-    labels: Int64[Tensor, " rows"]
-    log_p: Float[Tensor, "rows clusters"]
-    confidence: float
-    kl: float
-
-
-@torch.inference_mode()
-def compute_targets(code: Tensor, centers: Tensor, alpha: float) -> Targets:
-    """Equations 1 and 3 over **all** rows: f_j is a sum over the data, never over a batch."""
-    log_q = log_soft_assignment(code, centers, alpha)
-    log_p = log_target_distribution(log_q, log_cluster_frequency(log_q))
-    best = log_q.max(dim=1)
-    return Targets(code, best.indices, log_p, best.values.exp().mean().item(), kl_divergence(log_p, log_q).item())
 
 
 def self_train(
@@ -85,17 +58,17 @@ def self_train(
     )
     rows, scale, compute, batches = source.rows, source.scale, source.compute, source.batches()
     interval = source.steps_an_epoch if settings.update_interval == "epoch" else settings.update_interval
-    position = Position(centers, labels)
+    position = Position(centers, labels, lambda state: restored(state, encoder, compute, settings.alpha))
     source.journal.follow(
         "self-training", networks=networks, optimizer=optimizer, batches=batches, position=position
     )
 
-    def steps(log_p: Tensor) -> float:
+    def steps(p: P) -> float:
         total = torch.zeros((), device=compute.device)
         for index in islice(batches, interval):
-            x = source.take(index)
-            own_log_p = log_p[index.to(compute.device)]
-            loss = _batch_loss(x, own_log_p, encoder, with_decoder, centers, settings, compute)
+            batch = source.as_they_are(index)
+            log_p, x = p.of(index, batch), source.changed(batch)
+            loss = _batch_loss(x, log_p, encoder, with_decoder, centers, settings, compute)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -108,17 +81,21 @@ def self_train(
             )
         return mean
 
+    def new_targets() -> Targets:
+        return compute_targets(encoder, centers.detach(), rows, scale, compute, settings.alpha)
+
     def updates() -> Iterator[Update]:
         while True:
-            loss = None if position.log_p is None else steps(position.log_p)
-            targets = compute_targets(embed(encoder, rows, scale, compute), centers.detach(), settings.alpha)
+            loss = None if position.p is None else steps(position.p)
+            targets = new_targets()
             sizes = torch.bincount(targets.labels, minlength=len(centers)).tolist()
             dead = [cluster for cluster, size in enumerate(sizes) if size == 0]
             changed = (targets.labels != position.labels).float().mean().item()
             if dead:
-                targets = _revive(dead, centers, targets, optimizer, settings.alpha, source.generator)
+                _revive(dead, centers, targets, optimizer, source.generator)
+                targets = new_targets()
             number = position.updates
-            position.labels, position.log_p, position.updates = targets.labels, targets.log_p, number + 1
+            position.labels, position.p, position.updates = targets.labels, targets.p, number + 1
             yield Update(
                 number=number,
                 step=batches.drawn,
@@ -143,27 +120,27 @@ class Position:
         Trained in place.
     labels : Tensor of shape (n,)
         The clusters that the next update counts changes against.
-    log_p : Tensor of shape (n, k) or None
+    p : P or None
         The targets; None before the first update.
     updates : int
         How many there were.
     """
 
-    def __init__(self, centers: Tensor, labels: Tensor) -> None:
-        self.centers, self.labels = centers, labels
-        self.log_p: Tensor | None = None
+    def __init__(self, centers: Tensor, labels: Tensor, restored: Callable[[dict[str, Any]], P]) -> None:
+        self.centers, self.labels, self._restored = centers, labels, restored
+        self.p: P | None = None
         self.updates = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return all of it."""
-        return dict(vars(self))
+        p = self.p.state_dict() if self.p else {}
+        return {"centers": self.centers, "labels": self.labels, "p": p, "updates": self.updates}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to such a state, the centres in place."""
-        device = self.centers.device
         self.centers.data.copy_(state["centers"])
-        self.labels, self.log_p = state["labels"].to(device), state["log_p"].to(device)
-        self.updates = state["updates"]
+        self.labels, self.updates = state["labels"].to(self.centers.device), state["updates"]
+        self.p = self._restored(state["p"])
 
 
 class Calmest:
@@ -226,17 +203,11 @@ def _batch_loss(
 
 
 def _revive(
-    dead: list[int],
-    centers: Tensor,
-    targets: Targets,
-    optimizer: torch.optim.SGD,
-    alpha: float,
-    generator: Generator,
-) -> Targets:
-    """Re-seed the dead clusters, forget their momentum, and compute the targets again."""
+    dead: list[int], centers: Tensor, targets: Targets, optimizer: torch.optim.SGD, generator: Generator
+) -> None:
+    """Re-seed the dead clusters and forget their momentum."""
     with torch.no_grad():
-        reseed(centers, dead, targets.code, targets.labels, generator)
+        reseed(centers, dead, targets.code, targets.code_labels, generator)
         momentum = optimizer.state[centers].get("momentum_buffer")
         if momentum is not None:
             momentum[dead] = 0
-    return compute_targets(targets.code, centers.detach(), alpha)

@@ -40,10 +40,16 @@ class Source:
 
     def take(self, index: Tensor) -> Tensor:
         """Fetch the rows at `index`, scaled and, where there is an augmentation, changed by it."""
+        return self.changed(self.as_they_are(index))
+
+    def as_they_are(self, index: Tensor) -> Tensor:
+        """Fetch the rows at `index`, scaled."""
         if self._resident is None:
-            batch = to_device(self.rows, index, self.scale, self.compute)
-        else:
-            batch = self._resident[index.to(self.compute.device)]
+            return to_device(self.rows, index, self.scale, self.compute)
+        return self._resident[index.to(self.compute.device)]
+
+    def changed(self, batch: Tensor) -> Tensor:
+        """Change a batch where there is an augmentation."""
         return batch if self.augment is None else self.augment(batch, self.generator)
 
     @cached_property
