@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from torchdec._core import workers
 from torchdec._core.journal import Journal, State
 from torchdec._core.number_of_clusters import Candidate, Choice
 from torchdec._core.records import Centroids, Epoch, Update
@@ -37,6 +38,9 @@ class Checkpoint:
     Give it to `fit`. If the file is there, the fit goes on from it, and gives the same bits as one that was never
     interrupted (on a CPU, with as many threads); if not, it begins. The file is written every so often, and
     whenever the fit is left early, as by Ctrl-C. When the fit is done, it is removed.
+
+    Of several workers (docs/scale.md) the first one writes, and all have to see the file; their number may be
+    another when the fit goes on.
 
     It holds weights, optimiser, generators, position within the pass, stage, graph, centres and history; no rows.
 
@@ -103,13 +107,16 @@ class Checkpoint:
                 self._write(latest, identity)
                 latest, written = None, perf_counter()
 
+        state = self._read(identity) if self.path.exists() else None
+        workers.wait_for_all()
+        first = workers.rank() == 0
         try:
-            yield Journal(self._read(identity) if self.path.exists() else None, keep)
+            yield Journal(state, keep if first else None)
         except BaseException:
             if latest:
                 self._write(latest, identity)
             raise
-        if not self.keep:
+        if first and not self.keep:
             self.remove()
 
     def remove(self) -> None:

@@ -9,6 +9,7 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Generator, Tensor
 
+from torchdec._core import workers
 from torchdec._core.batches import CHUNK
 from torchdec._core.compute import Compute, Precision
 from torchdec._core.graph_space import components_agree
@@ -220,7 +221,7 @@ class NeighborEncoder(Representation):
         else:
             points = principal_components(rows, n_components, generator, compute)
         graph = nearest_neighbors(points, n_neighbors, cosine=cosine)
-        return "rows" if n_components is None else "components", torch.from_numpy(graph)
+        return "rows" if n_components is None else "components", workers.same(torch.from_numpy(graph))
 
 
 def _sample(rows: Rows, n: int, seed: int) -> Rows:

@@ -127,7 +127,7 @@ class Streamed:
     def __getitem__(self, index: Tensor) -> Tensor:
         """Return the code of the rows at `index`."""
         batches = (to_device(self._rows, part, self._scale, self._compute) for part in torch.split(index, CHUNK))
-        return torch.cat([encode(self._encoder, batch, self._compute) for batch in batches])
+        return workers.same(torch.cat([encode(self._encoder, batch, self._compute) for batch in batches]))
 
     def split(self, size: int) -> Iterator[Tensor]:  # noqa: ARG002
         """Yield the code of this worker's share of the rows, in order."""
@@ -138,7 +138,7 @@ class Streamed:
 
 
 def code_of(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor | Streamed:
-    """Return the code of all rows: a tensor up to `MOST_KEPT` values, else one that is made in passing."""
-    if len(rows) * encoder[-1].out_features <= MOST_KEPT:  # type: ignore[index]
+    """Return the code of all rows: a tensor up to `MOST_KEPT` values, else, or with workers, made in passing."""
+    if workers.size() == 1 and len(rows) * encoder[-1].out_features <= MOST_KEPT:  # type: ignore[index]
         return embed(encoder, rows, scale, compute)
     return Streamed(encoder, rows, scale, compute)

@@ -11,6 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Generator, Tensor
 
+from torchdec._core import workers
 from torchdec._core.batches import Streamed
 from torchdec._core.objective import squared_distances
 from torchdec._core.records import Centroids
@@ -49,7 +50,7 @@ def kmeans_centroids(
     lowest = min(start.inertia_ for start in starts)
     tied = [start for start in starts if start.inertia_ <= (1 + _TIE) * lowest]
     best = min(tied, key=lambda start: spread(seen, start))
-    centers = torch.from_numpy(best.cluster_centers_).to(some)
+    centers = workers.same(torch.from_numpy(best.cluster_centers_).to(some))
     labels, inertia = torch.from_numpy(best.labels_).to(some.device), float(best.inertia_)
     if len(some) < len(code):
         centers, labels, inertia = _settle(code, centers)
@@ -87,8 +88,10 @@ def _settle(code: Tensor | Streamed, centers: Tensor) -> tuple[Tensor, Tensor, f
             inertia += nearest.values.sum()
             sums.index_add_(0, nearest.indices, chunk.double())
             counts += nearest.indices.bincount(minlength=len(centers))
+        for part in (inertia, sums, counts):
+            workers.total(part)
         if inertia.item() > (1 - _SETTLED) * last:
-            return centers, torch.cat(labels), inertia.item()
+            return centers, workers.gathered(torch.cat(labels), len(code)), inertia.item()
         last = inertia.item()
         centers = torch.where(counts[:, None] > 0, sums / counts[:, None], centers).float()
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Generator, Tensor, nn
 
+from torchdec._core import workers
 from torchdec._core.networks import linear_layers
 from torchdec._core.objective import reconstruction_error
 from torchdec._core.records import Epoch
@@ -70,10 +71,11 @@ def layer_wise(
 
 def _whole_loss(encoder: nn.Module, decoder: nn.Module, source: Source) -> Callable[[Tensor], Tensor]:
     def loss(index: Tensor) -> Tensor:
-        rows = source.take(index)
+        own, part = workers.share(index)
+        rows = source.take(own)
         with source.compute.arithmetic():
             reconstructed = decoder(encoder(rows))
-        return reconstruction_error(rows, reconstructed.float())
+        return part * reconstruction_error(rows, reconstructed.float())
 
     return loss
 
@@ -85,16 +87,17 @@ def _pair_loss(
     *below, encoder = encoders
 
     def loss(index: Tensor) -> Tensor:
-        clean = source.take(index)
+        own, part = workers.share(index)
+        clean = source.take(own)
         with source.compute.arithmetic():
             with torch.no_grad():
                 for layer in below:
                     clean = layer(clean).relu()
-            hidden = encoder(drop(clean, dropout, source.generator) if below else clean)
+            hidden = encoder(drop(clean, dropout, source.noise) if below else clean)
             if not last:
-                hidden = drop(hidden.relu(), dropout, source.generator)
+                hidden = drop(hidden.relu(), dropout, source.noise)
             output = decoder(hidden)
-        return reconstruction_error(clean.float(), (output.relu() if below else output).float()) / 2
+        return part * reconstruction_error(clean.float(), (output.relu() if below else output).float()) / 2
 
     return loss
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor, nn
 
+from torchdec._core import workers
 from torchdec._core.centroids import reseed
 from torchdec._core.compute import Compute
 from torchdec._core.objective import kl_divergence, log_soft_assignment, reconstruction_error
@@ -53,9 +54,8 @@ def self_train(
     centers.requires_grad_()
     with_decoder = decoder if settings.reconstruction_weight > 0 else None
     networks = nn.ModuleList([encoder, *([with_decoder] if with_decoder else [])])
-    optimizer = torch.optim.SGD(
-        [centers, *networks.parameters()], lr=settings.learning_rate, momentum=settings.momentum
-    )
+    parameters = [centers, *networks.parameters()]
+    optimizer = torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum)
     rows, scale, compute, batches = source.rows, source.scale, source.compute, source.batches()
     interval = source.steps_an_epoch if settings.update_interval == "epoch" else settings.update_interval
     position = Position(centers, labels, lambda state: restored(state, encoder, compute, settings.alpha))
@@ -66,14 +66,16 @@ def self_train(
     def steps(p: P) -> float:
         total = torch.zeros((), device=compute.device)
         for index in islice(batches, interval):
-            batch = source.as_they_are(index)
-            log_p, x = p.of(index, batch), source.changed(batch)
-            loss = _batch_loss(x, log_p, encoder, with_decoder, centers, settings, compute)
+            own, part = workers.share(index)
+            batch = source.as_they_are(own)
+            log_p, x = p.of(own, batch), source.changed(batch)
+            loss = part * _batch_loss(x, log_p, encoder, with_decoder, centers, settings, compute)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            workers.add_gradients(parameters)
             optimizer.step()
             total += loss.detach()
-        mean = total.item() / interval
+        mean = workers.total(total).item() / interval
         if not mean < float("inf"):
             raise FloatingPointError(
                 f"The loss of self-training is {mean} before update {position.updates}; "

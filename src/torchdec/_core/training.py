@@ -9,9 +9,11 @@ from time import perf_counter
 import torch
 from torch import Generator, Tensor, nn
 
+from torchdec._core import workers
 from torchdec._core.batches import Shuffled, resident, to_device
 from torchdec._core.compute import Compute
 from torchdec._core.journal import Journal
+from torchdec._core.randomness import generator
 from torchdec._core.records import Epoch
 from torchdec.augment import Augment
 from torchdec.rows._protocol import Rows
@@ -50,7 +52,14 @@ class Source:
 
     def changed(self, batch: Tensor) -> Tensor:
         """Change a batch where there is an augmentation."""
-        return batch if self.augment is None else self.augment(batch, self.generator)
+        return batch if self.augment is None else self.augment(batch, self.noise)
+
+    @cached_property
+    def noise(self) -> Generator:
+        """What augmentation and dropout draw from: of several workers each has its own, as it has its own rows."""
+        if workers.size() == 1:
+            return self.generator
+        return generator(self.generator.initial_seed() + 1 + workers.rank())
 
     @cached_property
     def _resident(self) -> Tensor | None:
@@ -83,6 +92,7 @@ def train(
 ) -> Iterator[Epoch]:
     """Take `n_steps` optimiser steps on what `loss_of` makes of the row numbers of each batch.
 
+    Of several workers each has its part of the loss: their sum is that of the batch.
     Where the journal of the source knows this stage, only the steps that are left.
 
     Raises
@@ -93,7 +103,8 @@ def train(
     if source.journal.past(stage):
         return
     batches = source.batches()
-    source.journal.follow(stage, networks=nn.ModuleList(networks), optimizer=optimizer, batches=batches)
+    trained = nn.ModuleList(networks)
+    source.journal.follow(stage, networks=trained, optimizer=optimizer, batches=batches)
     total = torch.zeros((), device=source.compute.device)
     since = 0
     for step in range(batches.drawn + 1, n_steps + 1):
@@ -101,11 +112,12 @@ def train(
         loss = loss_of(next(batches))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        workers.add_gradients(trained.parameters())
         optimizer.step()
         total += loss.detach()
         since += 1
         if step % RECORD_EVERY == 0 or step == n_steps:
-            mean, rate = total.item() / since, optimizer.param_groups[0]["lr"]
+            mean, rate = workers.total(total).item() / since, optimizer.param_groups[0]["lr"]
             check_finite_loss(mean, stage, step, rate)
             yield Epoch(stage, step, n_steps, mean, rate, perf_counter() - source.started)
             total.zero_()

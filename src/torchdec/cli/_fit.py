@@ -38,6 +38,7 @@ def fit(
     Writes a run directory: the model, the cluster of each row, the embedding and a record of it all. It
     appears complete or not at all.
     """
+    from torchdec._core.workers import joined
     from torchdec.rows._files import read_rows
     from torchdec.runs._publish import check_directory
 
@@ -53,7 +54,8 @@ def fit(
         clusters, representation, reconstruction_weight, seed, device, precision, shape if augment else None
     )
     checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
-    run = run_job(Job(rows, str(data), settings, out, force, quiet, shape, checkpoint=checkpoint))
+    with joined():
+        run = run_job(Job(rows, str(data), settings, out, force, quiet, shape, checkpoint=checkpoint))
     if as_json:
         print_json(run_json(out, run))
     else:

@@ -86,19 +86,22 @@ def run_job(job: Job) -> "Run":
     KeyboardInterrupt
         If there is nothing worth keeping yet; nothing was written then.
     typer.Exit
-        With 130, after an interrupted self-training was written, or 128 and the number of the signal where a
-        checkpoint keeps the fit.
+        With 130, after an interrupted self-training was written; with 128 and the number of the signal where a
+        checkpoint keeps the fit; with 1 where another worker was lost; with 0 in all workers but the first.
     """
+    from torchdec._core import workers
+
     if job.checkpoint is None:
         return _run_job(job)
+    path = job.checkpoint.path
     try:
         with leaving():
             run = _run_job(job)
-    except Left as left:
-        path = job.checkpoint.path
+    except (Left, workers.WorkerLostError) as end:
+        what, code = (f"interrupted by {end};", end.code) if isinstance(end, Left) else (str(end), 1)
         kept = f"{path} keeps the fit; go on with --resume" if path.exists() else "there was nothing to keep yet"
-        say(f"interrupted by {left}; {kept}.")
-        raise typer.Exit(left.code) from None
+        say(f"{what} {kept}.")
+        raise typer.Exit(code) from None
     job.checkpoint.remove()
     return run
 
@@ -110,9 +113,14 @@ def _run_job(job: Job) -> "Run":
             f"-k/--clusters: {job.settings.clusters} clusters cannot be made of the {n_rows} rows of "
             f"{job.data}; try -k {n_rows} or fewer."
         )
+    from torchdec._core import workers
+
     model = job.settings.estimator()
-    with naming_rows(job.data), progress(job.quiet, model.max_iter) as show:
+    quiet = job.quiet or workers.rank() > 0
+    with naming_rows(job.data), progress(quiet, model.max_iter) as show:
         trained = _train(model, job.rows, show, job.checkpoint)
+    if workers.rank() > 0:
+        raise typer.Exit(0)
     for warning in trained.warnings:
         say(f"warning: {warning}")
     run = _write(job, trained)
