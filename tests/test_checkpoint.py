@@ -40,6 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 @pytest.fixture(autouse=True)
 def _frequent_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "RECORD_EVERY", 13)
+    monkeypatch.setattr("torchdec._core.self_training.RECORD_EVERY", 2)
     monkeypatch.setattr("torchdec._dec._MOST_CLUSTERS", 4)
 
 

@@ -18,14 +18,16 @@ from torch import Tensor
 from torchdec._core import workers
 from torchdec._core.journal import Journal, State
 from torchdec._core.number_of_clusters import Candidate, Choice
-from torchdec._core.records import Centroids, Epoch, Update
+from torchdec._core.records import Centroids, Epoch, Stretch, Update
 from torchdec._model_file import parameters_to_json
 from torchdec._version import __version__
 from torchdec.rows import Rows
 from torchdec.runs._publish import check_file, write_file
 from torchdec.runs._record import fingerprint
 
-_CLASSES: dict[str, Any] = {kind.__name__: kind for kind in (State, Epoch, Centroids, Update, Choice, Candidate)}
+_CLASSES: dict[str, Any] = {
+    kind.__name__: kind for kind in (State, Epoch, Centroids, Update, Stretch, Choice, Candidate)
+}
 
 
 class CheckpointError(ValueError):

@@ -120,7 +120,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         The scalar that makes the mean of ||x||^2 / d equal 1.
     choice_ : Choice or None
         Why there are as many clusters, where `n_clusters` is "auto".
-    history_ : list of Epoch, Centroids and Update
+    history_ : list of Epoch, Centroids, Update and Stretch
         All that happened, in order.
     n_iter_ : int
         Updates that were trained towards. Where `stop_reason_` is UNSETTLED, `history_` tells which was kept: the
@@ -240,7 +240,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         return self
 
     def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Generator[Record, None, None]:
-        """Fit step by step: a generator of `Epoch`, `Centroids` and `Update` records.
+        """Fit step by step: a generator of `Epoch`, `Centroids` and `Update` records, and `Stretch` of many rows.
 
         When it is exhausted, the estimator is fitted. If it is closed, or interrupted from the keyboard, during
         self-training, the estimator is fitted too, as it was at that moment; before that it is not. With a
@@ -301,10 +301,11 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             reason = StopReason.INTERRUPTED
             try:
                 while not (stop := self._reason_to_stop(journal.history[-1], calmest)):
-                    update = next(updates)
-                    calmest.see(update)
-                    journal.record(update)
-                    yield update
+                    record = next(updates)
+                    if isinstance(record, Update):
+                        calmest.see(record)
+                    journal.record(record)
+                    yield record
                 reason = stop
                 if reason is StopReason.UNSETTLED:
                     calmest.restore()

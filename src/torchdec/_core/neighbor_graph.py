@@ -17,6 +17,7 @@ EXACT_UP_TO = 200_000
 # How often a neighbour that does not count the row among its own is drawn, against one that does.
 ONE_WAY = 0.25
 _OVERSAMPLING = 10
+_PART = 2**14
 _PASSES = 6
 
 
@@ -57,7 +58,9 @@ def nearest_neighbors(points: Tensor, n_neighbors: int, *, cosine: bool) -> NDAr
     n, d = base.shape
     metric = faiss.METRIC_L2
     if cosine:
-        base = base / np.maximum(np.linalg.norm(base, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        # Part by part: the norm of all rows at once would take another copy of them.
+        norms = [np.linalg.norm(part, axis=1, keepdims=True) for part in np.array_split(base, -(-n // _PART))]
+        base = base / np.maximum(np.concatenate(norms), np.finfo(np.float32).tiny)
         metric = faiss.METRIC_INNER_PRODUCT
     if n <= EXACT_UP_TO:
         _, found = faiss.knn(base, base, n_neighbors + 1, metric=metric)

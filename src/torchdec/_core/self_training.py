@@ -1,9 +1,8 @@
-"""Stage 3: encoder and centres learn from their own confident assignments; a generator of `Update`."""
+"""Stage 3: encoder and centres learn from their own confident assignments; yields `Update` and `Stretch`."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import islice
 from time import perf_counter
 from typing import Any, Literal
 
@@ -14,9 +13,12 @@ from torchdec._core import workers
 from torchdec._core.centroids import reseed
 from torchdec._core.compute import Compute
 from torchdec._core.objective import kl_divergence, log_soft_assignment, reconstruction_error
-from torchdec._core.records import Update
+from torchdec._core.records import Stretch, Update
 from torchdec._core.targets import P, Targets, compute_targets, restored
 from torchdec._core.training import Source
+
+# Steps between two records where updates are farther apart.
+RECORD_EVERY = 2000
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,13 @@ def self_train(
     labels: Tensor,
     source: Source,
     settings: Settings,
-) -> Iterator[Update]:
+) -> Iterator[Update | Stretch]:
     """Alternate target updates and SGD, in place on encoder, centres and decoder, until the caller stops asking.
 
     Each `Update` is yielded before the training that follows it, so the first one describes the k-means start
-    and a caller who stops there leaves everything as it was. Where the journal of the source knows this stage,
-    all are put where they were at the update that was yielded last, and the next one is the one after it.
+    and a caller who stops there leaves everything as it was. An interval of many steps yields a `Stretch` now and
+    then. Where the journal of the source knows this stage, all are put where they were at the record that was
+    yielded last, and the next one is the one after it.
 
     Parameters
     ----------
@@ -63,9 +66,9 @@ def self_train(
         "self-training", networks=networks, optimizer=optimizer, batches=batches, position=position
     )
 
-    def steps(p: P) -> float:
-        total = torch.zeros((), device=compute.device)
-        for index in islice(batches, interval):
+    def steps(p: P) -> Iterator[Stretch]:
+        while position.steps < interval:
+            index = next(batches)
             own, part = workers.share(index)
             batch = source.as_they_are(own)
             log_p, x = p.of(own, batch), source.changed(batch)
@@ -74,21 +77,31 @@ def self_train(
             loss.backward()  # type: ignore[no-untyped-call]
             workers.add_gradients(parameters)
             optimizer.step()
-            total += loss.detach()
-        mean = workers.total(total).item() / interval
+            position.total += loss.detach()
+            position.steps += 1
+            if position.steps % RECORD_EVERY == 0 and position.steps < interval:
+                seconds = perf_counter() - source.started
+                yield Stretch(position.updates - 1, position.steps, interval, mean_loss(), seconds)
+
+    def mean_loss() -> float:
+        mean = workers.total(position.total).item() / position.steps
         if not mean < float("inf"):
             raise FloatingPointError(
                 f"The loss of self-training is {mean} before update {position.updates}; "
                 f"try a learning_rate below {settings.learning_rate:g}."
             )
+        position.total /= workers.size()  # each has its share of the sum again
         return mean
 
     def new_targets() -> Targets:
         return compute_targets(encoder, centers.detach(), rows, scale, compute, settings.alpha)
 
-    def updates() -> Iterator[Update]:
+    def updates() -> Iterator[Update | Stretch]:
         while True:
-            loss = None if position.p is None else steps(position.p)
+            loss = None
+            if position.p is not None:
+                yield from steps(position.p)
+                loss = mean_loss()
             targets = new_targets()
             sizes = torch.bincount(targets.labels, minlength=len(centers)).tolist()
             dead = [cluster for cluster, size in enumerate(sizes) if size == 0]
@@ -97,7 +110,7 @@ def self_train(
                 _revive(dead, centers, targets, optimizer, source.generator)
                 targets = new_targets()
             number = position.updates
-            position.labels, position.p, position.updates = targets.labels, targets.p, number + 1
+            position.update(targets)
             yield Update(
                 number=number,
                 step=batches.drawn,
@@ -126,22 +139,35 @@ class Position:
         The targets; None before the first update.
     updates : int
         How many there were.
+    steps, total : int, Tensor
+        Steps since the last one, and the sum of their losses.
     """
 
     def __init__(self, centers: Tensor, labels: Tensor, restored: Callable[[dict[str, Any]], P]) -> None:
         self.centers, self.labels, self._restored = centers, labels, restored
         self.p: P | None = None
-        self.updates = 0
+        self.updates = self.steps = 0
+        self.total = torch.zeros((), device=centers.device)
+
+    def update(self, targets: Targets) -> None:
+        """Begin an interval with new targets."""
+        self.labels, self.p = targets.labels, targets.p
+        self.updates, self.steps = self.updates + 1, 0
+        self.total.zero_()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all of it."""
         p = self.p.state_dict() if self.p else {}
-        return {"centers": self.centers, "labels": self.labels, "p": p, "updates": self.updates}
+        # Of several workers each has its share of the total, and another time they may be others.
+        numbers = {"updates": self.updates, "steps": self.steps, "total": workers.size() * self.total}
+        return {"centers": self.centers, "labels": self.labels, "p": p, **numbers}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to such a state, the centres in place."""
         self.centers.data.copy_(state["centers"])
-        self.labels, self.updates = state["labels"].to(self.centers.device), state["updates"]
+        device = self.centers.device
+        self.labels, self.total = state["labels"].to(device), state["total"].to(device) / workers.size()
+        self.updates, self.steps = state["updates"], state["steps"]
         self.p = self._restored(state["p"])
 
 

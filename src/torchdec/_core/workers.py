@@ -121,5 +121,5 @@ def _checked(collective: Callable[[], Any]) -> None:
     try:
         collective()
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0]
         raise WorkerLostError(f"Another worker has ended or cannot be reached ({reason}).") from error
