@@ -117,12 +117,6 @@ def scale() -> str:
     return table(["rows", "stage 1", "file, MB", "peak of the fit, MB", "peak of predict, MB", "ACC"], rows)
 
 
-def graph_rows() -> str:
-    results = json.loads((HERE.parent / "experiments" / "graph_rows.json").read_text())["summary"]
-    rows = [[f"{r['graph_rows']:,}", f"{r['acc']:.4f} ± {r['sd'] or 0:.4f}", r["seeds"]] for r in results]
-    return table(["rows of the graph", "ACC", "seeds"], rows)
-
-
 def table(titles: list[str], rows: list[list[Any]]) -> str:
     lines = [titles, ["---"] * len(titles), *rows]
     return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
@@ -137,7 +131,6 @@ TABLES = {
     "growth": growth,
     "exponents": exponents,
     "scale": scale,
-    "graph-rows": graph_rows,
 }
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class NeighborEncoder(Representation):
     graph_rows : int, default=100_000
         Most rows that the graph is made of. Where there are more, the encoder learns on so many, drawn at random
         without replacement, and serves them all. The search is exact up to 200,000 and approximate above; time
-        and memory grow with it (docs/scale.md has what a smaller graph costs).
+        and memory grow with it (docs/scale.md).
     reconstruction_weight : float, default=0.0
         Weight of the reconstruction error, a mean over rows and features of rows scaled so that predicting zero
         costs 1. Above 0 a decoder is trained too, which keeps in the code what the graph does not hold, and
