@@ -38,6 +38,7 @@ bench: $(VENV)/installed-bench
 	$(RUN)python benchmarks/search.py
 	$(RUN)python benchmarks/growth.py
 	$(RUN)python benchmarks/memory.py
+	$(RUN)python benchmarks/scale.py
 	$(RUN)python benchmarks/table.py
 
 # The main ratios in under five minutes; they are printed, and the files of results are left to `bench`.

@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md from benchmarks/results.
+"""Write the tables of docs/performance.md and docs/scale.md from benchmarks/results.
 
 python benchmarks/table.py
 """
@@ -11,11 +11,12 @@ from typing import Any
 from timing import RESULTS
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "performance.md"
+DOCS = HERE.parent / "docs"
 
 
 def main() -> None:
-    PAGE.write_text(with_tables(PAGE.read_text()))
+    for path in (DOCS / "performance.md", DOCS / "scale.md"):
+        path.write_text(with_tables(path.read_text()))
 
 
 def with_tables(text: str) -> str:
@@ -24,7 +25,9 @@ def with_tables(text: str) -> str:
     from measure import renewed
 
     for name, rows in TABLES.items():
-        text = renewed(text, f"<!-- {name}: begin -->", f"<!-- {name}: end -->", rows())
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        if begin in text:
+            text = renewed(text, begin, end, rows())
     return text
 
 
@@ -99,6 +102,21 @@ def exponents() -> str:
     return table(["rows", "fit", "predict", "memory"], rows)
 
 
+def scale() -> str:
+    rows = [
+        [
+            f"{r['n']:,} x {r['d']}",
+            r["stage_1"],
+            f"{r['mb']:,}",
+            f"{r['fit_peak_mb']:,}",
+            f"{r['predict_peak_mb']:,}",
+            f"{r['acc']:.3f}",
+        ]
+        for r in results_of("scale")
+    ]
+    return table(["rows", "stage 1", "file, MB", "peak of the fit, MB", "peak of predict, MB", "ACC"], rows)
+
+
 def table(titles: list[str], rows: list[list[Any]]) -> str:
     lines = [titles, ["---"] * len(titles), *rows]
     return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
@@ -112,6 +130,7 @@ TABLES = {
     "search": search,
     "growth": growth,
     "exponents": exponents,
+    "scale": scale,
 }
 
 if __name__ == "__main__":

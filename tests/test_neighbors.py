@@ -74,3 +74,31 @@ def test_with_a_reconstruction_weight_of_its_own_it_serves_idec() -> None:
 def test_bad_parameters_are_named_when_fitting() -> None:
     with pytest.raises(ValueError, match="'metric' parameter of NeighborEncoder"):
         NeighborEncoder(metric="hamming").fit(np.eye(4))  # type: ignore[arg-type]
+
+
+def test_of_many_rows_it_learns_on_a_sample_and_serves_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = blobs(400, 6, 3)
+    learnt_on = []
+    nearest = _neighbors.nearest_neighbors
+    monkeypatch.setattr(
+        _neighbors,
+        "nearest_neighbors",
+        lambda points, *a, **k: learnt_on.append(len(points)) or nearest(points, *a, **k),
+    )
+    stage_1 = clone(REPRESENTATIONS["neighbors"]).set_params(graph_rows=150)
+    model = DEC(3, representation=stage_1, tol=0.2, random_state=0).fit(X)
+    assert learnt_on == [150]
+    assert len(model.labels_) == 400
+    assert clustering_accuracy(y, model.labels_) > 0.98
+    whole = clone(stage_1).set_params(graph_rows=400, random_state=0).fit(X)
+    assert learnt_on == [150, 400]
+    assert len(whole.transform(X)) == 400
+
+
+def test_a_sample_that_is_too_large_to_copy_is_read_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then only components are looked at, in both cases."""
+    X = blobs(400, 6, 3)[0]
+    stage_1 = clone(REPRESENTATIONS["neighbors"]).set_params(graph_rows=150, n_components=4, random_state=0)
+    copied = clone(stage_1).fit(X).transform(X)
+    monkeypatch.setattr(_neighbors, "_MOST_VALUES", 150 * 6 - 1)
+    np.testing.assert_array_equal(clone(stage_1).fit(X).transform(X), copied)

@@ -7,17 +7,19 @@ from torchdec._version import __version__
 
 if TYPE_CHECKING:
     from torchdec._autoencoder import Autoencoder
+    from torchdec._checkpoint import Checkpoint
     from torchdec._dec import DEC
     from torchdec._export import export_onnx
     from torchdec._model_file import load, save
     from torchdec._neighbors import NeighborEncoder
 
-__all__ = ["DEC", "Autoencoder", "NeighborEncoder", "__version__", "export_onnx", "load", "save"]
+__all__ = ["DEC", "Autoencoder", "Checkpoint", "NeighborEncoder", "__version__", "export_onnx", "load", "save"]
 
 # Importing torch costs seconds, so a name is fetched from its module when it is first asked for.
 _OWNERS = {
     "DEC": "torchdec._dec",
     "Autoencoder": "torchdec._autoencoder",
+    "Checkpoint": "torchdec._checkpoint",
     "NeighborEncoder": "torchdec._neighbors",
     "export_onnx": "torchdec._export",
     "load": "torchdec._model_file",

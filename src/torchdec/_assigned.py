@@ -1,7 +1,7 @@
 """Where a model puts rows: what is known of each row once its cluster is."""
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +41,18 @@ class Assigned:
     """
 
     def __init__(self, model: Model, chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> None:
-        parts = [(q.argmax(axis=1), q.max(axis=1), *model.nearest_centers(code)) for code, q in chunks]
-        self.labels, self.confidence, self.center, self.distance = (
-            np.concatenate(part) for part in zip(*parts, strict=True)
-        )
+        columns: list[NDArray[Any]] = [
+            np.empty(0, dtype) for dtype in (np.int64, np.float32, np.int64, np.float32)
+        ]
+        self.labels, self.confidence, self.center, self.distance = columns
+        # The columns grow in place: thousands of small arrays that are kept between large ones that are not would
+        # leave holes of memory that nothing else fits into.
+        for code, q in chunks:
+            end = len(columns[0]) + len(code)
+            values = q.argmax(axis=1), q.max(axis=1), *model.nearest_centers(code)
+            for column, value in zip(columns, values, strict=True):
+                column.resize(end, refcheck=False)
+                column[end - len(code) :] = value
         self.n_clusters = len(model.cluster_names_)
 
 

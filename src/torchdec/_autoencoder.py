@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from torchdec._core.compute import Compute, Precision
+from torchdec._core.journal import Journal
 from torchdec._core.networks import stack
 from torchdec._core.pretraining import end_to_end, layer_wise
 from torchdec._core.randomness import generator, split
@@ -162,15 +163,17 @@ class Autoencoder(Representation):
         """True: half of an autoencoder is one."""
         return True
 
-    def _train(self, rows: Rows, compute: Compute, started: float) -> Iterator[Epoch]:
-        seeds = split(self.random_state, "network", "batches")
+    def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Epoch]:
+        seeds = journal.once("network seeds", lambda: split(self.random_state, "network", "batches"))
         weights = generator(seeds["network"])
         init: Literal["gaussian", "glorot"] = "gaussian" if self.recipe == "layer-wise" else "glorot"
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, weights, init).to(compute.device)
         decoder = stack(widths[::-1], weights, init).to(compute.device)
         batch_size, learning_rate = self._pace(len(rows))
-        source = Source(rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, self.augment)
+        source = Source(
+            rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, self.augment, journal
+        )
         n_steps = source.steps(self.max_epochs, self.max_steps)
         if self.recipe == "end-to-end":
             yield from end_to_end(encoder, decoder, source, n_steps=n_steps, learning_rate=learning_rate)

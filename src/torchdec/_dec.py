@@ -19,9 +19,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from torchdec._assigned import Assigned
-from torchdec._core.batches import embed, in_order
+from torchdec._core.batches import Streamed, code_of, in_order
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, Precision, resolve
+from torchdec._core.journal import Checkpoint, opened
 from torchdec._core.number_of_clusters import Choice, choose
 from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._core.randomness import generator, split
@@ -35,8 +36,9 @@ from torchdec.rows import Rows
 
 # Where the confidences of the fitted rows are kept: every percent of them.
 _QUANTILES = np.linspace(0, 1, 101)
-# Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, and the fewest rows for that.
-_MOST_CLUSTERS, _DIVISIONS, _FEWEST_TO_CHOOSE = 30, 5, 4
+# Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, the fewest rows for that, and
+# the most, evenly spaced, of which it draws the halves.
+_MOST_CLUSTERS, _DIVISIONS, _FEWEST_TO_CHOOSE, _MOST_TO_CHOOSE = 30, 5, 4, 2**20
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
 _COLLAPSED = 0.9
 
@@ -118,7 +120,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         The scalar that makes the mean of ||x||^2 / d equal 1.
     choice_ : Choice or None
         Why there are as many clusters, where `n_clusters` is "auto".
-    history_ : list of Epoch, Centroids and Update
+    history_ : list of Epoch, Centroids, Update and Stretch
         All that happened, in order.
     n_iter_ : int
         Updates that were trained towards. Where `stop_reason_` is UNSETTLED, `history_` tells which was kept: the
@@ -204,7 +206,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self.precision = precision
         self.random_state = random_state
 
-    def fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
+    def fit(self, X: Any, y: None = None, *, checkpoint: Checkpoint | None = None) -> Self:  # noqa: ARG002
         """Learn representation, centres and clusters.
 
         Parameters
@@ -213,6 +215,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             Any real numeric dtype; cast to float32 batch by batch, sparse rows made dense batch by batch.
         y : None
             Ignored: labels never enter training.
+        checkpoint : torchdec.Checkpoint or None, default=None
+            Where the fit is kept on the way, and goes on from if it was interrupted; the result is the same bit
+            for bit as without an interruption.
 
         Returns
         -------
@@ -221,7 +226,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         Raises
         ------
         ValueError
-            If a parameter or `X` is not usable: NaN, fewer rows than clusters, all rows equal, ...
+            If a parameter, `X` or the checkpoint is not usable: NaN, fewer rows than clusters, all rows equal, ...
         FloatingPointError
             If a loss stops being finite; names the stage and the learning rate.
 
@@ -230,15 +235,16 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         sklearn.exceptions.ConvergenceWarning
             If `max_iter` was reached, a cluster lost all its rows, or nearly all rows fell into one cluster.
         """
-        for _ in self.iter_fit(X):
+        for _ in self.iter_fit(X, checkpoint=checkpoint):
             pass
         return self
 
-    def iter_fit(self, X: Any) -> Generator[Record, None, None]:
-        """Fit step by step: a generator of `Epoch`, `Centroids` and `Update` records.
+    def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Generator[Record, None, None]:
+        """Fit step by step: a generator of `Epoch`, `Centroids` and `Update` records, and `Stretch` of many rows.
 
         When it is exhausted, the estimator is fitted. If it is closed, or interrupted from the keyboard, during
-        self-training, the estimator is fitted too, as it was at that moment; before that it is not.
+        self-training, the estimator is fitted too, as it was at that moment; before that it is not. With a
+        checkpoint that goes on from an interrupted fit, the records are those after it.
 
         Examples
         --------
@@ -257,57 +263,66 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self._check_row_count(rows)
         self.recipe_ = getattr(rows, "recipe", None)
         compute = resolve(self.device, self.precision)
-        seeds = split(self.random_state, "representation", "choice", "centroids", "self-training")
-        history: list[Record] = []
+        with opened(checkpoint, self, rows) as journal:
+            started -= journal.seconds
+            names = ("representation", "choice", "centroids", "self-training")
+            seeds = journal.once("seeds", lambda: split(self.random_state, *names))
 
-        representation = new_representation(self, seeds["representation"])
-        if not isinstance(self.representation, FrozenEstimator):
-            for epoch in representation.iter_fit(rows):
-                history.append(epoch)
-                yield epoch
-        encoder, decoder = own_networks(representation, self.reconstruction_weight, compute)
-        scale = representation.scale_
+            representation = new_representation(self, seeds["representation"])
+            if not isinstance(self.representation, FrozenEstimator):
+                yield from representation.learn(rows, started, journal)
+            encoder, decoder = own_networks(representation, self.reconstruction_weight, compute)
+            scale = representation.scale_
 
-        code = embed(encoder, rows, scale, compute)
-        centers, labels, centroids = kmeans_centroids(
-            code,
-            self._choose_n_clusters(code, seeds["choice"]),
-            n_init=self.n_init,
-            seed=seeds["centroids"],
-            started=started,
-        )
-        history.append(centroids)
-        yield centroids
+            if "centroids" not in journal.results:
+                code = code_of(encoder, rows, scale, compute)
+                choice, k = self._choose_n_clusters(code, seeds["choice"])
+                centers, labels, centroids = kmeans_centroids(
+                    code, k, n_init=self.n_init, seed=seeds["centroids"], started=started
+                )
+                journal.results["centroids"] = choice, centers, labels
+                journal.record(centroids)
+                yield centroids
+            self.choice_, centers, labels = journal.results["centroids"]
 
-        source = Source(
-            rows, scale, self.batch_size, generator(seeds["self-training"]), compute, started, self.augment
-        )
-        calmest = Calmest(encoder, centers)
-        reason = StopReason.INTERRUPTED
-        try:
-            for update in self_train(
-                encoder, decoder, centers, labels, source, self._settings(self.reconstruction_weight)
-            ):
-                history.append(update)
-                yield update
-                calmest.see(update)
-                if stop := self._reason_to_stop(update, calmest):
-                    reason = stop
-                    break
-            if reason is StopReason.UNSETTLED:
-                calmest.restore()
-        except (KeyboardInterrupt, GeneratorExit):
-            self._publish(encoder, centers, scale, history, reason, rows, compute)
-            raise
-        self._publish(encoder, centers, scale, history, reason, rows, compute)
+            batches = generator(seeds["self-training"])
+            source = Source(rows, scale, self.batch_size, batches, compute, started, self.augment, journal)
+            centers = centers.clone().to(compute.device)
+            calmest = Calmest(encoder, centers)
+            journal.follow("self-training", calmest=calmest)
+            updates = self_train(
+                encoder,
+                decoder,
+                centers,
+                labels.to(compute.device),
+                source,
+                self._settings(self.reconstruction_weight),
+            )
+            reason = StopReason.INTERRUPTED
+            try:
+                while not (stop := self._reason_to_stop(journal.history[-1], calmest)):
+                    record = next(updates)
+                    if isinstance(record, Update):
+                        calmest.see(record)
+                    journal.record(record)
+                    yield record
+                reason = stop
+                if reason is StopReason.UNSETTLED:
+                    calmest.restore()
+            except (KeyboardInterrupt, GeneratorExit):
+                self._publish(encoder, centers, scale, journal.history, reason, rows, compute)
+                raise
+            self._publish(encoder, centers, scale, journal.history, reason, rows, compute)
         self._warn()
 
-    def _reason_to_stop(self, update: Update, calmest: Calmest) -> StopReason | None:
-        if update.number and update.changed < self.tol:
+    def _reason_to_stop(self, latest: Record, calmest: Calmest) -> StopReason | None:
+        if not isinstance(latest, Update):
+            return None
+        if latest.number and latest.changed < self.tol:
             return StopReason.CONVERGED
         if calmest.updates_ago >= self.patience:
             return StopReason.UNSETTLED
-        if update.number >= self.max_iter:
+        if latest.number >= self.max_iter:
             return StopReason.MAX_ITER
         return None
 
@@ -320,13 +335,18 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             momentum=self.momentum,
         )
 
-    def _choose_n_clusters(self, code: Tensor, seed: int) -> int:
-        self.choice_: Choice | None = None
+    def _choose_n_clusters(self, code: Tensor | Streamed, seed: int) -> tuple[Choice | None, int]:
         if self.n_clusters != "auto":
-            return self.n_clusters
+            return None, self.n_clusters
         most = min(_MOST_CLUSTERS, len(code) // 2)
-        self.choice_ = choose(code.cpu().numpy(), range(2, most + 1), n_divisions=_DIVISIONS, seed=seed)
-        return self.choice_.n_clusters
+        step = -(-len(code) // _MOST_TO_CHOOSE)
+        choice = choose(
+            code[torch.arange(0, len(code), step)].cpu().numpy(),
+            range(2, most + 1),
+            n_divisions=_DIVISIONS,
+            seed=seed,
+        )
+        return choice, choice.n_clusters
 
     def _check_row_count(self, rows: Rows) -> None:
         if self.n_clusters == "auto":

@@ -87,7 +87,7 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "version": FORMAT_VERSION,
         "class": "DEC",
         "torchdec": __version__,
-        "parameters": _parameters_to_json(model),
+        "parameters": parameters_to_json(model),
         "scale": model.scale_,
         "n_features_in": model.n_features_in_,
         "feature_names_in": list(model.feature_names_in_) if hasattr(model, "feature_names_in_") else None,
@@ -300,13 +300,14 @@ def _is_recipe(recipe: Any, width: int) -> bool:
     return False
 
 
-def _parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
+def parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
+    """Turn parameters into what JSON can hold; None for a generator or a function."""
     parameters: dict[str, Any] = estimator.get_params(deep=False)
     for name, value in parameters.items():
         if isinstance(value, FrozenEstimator):
             value = value.estimator
         if isinstance(value, BaseEstimator):
-            parameters[name] = {"class": type(value).__name__, "parameters": _parameters_to_json(value)}
+            parameters[name] = {"class": type(value).__name__, "parameters": parameters_to_json(value)}
         elif isinstance(value, np.random.RandomState) or callable(value):
             parameters[name] = None  # a generator's state, or code: no setting that a file can bring back
         elif isinstance(value, np.generic):

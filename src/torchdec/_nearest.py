@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 # Up to here an exact search takes less time than building an index; its cost is quadratic.
 EXACT_UP_TO = 200_000
+_PART = 2**14
 
 
 def nearest(points: NDArray[np.float32], n_neighbors: int, *, cosine: bool) -> NDArray[np.int64]:
@@ -20,7 +21,9 @@ def nearest(points: NDArray[np.float32], n_neighbors: int, *, cosine: bool) -> N
     n, d = base.shape
     metric = faiss.METRIC_L2
     if cosine:
-        base = base / np.maximum(np.linalg.norm(base, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        # Part by part: the norm of all rows at once would take another copy of them.
+        norms = [np.linalg.norm(part, axis=1, keepdims=True) for part in np.array_split(base, -(-n // _PART))]
+        base = base / np.maximum(np.concatenate(norms), np.finfo(np.float32).tiny)
         metric = faiss.METRIC_INNER_PRODUCT
     if n <= EXACT_UP_TO:
         _, found = faiss.knn(base, base, n_neighbors + 1, metric=metric)

@@ -6,13 +6,14 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import Generator
+from torch import Generator, Tensor
 
-from torchdec._core.batches import in_order
+from torchdec._core import workers
+from torchdec._core.batches import CHUNK
 from torchdec._core.compute import Compute, Precision
 from torchdec._core.graph_space import components_agree
+from torchdec._core.journal import Journal
 from torchdec._core.neighbor_embedding import embed_neighbors
 from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
 from torchdec._core.networks import stack, without_batch_norm
@@ -20,11 +21,12 @@ from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._representation import Representation, freeze
-from torchdec.rows import Rows
+from torchdec.rows import Rows, as_rows
+from torchdec.rows._part import PartOfRows
 
 # Components that the graph is built on where their number is left open.
 _COMPONENTS = 50
-# Rows that are larger as a float32 array (1 GiB) are only looked at through their components.
+# Rows that are larger as a float32 array (1 GiB) are only looked at through their components, and not copied.
 _MOST_VALUES = 2**28
 
 
@@ -53,6 +55,10 @@ class NeighborEncoder(Representation):
         as short texts have. "auto" is 50, or None where the graph of the rows agrees better with features that
         it was not made from (some seconds, on at most 8,000 rows; `space_` tells). It stays with 50 where the
         rows have 100 features or fewer, or would take more than 1 GiB as a float32 array.
+    graph_rows : int, default=100_000
+        Most rows that the graph is made of. Where there are more, the encoder learns on so many, drawn at random
+        without replacement, and serves them all. The search is exact up to 200,000 and approximate above; time
+        and memory grow with it (docs/scale.md).
     reconstruction_weight : float, default=0.0
         Weight of the reconstruction error, a mean over rows and features of rows scaled so that predicting zero
         costs 1. Above 0 a decoder is trained too, which keeps in the code what the graph does not hold, and
@@ -112,6 +118,7 @@ class NeighborEncoder(Representation):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions({"auto", "cosine", "euclidean"})],
         "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
+        "graph_rows": [Interval(Integral, 2, None, closed="left")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
@@ -130,6 +137,7 @@ class NeighborEncoder(Representation):
         n_neighbors: int = 15,
         metric: Literal["auto", "cosine", "euclidean"] = "auto",
         n_components: int | Literal["auto"] | None = "auto",
+        graph_rows: int = 100_000,
         reconstruction_weight: float = 0.0,
         max_epochs: int = 80,
         max_steps: int = 2000,
@@ -144,6 +152,7 @@ class NeighborEncoder(Representation):
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.n_components = n_components
+        self.graph_rows = graph_rows
         self.reconstruction_weight = reconstruction_weight
         self.max_epochs = max_epochs
         self.max_steps = max_steps
@@ -153,11 +162,16 @@ class NeighborEncoder(Representation):
         self.precision = precision
         self.random_state = random_state
 
-    def _train(self, rows: Rows, compute: Compute, started: float) -> Iterator[Epoch]:
+    def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Epoch]:
         if len(rows) < 2:
             raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
-        seeds = split(self.random_state, "network", "decoder", "components", "batches")
-        graph = self._graph(rows, generator(seeds["components"]), compute)
+        names = ("sample", "network", "decoder", "components", "batches")
+        seeds = journal.once("network seeds", lambda: split(self.random_state, *names))
+        if len(rows) > self.graph_rows:
+            rows = _sample(rows, self.graph_rows, seeds["sample"])
+        self.space_, graph = journal.once(
+            "graph", lambda: self._graph(rows, generator(seeds["components"]), compute)
+        )
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
         decoder = None
@@ -166,12 +180,14 @@ class NeighborEncoder(Representation):
         many = len(rows) >= MANY_ROWS
         batch_size = (1024 if many else 512) if self.batch_size == "auto" else self.batch_size
         learning_rate = (6e-3 if many else 2e-3) if self.learning_rate == "auto" else self.learning_rate
-        source = Source(rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started)
+        source = Source(
+            rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, journal=journal
+        )
         n_steps = source.steps(self.max_epochs, self.max_steps)
         yield from embed_neighbors(
             encoder,
             decoder,
-            graph,
+            graph.numpy(),
             source,
             reconstruction_weight=self.reconstruction_weight,
             n_steps=n_steps,
@@ -185,7 +201,8 @@ class NeighborEncoder(Representation):
         """Whether a decoder is trained too."""
         return self.reconstruction_weight > 0
 
-    def _graph(self, rows: Rows, generator: Generator, compute: Compute) -> NDArray[np.int64]:
+    def _graph(self, rows: Rows, generator: Generator, compute: Compute) -> tuple[str, Tensor]:
+        """Return the space that neighbours were found in, and the neighbours of each row."""
         n, d = rows.shape
         n_neighbors = min(self.n_neighbors, n - 1)
         cosine = self.metric == "cosine" or (self.metric == "auto" and d > _COMPONENTS)
@@ -195,9 +212,20 @@ class NeighborEncoder(Representation):
             if d > 2 * _COMPONENTS and n * d <= _MOST_VALUES and n > _COMPONENTS:
                 agree = components_agree(rows, _COMPONENTS, n_neighbors, generator, compute, cosine=cosine)
                 n_components = _COMPONENTS if agree else None
-        self.space_ = "rows" if n_components is None else "components"
         if n_components is None:
-            points = torch.cat(list(in_order(rows, 1.0, compute)))
+            points = torch.empty(n, d)
+            start = 0
+            for chunk in rows.chunks(CHUNK):
+                points[start : start + len(chunk)] = torch.from_numpy(chunk)
+                start += len(chunk)
         else:
             points = principal_components(rows, n_components, generator, compute)
-        return nearest_neighbors(points, n_neighbors, cosine=cosine)
+        graph = nearest_neighbors(points, n_neighbors, cosine=cosine)
+        return "rows" if n_components is None else "components", workers.same(torch.from_numpy(graph))
+
+
+def _sample(rows: Rows, n: int, seed: int) -> Rows:
+    """Draw so many rows without replacement, and copy them into memory if they fit: they are read in any order."""
+    drawn = np.random.default_rng(seed).choice(len(rows), n, replace=False, shuffle=False)
+    part = PartOfRows(rows, np.sort(drawn))
+    return as_rows(part.take(np.arange(n))) if n * rows.shape[1] <= _MOST_VALUES else part

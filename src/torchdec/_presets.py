@@ -34,6 +34,7 @@ def new_representation(dec: Any, seed: int) -> Representation:
         _set_where_open(
             representation, random_state=seed, augment=dec.augment, device=dec.device, precision=dec.precision
         )
+        representation._validate_params()
     if dec.reconstruction_weight > 0 and not representation.has_decoder:
         raise ValueError(
             f"reconstruction_weight={dec.reconstruction_weight} needs a decoder, which "

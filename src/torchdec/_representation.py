@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from torchdec._core.batches import embed, in_order
 from torchdec._core.compute import Compute, Precision, resolve
+from torchdec._core.journal import Checkpoint, Journal, opened
 from torchdec._core.records import Epoch
 from torchdec.rows import Rows, as_rows, check_finite
 
@@ -103,10 +104,10 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Whether a decoder is trained too."""
 
     @abstractmethod
-    def _train(self, rows: Rows, compute: Compute, started: float) -> Iterator[Epoch]:
+    def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Epoch]:
         """Learn `encoder_` and `decoder_` from `scale_` times the rows, reporting on the way."""
 
-    def fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
+    def fit(self, X: Any, y: None = None, *, checkpoint: Checkpoint | None = None) -> Self:  # noqa: ARG002
         """Learn the representation.
 
         Parameters
@@ -115,6 +116,8 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             Any real numeric dtype; cast to float32 batch by batch.
         y : None
             Ignored.
+        checkpoint : torchdec.Checkpoint or None, default=None
+            Where the fit is kept on the way, and goes on from if it was interrupted.
 
         Returns
         -------
@@ -123,26 +126,30 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Raises
         ------
         ValueError
-            If a parameter or `X` is not usable; the message says what to try.
+            If a parameter, `X` or the checkpoint is not usable; the message says what to try.
         FloatingPointError
             If the loss stops being finite.
         """
-        for _ in self.iter_fit(X):
+        for _ in self.iter_fit(X, checkpoint=checkpoint):
             pass
         return self
 
-    def iter_fit(self, X: Any) -> Iterator[Epoch]:
+    def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Iterator[Epoch]:
         """Fit step by step: a generator of `Epoch` records; when it is exhausted, the estimator is fitted."""
         started = perf_counter()
         self._validate_params()
         rows = validated_rows(self, X, reset=True)
+        with opened(checkpoint, self, rows) as journal:
+            yield from self.learn(rows, started - journal.seconds, journal)
+
+    def learn(self, rows: Rows, started: float, journal: Journal) -> Iterator[Epoch]:
+        """Fit to rows that were validated, as a part of the fit that has this journal and began at that time."""
         compute = resolve(self.device, self.precision)
-        self.scale_ = unit_scale(rows, compute)
-        history = []
-        for record in self._train(rows, compute, started):
-            history.append(record)
+        self.scale_ = journal.once("scale", lambda: unit_scale(rows, compute))
+        for record in self._train(rows, compute, started, journal):
+            journal.record(record)
             yield record
-        self.history_ = history
+        self.history_ = [record for record in journal.history if isinstance(record, Epoch)]
 
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
         """Embed rows: their code, float32 of shape (n, z); computed chunk by chunk in float32.

@@ -154,7 +154,7 @@ def test_force_replaces_a_run(cli, data, run, tmp_path):
 def test_warnings_of_the_library_become_lines_and_are_recorded(cli, data, tmp_path, monkeypatch):
     iter_fit = _dec.DEC.iter_fit
 
-    def warning_fit(self, X):
+    def warning_fit(self, X, checkpoint):
         warnings.warn("The clusters\nare odd.", ConvergenceWarning, stacklevel=1)
         warnings.warn("The clusters are odd.", ConvergenceWarning, stacklevel=1)
         warnings.warn("for developers", DeprecationWarning, stacklevel=1)
@@ -223,7 +223,7 @@ def test_an_interruption_of_the_writing_leaves_nothing(cli, data, tmp_path, monk
 
 
 def test_a_bug_keeps_its_traceback(cli, data, tmp_path, monkeypatch):
-    def bug(self, X):
+    def bug(self, X, checkpoint):
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(_dec.DEC, "iter_fit", bug)
@@ -232,7 +232,7 @@ def test_a_bug_keeps_its_traceback(cli, data, tmp_path, monkeypatch):
 
 
 def test_a_loss_that_is_not_finite_is_one_line(cli, data, tmp_path, monkeypatch):
-    def diverge(self, X):
+    def diverge(self, X, checkpoint):
         raise FloatingPointError("The loss of self-training is nan.")
 
     monkeypatch.setattr(_dec.DEC, "iter_fit", diverge)

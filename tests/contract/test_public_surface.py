@@ -49,6 +49,7 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
 @pytest.mark.parametrize(
     "module",
     [
+        "torchdec._checkpoint",
         "torchdec._dec",
         "torchdec._autoencoder",
         "torchdec._neighbors",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from torch import nn
 
-from torchdec._core.batches import CHUNK, embed, shuffled, to_device
+from torchdec._core.batches import CHUNK, Shuffled, embed, to_device
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.networks import linear_layers, stack
 from torchdec._core.randomness import generator
@@ -25,7 +25,7 @@ CPU = resolve("cpu", "float32")
 @given(n=st.integers(1, 300), batch_size=st.integers(1, 300))
 def test_a_pass_visits_every_row_once_in_batches_that_are_never_empty(n: int, batch_size: int) -> None:
     n_batches = -(-n // batch_size)
-    batches = list(islice(shuffled(n, batch_size, generator(0)), n_batches))
+    batches = list(islice(Shuffled(n, batch_size, generator(0)), n_batches))
     sizes = [len(batch) for batch in batches]
     assert min(sizes) >= 1
     assert max(sizes) <= batch_size
@@ -34,12 +34,12 @@ def test_a_pass_visits_every_row_once_in_batches_that_are_never_empty(n: int, ba
 
 
 def test_each_pass_has_an_order_of_its_own() -> None:
-    batches = shuffled(50, 50, generator(0))
+    batches = Shuffled(50, 50, generator(0))
     assert not torch.equal(next(batches), next(batches))
 
 
 def test_the_order_is_the_generators() -> None:
-    assert torch.equal(next(shuffled(50, 10, generator(3))), next(shuffled(50, 10, generator(3))))
+    assert torch.equal(next(Shuffled(50, 10, generator(3))), next(Shuffled(50, 10, generator(3))))
 
 
 def test_rows_arrive_scaled_and_in_the_order_asked_for() -> None:

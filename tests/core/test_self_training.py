@@ -18,8 +18,9 @@ from torchdec._core.compute import resolve
 from torchdec._core.networks import stack
 from torchdec._core.objective import log_soft_assignment, reconstruction_error
 from torchdec._core.randomness import generator
-from torchdec._core.records import Update
-from torchdec._core.self_training import Calmest, Settings, compute_targets, self_train
+from torchdec._core.records import Stretch, Update
+from torchdec._core.self_training import Calmest, Settings, self_train
+from torchdec._core.targets import stored_targets
 from torchdec._core.training import Source
 from torchdec.rows import as_rows
 
@@ -60,7 +61,7 @@ class Setup:
 def test_targets_come_from_all_rows_and_are_picked_by_row_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also on rows that are sorted by class: a frequency taken from batches would be another there."""
     setup = Setup(sort=True, update_interval=5)
-    expected = compute_targets(setup.code, setup.centers, 1.0).log_p
+    expected = stored_targets(setup.code, setup.centers, 1.0).p.log_p
     picked, seen = [], []
     monkeypatch.setattr(
         training,
@@ -169,3 +170,14 @@ def test_the_calmest_state_is_the_one_with_fewest_changes_and_comes_back() -> No
     calmest.restore()
     for parameter, before in zip((setup.centers, *setup.encoder.parameters()), kept, strict=True):
         assert torch.equal(parameter.detach(), before)
+
+
+def test_a_long_interval_is_reported_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = list(islice(Setup(update_interval=7).updates(), 3))
+    monkeypatch.setattr(self_training, "RECORD_EVERY", 3)
+    records = list(islice(Setup(update_interval=7).updates(), 7))
+    assert [r for r in records if isinstance(r, Update)] == [
+        replace(update, seconds=pytest.approx(update.seconds, abs=60)) for update in expected
+    ]
+    stretches = [(r.update, r.step, r.n_steps) for r in records if isinstance(r, Stretch)]
+    assert stretches == [(0, 3, 7), (0, 6, 7), (1, 3, 7), (1, 6, 7)]

@@ -1,13 +1,18 @@
 """The only ways in which rows reach a network: shuffled for training, in order for everything else."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
+from torchdec._core import workers
 from torchdec._core.compute import Compute
 from torchdec.rows._protocol import Rows
 
+# The code of all rows is kept up to so many values (256 MB: 6.7 million rows of 10). Of more it is computed when
+# it is asked for, which takes time and no memory.
+MOST_KEPT = 2**26
 # Large enough for full speed, small enough that a chunk's activations stay in the processor's cache.
 CHUNK = 1024
 
@@ -30,14 +35,44 @@ def resident(rows: Rows, scale: float, compute: Compute) -> Tensor | None:
     return whole
 
 
-def shuffled(n_rows: int, batch_size: int, generator: Generator) -> Iterator[Tensor]:
-    """Yield indexes of batches for ever; each pass visits every row once, in a new order.
+class Shuffled:
+    """Row numbers of batches for ever; each pass visits every row once, in a new order.
 
-    The rows are dealt out evenly, so no batch is empty or tiny, whatever n_rows modulo batch_size is.
+    The rows are dealt out evenly, so no batch is empty or tiny, whatever n_rows modulo batch_size is. The state is
+    that of the generator, now and before the present pass was dealt, and the number of batches drawn.
     """
-    n_batches = -(-n_rows // batch_size)
-    while True:
-        yield from torch.randperm(n_rows, generator=generator).tensor_split(n_batches)
+
+    def __init__(self, n_rows: int, batch_size: int, generator: Generator) -> None:
+        self._n_rows, self._generator = n_rows, generator
+        self._a_pass = -(-n_rows // batch_size)
+        self.drawn = 0
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self
+
+    def __next__(self) -> Tensor:
+        position = self.drawn % self._a_pass
+        if position == 0:
+            self._deal()
+        self.drawn += 1
+        return self._batches[position]
+
+    def _deal(self) -> None:
+        self._before = self._generator.get_state()
+        self._batches = torch.randperm(self._n_rows, generator=self._generator).tensor_split(self._a_pass)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the batches to come depend on."""
+        before = self._before if self.drawn else None
+        return {"drawn": self.drawn, "before": before, "generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where the state was taken, in the middle of a pass too."""
+        self.drawn = state["drawn"]
+        if self.drawn:
+            self._generator.set_state(state["before"])
+            self._deal()
+        self._generator.set_state(state["generator"])
 
 
 def in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]:
@@ -46,19 +81,64 @@ def in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]:
         yield torch.from_numpy(chunk).to(compute.device) * scale
 
 
-@torch.inference_mode()
-def embed(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor:
-    """Return the code of all rows, (n, z) float32, on the device.
+def own_in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]:
+    """Yield this worker's share of the rows in order, as `in_order` yields all."""
+    if workers.size() == 1:
+        yield from in_order(rows, scale, compute)
+        return
+    own = torch.arange(len(rows))[workers.span(len(rows))]
+    for index in torch.split(own, CHUNK):
+        yield to_device(rows, index, scale, compute)
+
+
+def encode(encoder: nn.Module, rows: Tensor, compute: Compute) -> Tensor:
+    """Return the code of rows, float32.
 
     The hidden layers have the precision of `compute`; the last product is float32, so that the code has all its
     digits where clusters are tight and far from the origin.
     """
-    hidden, last = encoder[:-1], encoder[-1]  # type: ignore[index]
-    code = torch.empty(len(rows), last.out_features, device=compute.device)
+    with compute.arithmetic():
+        features = encoder[:-1](rows)  # type: ignore[index]
+    code: Tensor = encoder[-1](features.float())  # type: ignore[index]
+    return code
+
+
+@torch.inference_mode()
+def embed(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor:
+    """Return the code of all rows, (n, z) float32, on the device."""
+    code = torch.empty(len(rows), encoder[-1].out_features, device=compute.device)  # type: ignore[index]
     start = 0
     for chunk in in_order(rows, scale, compute):
-        with compute.arithmetic():
-            features = hidden(chunk)
-        code[start : start + len(chunk)] = last(features.float())
+        code[start : start + len(chunk)] = encode(encoder, chunk, compute)
         start += len(chunk)
     return code
+
+
+class Streamed:
+    """A code that is computed when it is asked for; looks as a tensor does to those who read it in parts."""
+
+    def __init__(self, encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> None:
+        self._encoder, self._rows, self._scale, self._compute = encoder, rows, scale, compute
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @torch.inference_mode()
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """Return the code of the rows at `index`."""
+        batches = (to_device(self._rows, part, self._scale, self._compute) for part in torch.split(index, CHUNK))
+        return workers.same(torch.cat([encode(self._encoder, batch, self._compute) for batch in batches]))
+
+    def split(self, size: int) -> Iterator[Tensor]:  # noqa: ARG002
+        """Yield the code of this worker's share of the rows, in order."""
+        for chunk in own_in_order(self._rows, self._scale, self._compute):
+            with torch.inference_mode():
+                code = encode(self._encoder, chunk, self._compute)
+            yield code
+
+
+def code_of(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor | Streamed:
+    """Return the code of all rows: a tensor up to `MOST_KEPT` values, else, or with workers, made in passing."""
+    if workers.size() == 1 and len(rows) * encoder[-1].out_features <= MOST_KEPT:  # type: ignore[index]
+        return embed(encoder, rows, scale, compute)
+    return Streamed(encoder, rows, scale, compute)

@@ -11,6 +11,8 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Generator, Tensor
 
+from torchdec._core import workers
+from torchdec._core.batches import Streamed
 from torchdec._core.objective import squared_distances
 from torchdec._core.records import Centroids
 
@@ -18,15 +20,18 @@ from torchdec._core.records import Centroids
 _TIE = 0.02
 # Rows that the starts are compared on; where there are more, only the best start goes on with all of them.
 _MOST_ROWS = 2**17
+# It does until a pass lowers the inertia by less than this share; rows are taken so many at a time.
+_SETTLED, _CHUNK = 1e-5, 2**14
 
 
 def kmeans_centroids(
-    code: Float[Tensor, "rows code"], n_clusters: int, *, n_init: int, seed: int, started: float
+    code: Float[Tensor, "rows code"] | Streamed, n_clusters: int, *, n_init: int, seed: int, started: float
 ) -> tuple[Float[Tensor, "clusters code"], Int64[Tensor, " rows"], Centroids]:
     """Run k-means on the code of all rows from `n_init` starts and keep the lowest inertia (paper, section 3.1.2).
 
     Starts within 2 % of it are a tie: few far rows can make that difference. Among them the `spread` decides.
-    Of more than 131,072 rows the starts see a sample of so many, and the chosen one then settles on all rows.
+    Of more than 131,072 rows the starts see a sample of so many, and the chosen one then settles on all rows, in
+    passes over their code.
 
     Returns
     -------
@@ -38,36 +43,67 @@ def kmeans_centroids(
     ValueError
         If the code has fewer distinct rows than clusters.
     """
-    points = code.cpu().numpy()
     random_state = np.random.RandomState(seed)
-    sampled = len(points) > _MOST_ROWS
-    seen = points[random_state.choice(len(points), _MOST_ROWS, replace=False)] if sampled else points
+    some = _some(code, random_state)
+    seen = some.cpu().numpy()
     starts = [_kmeans(seen, n_clusters, random_state) for _ in range(n_init)]
     lowest = min(start.inertia_ for start in starts)
     tied = [start for start in starts if start.inertia_ <= (1 + _TIE) * lowest]
     best = min(tied, key=lambda start: spread(seen, start))
-    if sampled:
-        best = _kmeans(points, n_clusters, random_state, init=best.cluster_centers_)
-    labels = torch.from_numpy(best.labels_).long()
+    centers = workers.same(torch.from_numpy(best.cluster_centers_).to(some))
+    labels, inertia = torch.from_numpy(best.labels_).to(some.device), float(best.inertia_)
+    if len(some) < len(code):
+        centers, labels, inertia = _settle(code, centers)
+    labels = labels.long()
     record = Centroids(
-        inertia=float(best.inertia_),
+        inertia=inertia,
         n_init=n_init,
         sizes=tuple(torch.bincount(labels, minlength=n_clusters).tolist()),
         seconds=perf_counter() - started,
     )
-    centers = torch.from_numpy(best.cluster_centers_).to(code)
-    return centers, labels.to(code.device), record
+    return centers, labels, record
+
+
+def _some(code: Tensor | Streamed, random_state: np.random.RandomState) -> Tensor:
+    """Return the code of all rows, or of a sample where there are many."""
+    if len(code) > _MOST_ROWS:
+        return code[torch.from_numpy(random_state.choice(len(code), _MOST_ROWS, replace=False))]
+    return code if isinstance(code, Tensor) else code[torch.arange(len(code))]
+
+
+def _settle(code: Tensor | Streamed, centers: Tensor) -> tuple[Tensor, Tensor, float]:
+    """Move the centres to the means of their rows, pass after pass, until the inertia falls no further.
+
+    Returns centres, the cluster of each row (int32) by them, and the inertia.
+    """
+    last = float("inf")
+    while True:
+        inertia = torch.zeros((), dtype=torch.float64, device=centers.device)
+        sums = torch.zeros_like(centers, dtype=torch.float64)
+        counts = torch.zeros_like(sums[:, 0])
+        labels = []
+        for chunk in code.split(_CHUNK):
+            nearest = squared_distances(chunk, centers).min(dim=1)
+            labels.append(nearest.indices.int())
+            inertia += nearest.values.sum()
+            sums.index_add_(0, nearest.indices, chunk.double())
+            counts += nearest.indices.bincount(minlength=len(centers))
+        for part in (inertia, sums, counts):
+            workers.total(part)
+        if inertia.item() > (1 - _SETTLED) * last:
+            return centers, workers.gathered(torch.cat(labels), len(code)), inertia.item()
+        last = inertia.item()
+        centers = torch.where(counts[:, None] > 0, sums / counts[:, None], centers).float()
 
 
 def _kmeans(
     points: NDArray[np.float32],
     n_clusters: int,
     random_state: np.random.RandomState,
-    init: NDArray[np.float32] | str = "k-means++",
 ) -> KMeans:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        kmeans = KMeans(n_clusters, init=init, n_init=1, random_state=random_state).fit(points)
+        kmeans = KMeans(n_clusters, n_init=1, random_state=random_state).fit(points)
     if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
         distinct = len(np.unique(points, axis=0))
         raise ValueError(

@@ -8,23 +8,28 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from torchdec._core import workers
 from torchdec._core.neighbor_graph import edge_probabilities
 from torchdec._core.objective import reconstruction_error
 from torchdec._core.records import Epoch
 from torchdec._core.training import Source, one_cycle, train
 
 
-def neighbor_loss(anchors: Float[Tensor, "rows code"], neighbors: Float[Tensor, "rows code"]) -> Float[Tensor, ""]:
-    """Cross-entropy of picking each anchor's neighbour among all other rows of the batch.
+def neighbor_loss(
+    anchors: Float[Tensor, "rows code"], neighbors: Float[Tensor, "rows code"], own: slice = slice(None)
+) -> Float[Tensor, ""]:
+    """Cross-entropy of picking each anchor's neighbour among all other rows of the batch; mean over `own` anchors.
 
     The weight of a pair is 1 / (1 + ||z_i - z_m||^2), the kernel of equation 1 with one degree of freedom, so
     codes end where self-training expects them. This is InfoNCE with that kernel, as in t-SimCNE (Böhm,
     Berens, Kobak, ICLR 2023), with graph neighbours in place of augmented images.
     """
-    others = torch.cat([anchors, neighbors])
-    kernel = _one_plus_squared_distances(anchors, others).fill_diagonal_(torch.inf).reciprocal()
-    own = (anchors - neighbors).square().sum(dim=1)
-    return (kernel.sum(dim=1).log() + own.log1p()).mean()
+    first, last, _ = own.indices(len(anchors))
+    mine = anchors[own]
+    others = torch.cat([mine, anchors[:first], anchors[last:], neighbors])
+    kernel = _one_plus_squared_distances(mine, others).fill_diagonal_(torch.inf).reciprocal()
+    to_neighbor = (mine - neighbors[own]).square().sum(dim=1)
+    return (kernel.sum(dim=1).log() + to_neighbor.log1p()).mean()
 
 
 def _one_plus_squared_distances(
@@ -57,16 +62,20 @@ def embed_neighbors(
 
     def loss(index: Tensor) -> Tensor:
         column = torch.multinomial(probabilities[index], 1, generator=generator)
-        pairs = torch.cat([index, neighbors[index].gather(1, column).squeeze(1)])
-        x = source.take(pairs)
+        partners = neighbors[index].gather(1, column).squeeze(1)
+        own, part = workers.share(index)
+        x = source.take(torch.cat([own, workers.share(partners)[0]]))
         with source.compute.arithmetic():
             code = encoder(x).float()
             reconstructed = decoder(code).float() if decoder else None
-        value = neighbor_loss(*code.tensor_split(2))
+        anchors, theirs = (workers.gathered(half, len(index)) for half in code.tensor_split(2))
+        value = neighbor_loss(anchors, theirs, workers.span(len(index)))
         if reconstructed is not None:
             value = value + reconstruction_weight * reconstruction_error(x, reconstructed)
-        return value
+        return part * value
 
-    parameters = [*encoder.parameters(), *(decoder.parameters() if decoder else ())]
+    networks = [encoder, decoder] if decoder else [encoder]
+    parameters = [parameter for network in networks for parameter in network.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
-    yield from train("neighbors", source, loss, optimizer, one_cycle(optimizer, learning_rate, n_steps), n_steps)
+    schedule = one_cycle(optimizer, learning_rate, n_steps)
+    yield from train("neighbors", networks, source, loss, optimizer, schedule, n_steps)

@@ -5,8 +5,10 @@ from itertools import pairwise
 from typing import Literal, cast
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 from torch.nn.utils.fusion import fuse_linear_bn_eval
+
+from torchdec._core import workers
 
 Initializer = Literal["glorot", "gaussian"]
 
@@ -24,9 +26,27 @@ def stack(
     modules: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         if modules:
-            modules += [nn.BatchNorm1d(n_in), nn.ReLU()] if batch_norm else [nn.ReLU()]
+            modules += [BatchNorm(n_in), nn.ReLU()] if batch_norm else [nn.ReLU()]
         modules.append(_linear(n_in, n_out, generator, init))
     return nn.Sequential(*modules)
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation by the mean and the variance of the whole batch, whichever workers have its rows."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Normalise each feature."""
+        if workers.size() == 1 or not self.training:
+            return super().forward(values)
+        values = values.float()
+        n = workers.total(torch.tensor(float(len(values)), device=values.device))
+        mean = workers.total_with_gradient(values.sum(dim=0)) / n
+        centered = values - mean
+        variance = workers.total_with_gradient(centered.square().sum(dim=0)) / n
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)  # type: ignore[union-attr, arg-type]
+            self.running_var.lerp_(variance * n / (n - 1), self.momentum)  # type: ignore[union-attr, arg-type]
+        return centered * (variance + self.eps).rsqrt() * self.weight + self.bias
 
 
 def without_batch_norm(network: nn.Sequential) -> nn.Sequential:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Generator, Tensor, nn
 
+from torchdec._core import workers
 from torchdec._core.networks import linear_layers
 from torchdec._core.objective import reconstruction_error
 from torchdec._core.records import Epoch
@@ -26,7 +27,8 @@ def end_to_end(
     """
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=learning_rate, fused=True)
     schedule = one_cycle(optimizer, learning_rate, n_steps)
-    yield from train("pretraining", source, _whole_loss(encoder, decoder, source), optimizer, schedule, n_steps)
+    loss = _whole_loss(encoder, decoder, source)
+    yield from train("pretraining", [encoder, decoder], source, loss, optimizer, schedule, n_steps)
 
 
 def layer_wise(
@@ -51,12 +53,14 @@ def layer_wise(
         loss = _pair_loss(encoders[: level + 1], decoders[level], level == depth - 1, source, dropout)
         optimizer = _caffe_sgd([encoders[level], decoders[level]], learning_rate)
         stage = f"layer {level + 1} of {depth}"
-        yield from train(stage, source, loss, optimizer, caffe_schedule(optimizer), layer_steps)
+        schedule = caffe_schedule(optimizer)
+        yield from train(stage, [encoder, decoder], source, loss, optimizer, schedule, layer_steps)
 
     optimizer = _caffe_sgd([*encoders, *decoders], learning_rate)
     whole_loss = _whole_loss(encoder, decoder, source)
     yield from train(
         "fine-tuning",
+        [encoder, decoder],
         source,
         lambda index: whole_loss(index) / 2,
         optimizer,
@@ -67,10 +71,11 @@ def layer_wise(
 
 def _whole_loss(encoder: nn.Module, decoder: nn.Module, source: Source) -> Callable[[Tensor], Tensor]:
     def loss(index: Tensor) -> Tensor:
-        rows = source.take(index)
+        own, part = workers.share(index)
+        rows = source.take(own)
         with source.compute.arithmetic():
             reconstructed = decoder(encoder(rows))
-        return reconstruction_error(rows, reconstructed.float())
+        return part * reconstruction_error(rows, reconstructed.float())
 
     return loss
 
@@ -82,16 +87,17 @@ def _pair_loss(
     *below, encoder = encoders
 
     def loss(index: Tensor) -> Tensor:
-        clean = source.take(index)
+        own, part = workers.share(index)
+        clean = source.take(own)
         with source.compute.arithmetic():
             with torch.no_grad():
                 for layer in below:
                     clean = layer(clean).relu()
-            hidden = encoder(drop(clean, dropout, source.generator) if below else clean)
+            hidden = encoder(drop(clean, dropout, source.noise) if below else clean)
             if not last:
-                hidden = drop(hidden.relu(), dropout, source.generator)
+                hidden = drop(hidden.relu(), dropout, source.noise)
             output = decoder(hidden)
-        return reconstruction_error(clean.float(), (output.relu() if below else output).float()) / 2
+        return part * reconstruction_error(clean.float(), (output.relu() if below else output).float()) / 2
 
     return loss
 

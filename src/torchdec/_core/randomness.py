@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
+from torchdec._core import workers
+
 
 def split(random_state: int | np.random.RandomState | None, *names: str) -> dict[str, int]:
     """Draw one seed a name.
@@ -18,6 +20,7 @@ def split(random_state: int | np.random.RandomState | None, *names: str) -> dict
         entropy = int(np.random.SeedSequence().generate_state(1)[0])
     else:
         entropy = int(check_random_state(random_state).randint(2**31 - 1))
+    entropy = int(workers.same(torch.tensor(entropy)))
     return {
         name: int(np.random.SeedSequence([entropy, zlib.crc32(name.encode())]).generate_state(1)[0] >> 1)
         for name in names

@@ -89,7 +89,30 @@ class Update:
     seconds: float
 
 
-Record = Epoch | Centroids | Update
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of self-training between two updates that are thousands of steps apart.
+
+    Attributes
+    ----------
+    update : int
+        Number of the update before it.
+    step, n_steps : int
+        Optimiser steps since that update, and from it to the next.
+    loss : float
+        Mean training loss since that update.
+    seconds : float
+        Since the fit began.
+    """
+
+    update: int
+    step: int
+    n_steps: int
+    loss: float
+    seconds: float
+
+
+Record = Epoch | Centroids | Update | Stretch
 
 
 class StopReason(Enum):

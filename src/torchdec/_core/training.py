@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
-from torchdec._core.batches import resident, shuffled, to_device
+from torchdec._core import workers
+from torchdec._core.batches import Shuffled, resident, to_device
 from torchdec._core.compute import Compute
+from torchdec._core.journal import Journal
+from torchdec._core.randomness import generator
 from torchdec._core.records import Epoch
 from torchdec.augment import Augment
 from torchdec.rows._protocol import Rows
@@ -25,7 +28,7 @@ RECORD_EVERY = 50
 class Source:
     """Where training rows come from and how they are scaled, cut into batches, changed and computed on.
 
-    Both stages that train read their rows through it.
+    Both stages that train read their rows through it, and keep in its journal where they are.
     """
 
     rows: Rows
@@ -35,22 +38,36 @@ class Source:
     compute: Compute
     started: float
     augment: Augment | None = None
+    journal: Journal = field(default_factory=Journal)
 
     def take(self, index: Tensor) -> Tensor:
         """Fetch the rows at `index`, scaled and, where there is an augmentation, changed by it."""
+        return self.changed(self.as_they_are(index))
+
+    def as_they_are(self, index: Tensor) -> Tensor:
+        """Fetch the rows at `index`, scaled."""
         if self._resident is None:
-            batch = to_device(self.rows, index, self.scale, self.compute)
-        else:
-            batch = self._resident[index.to(self.compute.device)]
-        return batch if self.augment is None else self.augment(batch, self.generator)
+            return to_device(self.rows, index, self.scale, self.compute)
+        return self._resident[index.to(self.compute.device)]
+
+    def changed(self, batch: Tensor) -> Tensor:
+        """Change a batch where there is an augmentation."""
+        return batch if self.augment is None else self.augment(batch, self.noise)
+
+    @cached_property
+    def noise(self) -> Generator:
+        """What augmentation and dropout draw from: of several workers each has its own, as it has its own rows."""
+        if workers.size() == 1:
+            return self.generator
+        return generator(self.generator.initial_seed() + 1 + workers.rank())
 
     @cached_property
     def _resident(self) -> Tensor | None:
         return resident(self.rows, self.scale, self.compute)
 
-    def batches(self) -> Iterator[Tensor]:
-        """Yield the row numbers of shuffled batches for ever."""
-        return shuffled(len(self.rows), self.batch_size, self.generator)
+    def batches(self) -> Shuffled:
+        """Return the row numbers of shuffled batches, for ever."""
+        return Shuffled(len(self.rows), self.batch_size, self.generator)
 
     @property
     def steps_an_epoch(self) -> int:
@@ -66,6 +83,7 @@ class Source:
 
 def train(
     stage: str,
+    networks: list[nn.Module],
     source: Source,
     loss_of: Callable[[Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
@@ -74,24 +92,32 @@ def train(
 ) -> Iterator[Epoch]:
     """Take `n_steps` optimiser steps on what `loss_of` makes of the row numbers of each batch.
 
+    Of several workers each has its part of the loss: their sum is that of the batch.
+    Where the journal of the source knows this stage, only the steps that are left.
+
     Raises
     ------
     FloatingPointError
         As soon as a record's loss is not finite.
     """
-    total = torch.zeros((), device=source.compute.device)
+    if source.journal.past(stage):
+        return
     batches = source.batches()
+    trained = nn.ModuleList(networks)
+    source.journal.follow(stage, networks=trained, optimizer=optimizer, batches=batches)
+    total = torch.zeros((), device=source.compute.device)
     since = 0
-    for step in range(1, n_steps + 1):
+    for step in range(batches.drawn + 1, n_steps + 1):
         schedule(step - 1)
         loss = loss_of(next(batches))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        workers.add_gradients(trained.parameters())
         optimizer.step()
         total += loss.detach()
         since += 1
         if step % RECORD_EVERY == 0 or step == n_steps:
-            mean, rate = total.item() / since, optimizer.param_groups[0]["lr"]
+            mean, rate = workers.total(total).item() / since, optimizer.param_groups[0]["lr"]
             check_finite_loss(mean, stage, step, rate)
             yield Epoch(stage, step, n_steps, mean, rate, perf_counter() - source.started)
             total.zero_()

@@ -1,15 +1,18 @@
 """`torchdec fit`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import naming
+from torchdec.cli._errors import UserError, naming
 from torchdec.cli._job import Job, Settings, run_job
 from torchdec.cli._report import read_shape
 from torchdec.cli._summary import print_json, print_run, run_json
+
+if TYPE_CHECKING:
+    from torchdec._checkpoint import Checkpoint
 
 
 def fit(
@@ -24,6 +27,8 @@ def fit(
     seed: _options.Seed = 0,
     device: _options.Device = "auto",
     precision: _options.PrecisionOption = _options.Precision.AUTO,
+    checkpoint_every: _options.CheckpointEvery = None,
+    resume: _options.Resume = False,
     force: _options.Force = False,
     quiet: _options.Quiet = False,
     as_json: _options.Json = False,
@@ -33,6 +38,7 @@ def fit(
     Writes a run directory: the model, the cluster of each row, the embedding and a record of it all. It
     appears complete or not at all.
     """
+    from torchdec._core.workers import joined
     from torchdec.rows._files import read_rows
     from torchdec.runs._publish import check_directory
 
@@ -47,8 +53,25 @@ def fit(
     settings = Settings(
         clusters, representation, reconstruction_weight, seed, device, precision, shape if augment else None
     )
-    run = run_job(Job(rows, str(data), settings, out, force, quiet, shape))
+    checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
+    with joined():
+        run = run_job(Job(rows, str(data), settings, out, force, quiet, shape, checkpoint=checkpoint))
     if as_json:
         print_json(run_json(out, run))
     else:
         print_run(out, run)
+
+
+def _checkpoint(out: Path, every: float | None, *, resume: bool) -> "Checkpoint | None":
+    """Return the file beside the run directory that the fit is kept in, where that is wanted."""
+    if every is None and not resume:
+        return None
+    from torchdec._checkpoint import Checkpoint
+
+    path = out.with_name(f"{out.name}.checkpoint")
+    if path.exists() and not resume:
+        raise UserError(
+            f"--checkpoint-every: {path} is there, of a fit that was interrupted; go on from it with --resume, or "
+            "remove it."
+        )
+    return Checkpoint(path, keep=True) if every is None else Checkpoint(path, every=every, keep=True)

@@ -15,8 +15,10 @@ from torchdec.cli._options import Precision, Representation
 from torchdec.cli._progress import Show, progress
 from torchdec.cli._report import write_report
 from torchdec.cli._run_files import write_run_files
+from torchdec.cli._signals import Left, leaving
 
 if TYPE_CHECKING:
+    from torchdec._checkpoint import Checkpoint
     from torchdec._dec import DEC
     from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
@@ -63,6 +65,7 @@ class Job:
     image_shape: tuple[int, ...] | None = None  # rows are pictures of this shape, for the report
     labels: Any = None  # known classes, for the report
     arrays: Mapping[str, Any] = field(default_factory=dict)  # further .npy files: name -> array
+    checkpoint: "Checkpoint | None" = None  # where an interrupted fit is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +86,41 @@ def run_job(job: Job) -> "Run":
     KeyboardInterrupt
         If there is nothing worth keeping yet; nothing was written then.
     typer.Exit
-        With 130, after an interrupted self-training was written.
+        With 130, after an interrupted self-training was written; with 128 and the number of the signal where a
+        checkpoint keeps the fit; with 1 where another worker was lost; with 0 in all workers but the first.
     """
+    from torchdec._core import workers
+
+    if job.checkpoint is None:
+        return _run_job(job)
+    path = job.checkpoint.path
+    try:
+        with leaving():
+            run = _run_job(job)
+    except (Left, workers.WorkerLostError) as end:
+        what, code = (f"interrupted by {end};", end.code) if isinstance(end, Left) else (str(end), 1)
+        kept = f"{path} keeps the fit; go on with --resume" if path.exists() else "there was nothing to keep yet"
+        say(f"{what} {kept}.")
+        raise typer.Exit(code) from None
+    job.checkpoint.remove()
+    return run
+
+
+def _run_job(job: Job) -> "Run":
     n_rows = job.rows.shape[0]
     if job.settings.clusters != "auto" and job.settings.clusters > n_rows:
         raise UserError(
             f"-k/--clusters: {job.settings.clusters} clusters cannot be made of the {n_rows} rows of "
             f"{job.data}; try -k {n_rows} or fewer."
         )
+    from torchdec._core import workers
+
     model = job.settings.estimator()
-    with naming_rows(job.data), progress(job.quiet, model.max_iter) as show:
-        trained = _train(model, job.rows, show)
+    quiet = job.quiet or workers.rank() > 0
+    with naming_rows(job.data), progress(quiet, model.max_iter) as show:
+        trained = _train(model, job.rows, show, job.checkpoint)
+    if workers.rank() > 0:
+        raise typer.Exit(0)
     for warning in trained.warnings:
         say(f"warning: {warning}")
     run = _write(job, trained)
@@ -104,7 +131,7 @@ def run_job(job: Job) -> "Run":
     return run
 
 
-def _train(model: "DEC", rows: "Rows", show: Show) -> _Trained:
+def _train(model: "DEC", rows: "Rows", show: Show, checkpoint: "Checkpoint | None") -> _Trained:
     began = perf_counter()
     interrupted = False
     with warnings.catch_warnings(record=True) as caught:
@@ -113,7 +140,7 @@ def _train(model: "DEC", rows: "Rows", show: Show) -> _Trained:
             warnings.simplefilter("always", kind)
         try:
             # Closing passes on to the estimator an interruption that comes while a record is being shown.
-            records: Any = model.iter_fit(rows)
+            records: Any = model.iter_fit(rows, checkpoint=checkpoint)
             with closing(records):
                 for record in records:
                     show(record)

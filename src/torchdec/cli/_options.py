@@ -96,6 +96,24 @@ ImageShape = Annotated[
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same result on one machine.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1, ...")]
 PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Of the training steps.")]
+CheckpointEvery = Annotated[
+    float | None,
+    typer.Option(
+        "--checkpoint-every",
+        min=0.0,
+        metavar="SECONDS",
+        show_default=False,
+        help="Keep the fit on the way in DIR.checkpoint, written so often and at Ctrl-C or SIGTERM.",
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on from DIR.checkpoint if it is there, to the same result as without an interruption; if not, "
+        "begin. Without --checkpoint-every, it is written every ten minutes.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]

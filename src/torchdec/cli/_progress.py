@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from torchdec._core.records import Centroids, Epoch, Record, Update
+from torchdec._core.records import Centroids, Epoch, Record, Stretch, Update
 
 SECONDS_BETWEEN_LINES = 3.0
 
@@ -62,6 +62,9 @@ class Pace:
         if isinstance(record, Epoch):
             facts = f"loss {record.loss:.4g}"
             done, total, unit, stage = record.step, record.n_steps, "steps", record.stage
+        elif isinstance(record, Stretch):
+            facts, stage = f"loss {record.loss:.4g}", f"after update {record.update}"
+            done, total, unit = record.step, record.n_steps, "steps"
         elif isinstance(record, Update):
             facts = f"{record.changed:.2%} of the rows changed, mean confidence {record.confidence:.3f}"
             done, total, unit, stage = record.number, self._max_updates, "updates", "self-training"

@@ -1,7 +1,6 @@
 """Clusters merged, split and named: each function returns a new model and leaves the old one as it was."""
 
 from copy import deepcopy
-from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -14,6 +13,7 @@ from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.randomness import generator
 from torchdec._core.randomness import split as seeds_of
+from torchdec._core.records import Update
 from torchdec._core.self_training import self_train
 from torchdec._core.training import Source
 from torchdec._dec import DEC
@@ -161,8 +161,9 @@ def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Com
     source = Source(rows, model.scale_, model.batch_size, generator(seed), compute, started, model.augment)
     unknown = torch.zeros(len(rows), dtype=torch.long, device=compute.device)
     settings = model._settings(reconstruction_weight=0.0)  # a saved model has no decoder
-    for _ in islice(self_train(encoder, None, centers, unknown, source, settings), updates + 1):
-        pass
+    for record in self_train(encoder, None, centers, unknown, source, settings):
+        if isinstance(record, Update) and record.number == updates:
+            break
     model.encoder_ = freeze(encoder)
     model.cluster_centers_ = centers.detach().cpu().numpy().copy()
 
