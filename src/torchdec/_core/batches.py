@@ -30,14 +30,28 @@ def resident(rows: Rows, scale: float, compute: Compute) -> Tensor | None:
     return whole
 
 
-def shuffled(n_rows: int, batch_size: int, generator: Generator) -> Iterator[Tensor]:
+def shuffled(rows: Rows, batch_size: int, generator: Generator) -> Iterator[Tensor]:
     """Yield indexes of batches for ever; each pass visits every row once, in a new order.
 
-    The rows are dealt out evenly, so no batch is empty or tiny, whatever n_rows modulo batch_size is.
+    The rows are dealt out evenly, so no batch is empty or tiny, whatever n modulo batch_size is. Rows that lie in
+    blocks on a disk (`torchdec.rows._blocks.BlockRows`) are mixed only with those of the blocks that are in memory
+    together, drawn anew in each pass: so a pass reads each block once.
     """
-    n_batches = -(-n_rows // batch_size)
+    n_batches = -(-len(rows) // batch_size)
     while True:
-        yield from torch.randperm(n_rows, generator=generator).tensor_split(n_batches)
+        yield from _order(rows, generator).tensor_split(n_batches)
+
+
+def _order(rows: Rows, generator: Generator) -> Tensor:
+    starts, n_kept = getattr(rows, "block_starts", None), getattr(rows, "n_kept", 0)
+    if starts is None or len(starts) <= n_kept + 1:
+        return torch.randperm(len(rows), generator=generator)
+    blocks = torch.randperm(len(starts) - 1, generator=generator).tolist()
+    parts = []
+    for first in range(0, len(blocks), n_kept):
+        together = torch.cat([torch.arange(starts[b], starts[b + 1]) for b in blocks[first : first + n_kept]])
+        parts.append(together[torch.randperm(len(together), generator=generator)])
+    return torch.cat(parts)
 
 
 def in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]:

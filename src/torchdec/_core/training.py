@@ -50,7 +50,7 @@ class Source:
 
     def batches(self) -> Iterator[Tensor]:
         """Yield the row numbers of shuffled batches for ever."""
-        return shuffled(len(self.rows), self.batch_size, self.generator)
+        return shuffled(self.rows, self.batch_size, self.generator)
 
     @property
     def steps_an_epoch(self) -> int:
