@@ -178,9 +178,11 @@ def _with_dask(
         raise RowsError("workers need Dask; try pip install 'torchdec[dask]'") from None
     with contextlib.ExitStack() as stack:
         address: Any = scheduler or stack.enter_context(
-            LocalCluster(n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+            LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+            )
         )
-        client = stack.enter_context(Client(address))
+        client = stack.enter_context(Client(address))  # type: ignore[no-untyped-call]
         # Not pure: the same call with the same arguments is to be done again when it is asked for again.
         futures = client.map(
             predictor.file, [str(path) for path in sources], [str(path) for path in targets], pure=False

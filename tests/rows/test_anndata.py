@@ -11,8 +11,16 @@ from torchdec.rows import RowsError, as_rows, read_rows
 anndata = pytest.importorskip("anndata")
 
 X = np.random.default_rng(0).poisson(1.0, size=(30, 5)).astype(np.float32)
+# pandas 3 makes every index of strings one of those that anndata writes only when it is told to.
+pytestmark = pytest.mark.usefixtures("strings_of_pandas")
 GENES = [f"gene{number}" for number in range(5)]
 CELLS = [f"cell{number}" for number in range(30)]
+
+
+@pytest.fixture
+def strings_of_pandas():
+    with anndata.settings.override(allow_write_nullable_strings=True):
+        yield
 
 
 def cells(kind):
