@@ -33,8 +33,9 @@ def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
         If `X` is not two-dimensional and numeric, has NaN or infinite values, or another width or other
         feature names than at fit.
     """
-    if isinstance(X, Rows | np.memmap):
-        # validate_data would forget that a memmap lies on disk, where rows are best read in order.
+    if isinstance(X, Rows | np.memmap) or hasattr(X, "obs_names"):
+        # validate_data would forget that a memmap lies on disk, where rows are best read in order, and knows no
+        # AnnData.
         rows = as_rows(X)
         _check_columns(estimator, rows, reset=reset)
     else:

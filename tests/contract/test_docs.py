@@ -17,6 +17,7 @@ from torchdec._presets import PRESETS
 from torchdec.cli._app import app
 
 ROOT = Path(__file__).parents[2]
+# What is fenced as "py" is shown but needs what a test has not: engines, several processes, the reader's own files.
 BLOCKS = {
     path: re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL) for path in ROOT.glob("docs/**/*.md")
 }

@@ -11,7 +11,14 @@ import pytest
 
 import torchdec
 
-PACKAGES = ["torchdec", "torchdec.augment", "torchdec.clusters", "torchdec.rows", "torchdec.metrics"]
+PACKAGES = [
+    "torchdec",
+    "torchdec.augment",
+    "torchdec.clusters",
+    "torchdec.rows",
+    "torchdec.metrics",
+    "torchdec.scoring",
+]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -64,6 +71,7 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
         "torchdec.rows._files",
         "torchdec.rows._finite",
         "torchdec.rows._protocol",
+        "torchdec.scoring",
     ],
 )
 def test_every_example_in_a_docstring_runs_and_leaves_nothing_behind(

@@ -18,14 +18,51 @@ from torchdec._core.networks import linear_layers, stack
 from torchdec._core.randomness import generator
 from torchdec._core.training import Source
 from torchdec.rows import as_rows
+from torchdec.rows._blocks import BlockRows
 
 CPU = resolve("cpu", "float32")
+
+
+def rows_of(n: int) -> Any:
+    return as_rows(np.arange(n, dtype=np.float32)[:, None])
+
+
+class Blocks(BlockRows):
+    """Rows in blocks of 10, each with its number; it counts how often a block is read."""
+
+    def __init__(self, n_blocks: int, n_kept: int) -> None:
+        super().__init__([10] * n_blocks, 1, 1)
+        self.n_kept = n_kept
+        self.n_read = 0
+
+    def _read(self, number: int) -> Any:
+        self.n_read += 1
+        return np.arange(10 * number, 10 * number + 10, dtype=np.float32)[:, None]
+
+
+@given(n_blocks=st.integers(1, 20), n_kept=st.integers(1, 25), batch_size=st.integers(1, 40))
+def test_a_pass_over_blocks_visits_every_row_and_reads_every_block_once(
+    n_blocks: int, n_kept: int, batch_size: int
+) -> None:
+    rows = Blocks(n_blocks, n_kept)
+    n_batches = -(-len(rows) // batch_size)
+    batches = list(islice(Shuffled(rows, batch_size, generator(0)), n_batches))
+    seen = np.concatenate([rows.take(batch.numpy()) for batch in batches])
+    assert sorted(seen.ravel().tolist()) == list(range(10 * n_blocks))
+    assert rows.n_read == n_blocks or batch_size > 10 * n_kept
+
+
+def test_blocks_are_mixed_with_others_in_each_pass() -> None:
+    batches = Shuffled(Blocks(6, 2), 20, generator(0))
+    mixed = [tuple(sorted({row // 10 for row in next(batches).tolist()})) for _ in range(9)]
+    assert all(len(blocks) == 2 for blocks in mixed)
+    assert len(set(mixed)) > 3
 
 
 @given(n=st.integers(1, 300), batch_size=st.integers(1, 300))
 def test_a_pass_visits_every_row_once_in_batches_that_are_never_empty(n: int, batch_size: int) -> None:
     n_batches = -(-n // batch_size)
-    batches = list(islice(Shuffled(n, batch_size, generator(0)), n_batches))
+    batches = list(islice(Shuffled(rows_of(n), batch_size, generator(0)), n_batches))
     sizes = [len(batch) for batch in batches]
     assert min(sizes) >= 1
     assert max(sizes) <= batch_size
@@ -34,12 +71,14 @@ def test_a_pass_visits_every_row_once_in_batches_that_are_never_empty(n: int, ba
 
 
 def test_each_pass_has_an_order_of_its_own() -> None:
-    batches = Shuffled(50, 50, generator(0))
+    batches = Shuffled(rows_of(50), 50, generator(0))
     assert not torch.equal(next(batches), next(batches))
 
 
 def test_the_order_is_the_generators() -> None:
-    assert torch.equal(next(Shuffled(50, 10, generator(3))), next(Shuffled(50, 10, generator(3))))
+    assert torch.equal(
+        next(Shuffled(rows_of(50), 10, generator(3))), next(Shuffled(rows_of(50), 10, generator(3)))
+    )
 
 
 def test_rows_arrive_scaled_and_in_the_order_asked_for() -> None:

@@ -81,5 +81,5 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_images_says_so(tmp_path: Path) -> None:
-    with pytest.raises(RowsError, match="is a directory without images"):
+    with pytest.raises(RowsError, match=r"is a directory without .*images"):
         read_rows(tmp_path)

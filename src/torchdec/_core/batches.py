@@ -38,13 +38,16 @@ def resident(rows: Rows, scale: float, compute: Compute) -> Tensor | None:
 class Shuffled:
     """Row numbers of batches for ever; each pass visits every row once, in a new order.
 
-    The rows are dealt out evenly, so no batch is empty or tiny, whatever n_rows modulo batch_size is. The state is
-    that of the generator, now and before the present pass was dealt, and the number of batches drawn.
+    The rows are dealt out evenly, so no batch is empty or tiny, whatever n modulo batch_size is. Rows that lie in
+    blocks on a disk (`torchdec.rows._blocks.BlockRows`) are mixed only with those of the blocks that are in memory
+    together, drawn anew in each pass: so a pass reads each block once.
+
+    The state is that of the generator, now and before the present pass was dealt, and the number of batches drawn.
     """
 
-    def __init__(self, n_rows: int, batch_size: int, generator: Generator) -> None:
-        self._n_rows, self._generator = n_rows, generator
-        self._a_pass = -(-n_rows // batch_size)
+    def __init__(self, rows: Rows, batch_size: int, generator: Generator) -> None:
+        self._rows, self._generator = rows, generator
+        self._a_pass = -(-len(rows) // batch_size)
         self.drawn = 0
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -59,7 +62,7 @@ class Shuffled:
 
     def _deal(self) -> None:
         self._before = self._generator.get_state()
-        self._batches = torch.randperm(self._n_rows, generator=self._generator).tensor_split(self._a_pass)
+        self._batches = _order(self._rows, self._generator).tensor_split(self._a_pass)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the batches to come depend on."""
@@ -73,6 +76,18 @@ class Shuffled:
             self._generator.set_state(state["before"])
             self._deal()
         self._generator.set_state(state["generator"])
+
+
+def _order(rows: Rows, generator: Generator) -> Tensor:
+    starts, n_kept = getattr(rows, "block_starts", None), getattr(rows, "n_kept", 0)
+    if starts is None or len(starts) <= n_kept + 1:
+        return torch.randperm(len(rows), generator=generator)
+    blocks = torch.randperm(len(starts) - 1, generator=generator).tolist()
+    parts = []
+    for first in range(0, len(blocks), n_kept):
+        together = torch.cat([torch.arange(starts[b], starts[b + 1]) for b in blocks[first : first + n_kept]])
+        parts.append(together[torch.randperm(len(together), generator=generator)])
+    return torch.cat(parts)
 
 
 def in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]:

@@ -67,7 +67,7 @@ class Source:
 
     def batches(self) -> Shuffled:
         """Return the row numbers of shuffled batches, for ever."""
-        return Shuffled(len(self.rows), self.batch_size, self.generator)
+        return Shuffled(self.rows, self.batch_size, self.generator)
 
     @property
     def steps_an_epoch(self) -> int:

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 def predict(
     model: _options.Model,
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.parquet", help="File of the assignments.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="OUT",
+            help="File of the assignments, or, for a folder of Parquet, a new folder.",
+        ),
+    ],
     reject: Annotated[
         float,
         typer.Option(
@@ -32,13 +40,27 @@ def predict(
         ),
     ] = 0.0,
     text_column: _options.TextColumn = None,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=0, metavar="N", help="Dask processes for a folder of Parquet; 0 is none."),
+    ] = 0,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler", metavar="ADDRESS", show_default=False, help="A Dask scheduler that runs already."
+        ),
+    ] = None,
     device: _options.Device = "auto",
     force: _options.Force = False,
 ) -> None:
     """Assign rows to the clusters of a model.
 
-    The columns are row, cluster and confidence. It is written in chunks, so DATA may be of any size.
+    The columns are row, cluster and confidence. It is written in chunks, so DATA may be of any size. A folder of
+    Parquet files becomes a folder of files of the same names, unless OUT ends in .parquet.
     """
+    if (data.is_dir() and out.suffix != ".parquet") or workers or scheduler:
+        _predict_folder(model, data, out, reject, workers, scheduler, device)
+        return
     from torchdec._model_file import load, model_path
     from torchdec.rows._files import read_rows
     from torchdec.runs._publish import check_file, write_file
@@ -61,6 +83,20 @@ def predict(
     n_used, n_rejected = sum(size > 0 for size in sizes), rows.shape[0] - sum(sizes)
     rejected = f", {n_rejected:,} in none (-1)" if reject else ""
     typer.echo(f"{out}: {rows.shape[0]:,} rows in {n_used} of {len(sizes)} clusters{rejected}")
+
+
+def _predict_folder(
+    model: Path, data: Path, out: Path, reject: float, workers: int, scheduler: str | None, device: str
+) -> None:
+    from torchdec._model_file import model_path
+    from torchdec.scoring import Predictor, score_folder
+
+    with naming("MODEL"):
+        predictor = Predictor(str(model_path(model).resolve()), reject, device)
+    with naming_rows(str(data)):
+        sizes = score_folder(predictor, data, out, n_workers=workers, scheduler=scheduler)
+    n_used = sum(size > 0 for size in sizes)
+    typer.echo(f"{out}: {sum(sizes):,} rows in {n_used} of {len(sizes)} clusters")
 
 
 def _soft_assignments(model: "DEC", rows: "Rows", data: str) -> "Iterator[NDArray[np.float32]]":

@@ -20,12 +20,17 @@ class DenseRows:
         Booleans, integers or floats, in any byte order and memory layout.
     feature_names : list of str or None, default=None
         The d names of the features.
+    names : list of str or None, default=None
+        The n names of the rows.
     """
 
-    def __init__(self, array: NDArray[Any], feature_names: list[str] | None = None) -> None:
+    def __init__(
+        self, array: NDArray[Any], feature_names: list[str] | None = None, names: list[str] | None = None
+    ) -> None:
         self._on_disk = isinstance(array, np.memmap)
         self._array = np.asarray(array)
         self._feature_names = feature_names
+        self.names = names
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,13 +1,14 @@
-"""Files of named columns: CSV and Parquet."""
+"""Columns of numbers, as CSV files and Parquet files hold them."""
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
-from pyarrow import parquet
 
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._convert import dense_rows
@@ -40,33 +41,31 @@ def _is_numeric(cells: list[str]) -> bool:
     return bool(numbers)
 
 
-def read_parquet(path: Path) -> DenseRows:
-    """Return the rows of one Parquet file, see `torchdec.rows.read_rows`."""
-    with parquet.ParquetFile(path) as file:
-        table = file.read()
-    stored_index = (table.schema.pandas_metadata or {}).get("index_columns", [])
-    # A range index is described in the metadata by a dict; it has no column.
-    table = table.drop_columns([name for name in stored_index if isinstance(name, str)])
-    return _table_rows(table, path, named=True)
-
-
 def _table_rows(table: pa.Table, path: Path, named: bool) -> DenseRows:
     names: list[str] = table.schema.names
-    others = [name for name, kind in zip(names, table.schema.types, strict=True) if not _is_number(kind)]
-    if others and table.num_rows:
+    if table.num_rows:
+        refuse_text(table.schema, path)
+    array = np.empty(table.shape, dtype=np.float32)
+    for j, column in enumerate(table.columns):
+        array[:, j] = as_float32(column, f"{path}: column {names[j]!r}")
+    return dense_rows(array, str(path), names if named else None)
+
+
+def refuse_text(fields: Iterable[pa.Field], path: Path) -> None:
+    """Name the columns that hold something other than numbers, if there are any."""
+    names = [field.name for field in fields]
+    others = [field.name for field in fields if not is_number(field.type)]
+    if others:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         quoted = ", ".join(map(repr, others[:5]))
         raise RowsError(
             f"{path}: {len(others)} of {len(names)} columns hold something other than numbers: "
             f"{quoted}{more}; drop them or encode them as numbers"
         )
-    array = np.empty(table.shape, dtype=np.float32)
-    for j, column in enumerate(table.columns):
-        array[:, j] = _as_float32(column, f"{path}: column {names[j]!r}")
-    return dense_rows(array, str(path), names if named else None)
 
 
-def _is_number(kind: pa.DataType) -> bool:
+def is_number(kind: pa.DataType) -> bool:
+    """Tell whether values of an Arrow type can be cast to float32."""
     tests = (
         pa.types.is_integer,
         pa.types.is_floating,
@@ -77,8 +76,11 @@ def _is_number(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _as_float32(column: pa.ChunkedArray, name: str) -> NDArray[np.float32]:
-    values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()  # null becomes NaN
+def as_float32(column: Any, name: str) -> NDArray[np.float32]:
+    """Cast an Arrow array of numbers, null to NaN, or name what is beyond the range of float32."""
+    values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy(
+        zero_copy_only=False
+    )  # null becomes NaN
     try:
         with np.errstate(over="raise"):
             return values.astype(np.float32)

@@ -21,12 +21,14 @@ def as_rows(X: Any) -> Rows:
 
     Parameters
     ----------
-    X : Rows, ndarray, scipy sparse matrix, data frame or sequence, of shape (n, d)
+    X : Rows, ndarray, scipy sparse matrix, data frame, AnnData or sequence, of shape (n, d)
         - Rows are returned unchanged.
         - An ndarray or memmap of booleans, integers or floats is not copied.
         - A sparse matrix of another format than CSR is converted to CSR.
         - A data frame is anything with ``columns`` and ``to_numpy()``, such as one of pandas or polars.
           If all its column names are strings, they become ``feature_names``; a missing value becomes NaN.
+        - An AnnData, in memory or backed, gives its ``X``; ``var_names`` become ``feature_names``, and
+          ``obs_names`` the ``names`` of the rows.
         - A sequence of rows goes through ``numpy.asarray``.
 
     Returns
@@ -53,23 +55,31 @@ def as_rows(X: Any) -> Rows:
         return X
     if issparse(X):
         return sparse_rows(X, "X")
+    if hasattr(X, "obs_names") and hasattr(X, "var_names"):
+        from torchdec.rows._anndata import anndata_rows
+
+        return anndata_rows(X, "X")
     if hasattr(X, "columns") and hasattr(X, "to_numpy"):
         return _frame_rows(X)
     return dense_rows(_as_array(X), "X")
 
 
-def dense_rows(array: NDArray[Any], name: str, feature_names: list[str] | None = None) -> DenseRows:
+def dense_rows(
+    array: NDArray[Any], name: str, feature_names: list[str] | None = None, names: list[str] | None = None
+) -> DenseRows:
     """Return the rows of an array, or an error that calls it `name`."""
     if array.dtype.kind == "O" and array.ndim == 2:
         array = _as_floats(array, name)
-    _refuse_unusable(array.shape, array.dtype, name)
-    return DenseRows(array, feature_names)
+    refuse_unusable(array.shape, array.dtype, name)
+    return DenseRows(array, feature_names, names)
 
 
-def sparse_rows(matrix: Any, name: str) -> SparseRows:
+def sparse_rows(
+    matrix: Any, name: str, feature_names: list[str] | None = None, names: list[str] | None = None
+) -> SparseRows:
     """Return the rows of a sparse matrix of any format, or an error that calls it `name`."""
-    _refuse_unusable(matrix.shape, matrix.dtype, name)
-    return SparseRows(matrix.tocsr())
+    refuse_unusable(matrix.shape, matrix.dtype, name)
+    return SparseRows(matrix.tocsr(), feature_names, names)
 
 
 def _frame_rows(frame: Any) -> DenseRows:
@@ -108,7 +118,8 @@ def _refuse_text(values: NDArray[Any], name: str) -> None:
         raise RowsError(f"{name} holds text such as {text[:40]!r}; drop it or encode it as numbers")
 
 
-def _refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
+def refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
+    """Refuse what is no table of real numbers with at least one row and one column."""
     if len(shape) != 2:
         raise RowsError(
             f"{name} has shape {shape}, but one row an observation and one column a feature are wanted. "

@@ -6,22 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
-from torchdec.rows._columns import read_csv, read_parquet
+from torchdec.rows._anndata import read_h5ad
+from torchdec.rows._columns import read_csv
 from torchdec.rows._convert import dense_rows, sparse_rows
-from torchdec.rows._images import read_images
+from torchdec.rows._csr_parts import csr_matrix
+from torchdec.rows._folders import read_folder
+from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError
-from torchdec.rows._sparse import SparseRows
 from torchdec.rows._texts import read_texts
-
-_CSR_PARTS = ("data", "indices", "indptr", "shape")
 
 
 def read_rows(
     path: str | PathLike[str], *, text_column: str | None = None, recipe: Mapping[str, Any] | None = None
 ) -> Rows:
-    """Open a file of rows, or a folder of images; the suffix says which kind it is.
+    """Open a file of rows, or a folder of such files or of images; the suffix says which kind it is.
 
     Parameters
     ----------
@@ -32,11 +31,16 @@ def read_rows(
         - ``.csv``: comma-separated numbers, read into memory as float32. The first line gives the
           feature names, unless all its cells are numbers (or empty, with at least one number): then it
           is a row. An empty cell becomes NaN.
-        - ``.parquet``: one file of numeric columns, read into memory as float32. An index that pandas
-          stored with them is left out.
+        - ``.parquet``: numeric columns, or one column of lists of as many numbers each, read a row group at a
+          time, so its size is no limit where its row groups are small (some ten MB). An index that pandas stored
+          with them is left out.
+        - ``.h5ad``: the X of an AnnData, which stays on disk (but CSC is read into memory); cells are rows, and
+          are not normalised here. Needs anndata.
         - ``.txt``: one text a line, in UTF-8. A row is the tf-idf (sublinear, of length 1) of the 2,000
           most frequent words that are no English stop words.
-        - A folder: all images below it, in the order of their paths. A row is the pixels of one, grey or
+        - A folder of ``.parquet`` files of the same columns, or of ``.npz`` files of CSR parts, in the order of
+          their paths; read a row group, or a file, at a time.
+        - A folder of images, in the order of their paths. A row is the pixels of one, grey or
           in colour, scaled to 32 x 32 unless all are of one size and small. Needs Pillow.
     text_column : str, optional
         Column of a ``.csv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``.
@@ -71,7 +75,7 @@ def read_rows(
     if not path.is_dir() and path.suffix.lower() not in _SUFFIXES:
         raise RowsError(
             f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, or a folder of "
-            "images"
+            ".parquet, .npz or images"
         )
     if not path.is_dir() and path.stat().st_size == 0:
         raise RowsError(f"{path}: is empty (0 bytes); write it again")
@@ -90,7 +94,7 @@ def read_rows(
 def _read(path: Path, text_column: str | None, recipe: dict[str, Any] | None) -> Rows:
     kind = recipe["kind"] if recipe else None
     if path.is_dir():
-        return read_images(path, recipe if kind == "images" else None)
+        return read_folder(path, recipe if kind == "images" else None)
     if path.suffix.lower() == ".txt" or text_column is not None:
         return read_texts(path, text_column, recipe if kind == "texts" else None)
     return _READERS[path.suffix.lower()](path)
@@ -109,7 +113,7 @@ def _read_npz(path: Path) -> Rows:
         with archive:
             if "x" in archive.files:
                 return dense_rows(archive["x"], f"{path}: array 'x'")
-            return _csr_rows(archive, path)
+            return sparse_rows(csr_matrix(archive, path), str(path))
 
 
 def read_image_shape(path: str | PathLike[str]) -> tuple[int, ...] | None:
@@ -126,27 +130,11 @@ def read_image_shape(path: str | PathLike[str]) -> tuple[int, ...] | None:
         return tuple(shape.tolist())
 
 
-def _csr_rows(archive: np.lib.npyio.NpzFile, path: Path) -> SparseRows:
-    if not set(_CSR_PARTS) <= set(archive.files):
-        raise RowsError(
-            f"{path}: holds the arrays {', '.join(archive.files) or '(none)'}; "
-            f"wanted are an array x, or the CSR parts {', '.join(_CSR_PARTS)}"
-        )
-    # scipy.sparse.save_npz gives the parts of a CSC matrix the same names.
-    kind = archive["format"].item() if "format" in archive.files else b"csr"
-    if kind not in (b"csr", "csr"):
-        raise RowsError(f"{path}: holds a sparse matrix of format {kind!r}; save matrix.tocsr() instead")
-    data, indices, indptr, shape = (archive[part] for part in _CSR_PARTS)
-    matrix = csr_array((data, indices, indptr), shape=tuple(shape.tolist()))
-    # An index out of bounds would make scipy read and write outside its arrays.
-    matrix.check_format(full_check=True)
-    return sparse_rows(matrix, str(path))
-
-
 _READERS: dict[str, Callable[[Path], Rows]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
     ".csv": read_csv,
-    ".parquet": read_parquet,
+    ".h5ad": read_h5ad,
+    ".parquet": lambda path: ParquetRows([path]),
 }
 _SUFFIXES = (*_READERS, ".txt")

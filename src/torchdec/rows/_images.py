@@ -33,18 +33,16 @@ class ImageRows(DenseRows):
     """
 
     def __init__(self, pixels: NDArray[np.uint8], shape: tuple[int, ...], names: list[str]) -> None:
-        super().__init__(pixels)
-        self.names = names
+        super().__init__(pixels, names=names)
         self.recipe: dict[str, Any] = {"kind": "images", "shape": list(shape)}
 
 
-def read_images(folder: Path, recipe: dict[str, Any] | None) -> ImageRows:
-    """Read every image below a folder, in the order of their paths; see `torchdec.rows.read_rows`."""
+def read_images(folder: Path, paths: Sequence[Path], recipe: dict[str, Any] | None) -> ImageRows:
+    """Read images below a folder, in the order of their paths; see `torchdec.rows.read_rows`."""
     try:
         from PIL.Image import DecompressionBombWarning
     except ImportError:
         raise RowsError(f"{folder}: images need Pillow; try pip install 'torchdec[images]'") from None
-    paths = _image_paths(folder)
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         warnings.simplefilter("ignore", DecompressionBombWarning)  # _opened has a bound of its own
         shape = tuple(recipe["shape"]) if recipe else _common_shape(list(pool.map(_size_and_mode, paths)))
@@ -52,19 +50,6 @@ def read_images(folder: Path, recipe: dict[str, Any] | None) -> ImageRows:
         for number, image in enumerate(pool.map(lambda path: _pixels(path, shape), paths)):
             pixels[number] = image
     return ImageRows(pixels, shape, [str(path.relative_to(folder)) for path in paths])
-
-
-def _image_paths(folder: Path) -> list[Path]:
-    home = folder.resolve()
-    paths = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
-    if not paths:
-        raise RowsError(f"{folder}: is a directory without images ({', '.join(SUFFIXES)}); give one, or a file")
-    for path in paths:
-        if not path.resolve().is_relative_to(home):
-            raise RowsError(f"{path}: is a link that leads out of {folder}; copy the image there")
-    return paths
 
 
 def _size_and_mode(path: Path) -> tuple[tuple[int, int], str]:

@@ -22,15 +22,20 @@ class SparseRows:
         byte order), the stored values alone are converted.
     feature_names : list of str or None, default=None
         The d names of the features.
+    names : list of str or None, default=None
+        The n names of the rows.
     """
 
-    def __init__(self, matrix: csr_array, feature_names: list[str] | None = None) -> None:
+    def __init__(
+        self, matrix: csr_array, feature_names: list[str] | None = None, names: list[str] | None = None
+    ) -> None:
         if matrix.dtype == np.float16:
             matrix = matrix.astype(np.float32)
         elif not matrix.dtype.isnative:
             matrix = matrix.astype(matrix.dtype.newbyteorder("="))
         self._matrix = matrix
         self._feature_names = feature_names
+        self.names = names
 
     @property
     def shape(self) -> tuple[int, int]:

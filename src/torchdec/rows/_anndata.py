@@ -1,0 +1,39 @@
+"""AnnData, in memory or backed by an `.h5ad` file, as rows: cells are rows, genes are features."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from torchdec.rows._blocks import SlicedRows
+from torchdec.rows._convert import dense_rows, refuse_unusable, sparse_rows
+from torchdec.rows._protocol import Rows, RowsError
+
+# Values to read at once: 32 MB where they are dense float32.
+_BLOCK_VALUES = 1 << 23
+
+
+def read_h5ad(path: Path) -> Rows:
+    """Open the X of an `.h5ad` file without loading it; see `torchdec.rows.read_rows`."""
+    try:
+        from anndata import read_h5ad as open_h5ad
+    except ImportError:
+        raise RowsError(f"{path}: .h5ad needs anndata; try pip install 'torchdec[anndata]'") from None
+    return anndata_rows(open_h5ad(path, backed="r"), str(path))
+
+
+def anndata_rows(data: Any, name: str) -> Rows:
+    """Return the rows of the X of an AnnData; `obs_names` name rows and `var_names` features."""
+    if data.X is None:
+        raise RowsError(f"{name}: has no X; put the values to cluster there, as adata.X = adata.layers[...]")
+    features, cells = data.var_names.astype(str).tolist(), data.obs_names.astype(str).tolist()
+    values = data.X
+    if data.isbacked and getattr(values, "format", "") == "csc":
+        values = values.to_memory()  # on the disk a row lies scattered over all of it
+    elif data.isbacked:
+        refuse_unusable(values.shape, values.dtype, name)
+        return SlicedRows(values, max(1, _BLOCK_VALUES // data.n_vars), features, cells)
+    if issparse(values):
+        return sparse_rows(values, name, features, cells)
+    return dense_rows(np.asarray(values), name, features, cells)

@@ -1,0 +1,163 @@
+"""Rows that lie in blocks on a disk, of which a few are in memory at a time."""
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from torchdec.rows._protocol import spans
+
+# Memory for blocks that are kept.
+KEPT_BYTES = 1 << 28
+# Rows that are made dense at a time while a block is handed on.
+_STEP = 4096
+
+
+class BlockRows(ABC):
+    """Rows of a source that is read a block at a time: a row group, a chunk, a part.
+
+    A block stays as it was read, in its own dtype, dense or CSR. As many as fit into 256 MB are kept, and at least
+    one; the longest unused goes first. While a pass in order hands out one block, a thread reads the next.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Rows of each block, at least 1, in order.
+    n_features : int
+        d.
+    block_bytes : int
+        Of the largest block in memory, which tells how many are kept.
+    feature_names : list of str or None, default=None
+        The d names of the features.
+
+    Attributes
+    ----------
+    block_starts : ndarray of int64 of shape (b + 1,)
+        First row of each of the b blocks, then n.
+    n_kept : int
+        Blocks that stay in memory: `take` is fast where the rows of some thousand calls lie in so many.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], n_features: int, block_bytes: int, feature_names: list[str] | None = None
+    ) -> None:
+        self.block_starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self.n_kept = max(1, KEPT_BYTES // max(1, block_bytes))
+        self._n_features = n_features
+        self._feature_names = feature_names
+        self._kept: OrderedDict[int, Any] = OrderedDict()
+        # Readers such as HDF5's are not safe to be called from two threads at once.
+        self._lock = Lock()
+
+    @abstractmethod
+    def _read(self, number: int) -> Any:
+        """Read a block: an ndarray of numbers, or a CSR matrix, of shape (rows of the block, d)."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and number of features, (n, d)."""
+        return int(self.block_starts[-1]), self._n_features
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        """The d names of the features, or None."""
+        return self._feature_names
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the rows at `index`, in that order: float32 of shape (m, d), fresh and C-contiguous."""
+        rows = np.empty((len(index), self._n_features), dtype=np.float32)
+        block_of = np.searchsorted(self.block_starts, index, side="right") - 1
+        # Those in memory first, before reading others pushes them out.
+        for number in sorted(np.unique(block_of).tolist(), key=lambda number: number not in self._kept):
+            here = np.flatnonzero(block_of == number)
+            rows[here] = _dense(self._block(number), index[here] - self.block_starts[number])
+        return rows
+
+    def chunks(self, size: int) -> Iterator[NDArray[np.float32]]:
+        """Yield all rows in order, `size` at a time: float32, fresh and C-contiguous."""
+        first = next(spans(len(self), size)).start  # refuses a wrong size
+        chunk = np.empty((min(size, len(self)), self._n_features), dtype=np.float32)
+        filled = 0
+        for piece in self._pieces():
+            done = 0
+            while done < len(piece):
+                n = min(len(piece) - done, len(chunk) - filled)
+                chunk[filled : filled + n] = piece[done : done + n]
+                done, filled = done + n, filled + n
+                if filled == len(chunk):
+                    yield chunk
+                    first += filled
+                    chunk = np.empty((min(size, len(self) - first), self._n_features), dtype=np.float32)
+                    filled = 0
+
+    def _pieces(self) -> Iterator[NDArray[np.float32]]:
+        """Yield all rows in order, in pieces of a block, while a thread reads the block after it."""
+        n_blocks = len(self.block_starts) - 1
+        # Where not all fit, those of a pass in order would only push others out.
+        keep = n_blocks <= self.n_kept
+        with ThreadPoolExecutor(1) as reader:
+            following = reader.submit(self._block, 0, keep=keep)
+            for number in range(n_blocks):
+                block = following.result()
+                if number + 1 < n_blocks:
+                    following = reader.submit(self._block, number + 1, keep=keep)
+                for span in spans(block.shape[0], _STEP):
+                    yield _dense(block, span)
+
+    def _block(self, number: int, *, keep: bool = True) -> Any:
+        """Return a block from memory, or read it and, with `keep`, have it stay there."""
+        with self._lock:
+            if number in self._kept:
+                self._kept.move_to_end(number)
+                return self._kept[number]
+            while keep and len(self._kept) >= self.n_kept:
+                self._kept.popitem(last=False)
+            block = self._read(number)
+            if keep:
+                self._kept[number] = block
+            return block
+
+
+class SlicedRows(BlockRows):
+    """Rows of anything on a disk whose slices ``source[a:b]`` are arrays or CSR matrices: HDF5, Zarr.
+
+    Parameters
+    ----------
+    source : object
+        With ``shape`` (n, d) and slices.
+    block_size : int
+        Rows to read at once; best a multiple of how the file is cut.
+    feature_names, names : list of str or None, default=None
+        Of the features and of the rows.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        block_size: int,
+        feature_names: list[str] | None = None,
+        names: list[str] | None = None,
+    ) -> None:
+        n_rows, n_features = source.shape
+        sizes = [span.stop - span.start for span in spans(n_rows, block_size)]
+        super().__init__(sizes, n_features, block_size * n_features * source.dtype.itemsize, feature_names)
+        self._source = source
+        self.names = names
+
+    def _read(self, number: int) -> Any:
+        return self._source[int(self.block_starts[number]) : int(self.block_starts[number + 1])]
+
+
+def _dense(block: Any, index: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+    selected = block[index]
+    with np.errstate(over="ignore"):  # check_finite reports what is beyond float32
+        return np.asarray(selected.toarray() if issparse(selected) else selected, dtype=np.float32)

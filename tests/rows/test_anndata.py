@@ -1,0 +1,62 @@
+"""Cells of an AnnData are rows, in memory or on disk."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from small import small_dec
+from torchdec.rows import RowsError, as_rows, read_rows
+
+anndata = pytest.importorskip("anndata")
+
+X = np.random.default_rng(0).poisson(1.0, size=(30, 5)).astype(np.float32)
+# pandas 3 makes every index of strings one of those that anndata writes only when it is told to.
+pytestmark = pytest.mark.usefixtures("strings_of_pandas")
+GENES = [f"gene{number}" for number in range(5)]
+CELLS = [f"cell{number}" for number in range(30)]
+
+
+@pytest.fixture
+def strings_of_pandas():
+    with anndata.settings.override(allow_write_nullable_strings=True):
+        yield
+
+
+def cells(kind):
+    return anndata.AnnData(kind(X), obs=pd.DataFrame(index=CELLS), var=pd.DataFrame(index=GENES))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix, sp.csc_matrix])
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_cells_are_rows_and_genes_features(kind, on_disk, tmp_path):
+    data = cells(kind)
+    data.write_h5ad(tmp_path / "x.h5ad")
+    rows = read_rows(tmp_path / "x.h5ad") if on_disk else as_rows(data)
+    assert rows.shape == X.shape
+    assert rows.feature_names == GENES
+    assert rows.names == CELLS
+    np.testing.assert_array_equal(np.concatenate(list(rows.chunks(7))), X)
+    index = np.array([29, 3, 3, 0])
+    np.testing.assert_array_equal(rows.take(index), X[index])
+
+
+def test_a_dec_is_fitted_on_an_anndata_and_keeps_the_genes():
+    data = cells(sp.csr_matrix)
+    model = small_dec(2).fit(data)
+    assert model.feature_names_in_.tolist() == GENES
+    np.testing.assert_array_equal(model.predict(data), model.labels_)
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(data[:, ::-1].copy())
+
+
+def test_without_values_it_is_refused(tmp_path):
+    anndata.AnnData(obs=pd.DataFrame(index=CELLS)).write_h5ad(tmp_path / "x.h5ad")
+    with pytest.raises(RowsError, match="has no X"):
+        read_rows(tmp_path / "x.h5ad")
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "x.h5ad").write_bytes(b"damaged")
+    with pytest.raises(RowsError, match=r"x\.h5ad: cannot be read as \.h5ad"):
+        read_rows(tmp_path / "x.h5ad")
