@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 
 from torchdec.rows._blocks import SlicedRows
 from torchdec.rows._convert import dense_rows, refuse_unusable, sparse_rows
@@ -25,15 +25,38 @@ def read_h5ad(path: Path) -> Rows:
 
 def anndata_rows(data: Any, name: str) -> Rows:
     """Return the rows of the X of an AnnData; `obs_names` name rows and `var_names` features."""
-    if data.X is None:
+    try:
+        values = data.X
+    except KeyError:  # of a file without X
+        values = None
+    if values is None:
         raise RowsError(f"{name}: has no X; put the values to cluster there, as adata.X = adata.layers[...]")
     features, cells = data.var_names.astype(str).tolist(), data.obs_names.astype(str).tolist()
-    values = data.X
     if data.isbacked and getattr(values, "format", "") == "csc":
         values = values.to_memory()  # on the disk a row lies scattered over all of it
     elif data.isbacked:
         refuse_unusable(values.shape, values.dtype, name)
+        if getattr(values, "format", "") == "csr":
+            values = _CsrOnDisk(values)
         return SlicedRows(values, max(1, _BLOCK_VALUES // data.n_vars), features, cells)
     if issparse(values):
         return sparse_rows(values, name, features, cells)
     return dense_rows(np.asarray(values), name, features, cells)
+
+
+class _CsrOnDisk:
+    """Slices of a CSR matrix in a file: anndata's own stand on private parts of scipy, which change."""
+
+    def __init__(self, matrix: Any) -> None:
+        self._group = matrix.group
+        self._starts = matrix.group["indptr"][:]
+        self.shape, self.dtype = matrix.shape, matrix.dtype
+
+    def __getitem__(self, rows: slice) -> csr_array:
+        starts = self._starts[rows.start : rows.stop + 1]
+        span = slice(int(starts[0]), int(starts[-1]))
+        parts = self._group["data"][span], self._group["indices"][span], starts - starts[0]
+        block = csr_array(parts, shape=(rows.stop - rows.start, self.shape[1]))
+        # An index out of bounds would make scipy read and write outside its arrays.
+        block.check_format(full_check=True)
+        return block
