@@ -35,16 +35,20 @@ def study(
     if out is not None:
         read = replace(read, runs=out)
     left = missing(read)
-    show = (lambda _: None) if quiet else (lambda text: typer.echo(text, err=True))
-    show(f"{read.title}: {len(read.cases)} cases, {len(read.cases) - len(left)} of them done")
+    _show(quiet, f"{read.title}: {len(read.cases)} cases, {len(read.cases) - len(left)} of them done")
     failed = 0
     began = perf_counter()
     for number, outcome in enumerate(run(read), start=1):
         rest = (perf_counter() - began) / number * (len(left) - number)
         what = f"failed ({outcome.error})" if outcome.error else f"{outcome.seconds:.1f} s"
         failed += bool(outcome.error)
-        show(f"{number} of {len(left)}  {outcome.case.name}: {what}; about {duration(rest)} left")
+        _show(quiet, f"{number} of {len(left)}  {outcome.case.name}: {what}; about {duration(rest)} left")
     if failed:
         say(f"{failed} of {len(left)} cases failed; run the plan again to try them again.")
         raise typer.Exit(MISTAKE)
     typer.echo(f"{read.runs}: {len(read.cases)} results")
+
+
+def _show(quiet: bool, text: str) -> None:
+    if not quiet:
+        typer.echo(text, err=True)

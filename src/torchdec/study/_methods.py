@@ -130,7 +130,7 @@ def _without_backprop(problem: Problem) -> Any:
         changed, labels = (found != labels).float().mean().item(), found
         if 0 < changed < 1e-3:
             break
-        for index in torch.randperm(len(code), generator=random).split(256):
+        for index in torch.split(torch.randperm(len(code), generator=random), 256):
             loss = kl_divergence(log_p[index], log_soft_assignment(code[index], centers, 1.0))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

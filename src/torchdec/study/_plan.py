@@ -155,9 +155,9 @@ def _cases(path: Path, table: dict[str, Any]) -> Iterator[Case]:
         for value in values:
             _check_value(path, key, value)
     settings, stage_1 = (list(_combinations(value)) for value in nested.values())
-    for values in product(*flat.values()):
+    for own_keys in _combinations(flat):
         for own, first in product(settings, stage_1):
-            case = Case(**dict(zip(flat, values, strict=True)), settings=own, stage_1=first)
+            case = Case(**own_keys, settings=own, stage_1=first)
             if not all(_SAFE.fullmatch(part) for part in case.name.split("=")):
                 raise PlanError(f"{path}: {case.name!r} cannot be a file's name; use letters, digits and . + - _.")
             yield case

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -49,9 +50,9 @@ def run(plan: Plan) -> Iterator[Outcome]:
             yield Outcome(case, perf_counter() - began, reason)
             continue
         if pictures:
-            write_file(_pictures(plan, case), lambda new, kept=pictures: _save(new, kept), force=True)
+            write_file(_pictures(plan, case), partial(_save, pictures), force=True)
         text = json.dumps(result, indent=1, allow_nan=False) + "\n"
-        write_file(_record(plan, case), lambda new, kept=text: _write(new, kept), force=True)
+        write_file(_record(plan, case), partial(_write, text), force=True)
         yield Outcome(case, perf_counter() - began)
 
 
@@ -78,11 +79,11 @@ def _pictures(plan: Plan, case: Case) -> Path:
     return plan.runs / f"{case.name}.npz"
 
 
-def _write(path: Path, text: str) -> None:
+def _write(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _save(path: Path, arrays: dict[str, Any]) -> None:
+def _save(arrays: dict[str, Any], path: Path) -> None:
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
