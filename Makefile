@@ -47,7 +47,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,onnx,dev]'
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,onnx,stl10,dev]'
 	touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-dev
