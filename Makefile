@@ -54,7 +54,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,onnx,docs,dev]'
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,onnx,stl10,docs,dev]'
 	touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-dev

@@ -30,7 +30,8 @@ def brute_force_accuracy(y_true, y_pred):
 
 
 def test_every_public_function_is_in_the_property_lists():
-    assert set(metrics.__all__) == set(FUNCTIONS)
+    without_labels = {"generalizability"}
+    assert set(metrics.__all__) == set(FUNCTIONS) | without_labels
 
 
 @pytest.mark.parametrize("name", SCORES)

@@ -6,6 +6,7 @@ import typer
 
 from torchdec._version import __version__
 from torchdec.cli._choose import choose_k
+from torchdec.cli._data import data
 from torchdec.cli._demo import demo
 from torchdec.cli._describe import summary
 from torchdec.cli._edit import merge, rename, split
@@ -25,7 +26,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (choose_k, fit, predict, report, summary, merge, split, rename, score, info, export, study, demo):
+for command in (
+    choose_k,
+    fit,
+    predict,
+    report,
+    summary,
+    merge,
+    split,
+    rename,
+    score,
+    info,
+    export,
+    data,
+    study,
+    demo,
+):
     app.command()(command)
 
 
