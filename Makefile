@@ -25,12 +25,18 @@ docs: $(VENV)/installed-dev
 	$(RUN)mkdocs build --strict
 
 results: $(VENV)/installed-bench
-	$(RUN)python experiments/measure.py
-	$(RUN)python experiments/measure.py --table
+	$(RUN)torchdec study experiments/accuracy.toml
+	$(RUN)python experiments/accuracy.py
 	$(RUN)python experiments/graph_space.py
 	$(RUN)python experiments/choose_k.py
 	$(RUN)python experiments/edits.py
 	$(RUN)python experiments/own_data.py
+
+# The experiments of the paper at full size: days on two cores, and each goes on where it was stopped.
+reproduce: $(VENV)/installed-bench
+	for plan in accuracy sensitivity imbalance number pictures faithful; do \
+		$(RUN)torchdec study experiments/paper-$$plan.toml || exit; done
+	$(RUN)python experiments/reproduction.py
 
 bench: $(VENV)/installed-bench
 	$(RUN)python benchmarks/steps.py

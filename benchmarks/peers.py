@@ -13,14 +13,13 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from timing import in_turn, seconds_of, write
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
-import measure
+from torchdec.datasets import load
 
 ENOUGH_STEPS = 500
 
@@ -33,8 +32,8 @@ def main(quick: bool, defaults: bool) -> None:
         fits: dict[str, Callable[[], Any]] = {
             f"torchdec, {ENOUGH_STEPS} steps, no self-training": to_the_paper,
             "torchdec, defaults": torchdec,
-            "scikit-learn k-means, 20 starts": lambda: measure.kmeans("mnist", 0),
-            "UMAP + k-means": lambda: measure.umap("mnist", 0),
+            "scikit-learn k-means, 20 starts": kmeans,
+            "UMAP + k-means": umap,
             "UMAP + HDBSCAN": umap_hdbscan,
         }
         if defaults:
@@ -57,8 +56,8 @@ def epochs(what: str, libraries: dict[str, Callable[[int], Any]], repeats: int) 
 def whole_fit(name: str, fit: Callable[[], Any]) -> dict[str, Any]:
     from torchdec.metrics import clustering_accuracy, nmi
 
-    labels, truth = [], measure.labels_of("mnist")
-    measure.rows_of("mnist")
+    labels, truth = [], load("mnist").y
+    rows()
     seconds = seconds_of(lambda: labels.append(fit()))
     result = {
         "what": name,
@@ -70,10 +69,28 @@ def whole_fit(name: str, fit: Callable[[], Any]) -> dict[str, Any]:
     return result
 
 
+@cache
+def rows() -> np.ndarray:
+    return load("mnist").x.astype(np.float32)
+
+
+def kmeans() -> Any:
+    from sklearn.cluster import KMeans
+
+    return KMeans(10, n_init=20, random_state=0).fit(rows()).labels_
+
+
+def umap() -> Any:
+    from sklearn.cluster import KMeans
+    from umap import UMAP
+
+    return KMeans(10, n_init=20, random_state=0).fit(UMAP(random_state=0, n_jobs=1).fit_transform(rows())).labels_
+
+
 def autoencoder(n_epochs: int) -> Any:
     from torchdec import Autoencoder
 
-    return Autoencoder(max_epochs=n_epochs, max_steps=10**6, random_state=0).fit(measure.rows_of("mnist"))
+    return Autoencoder(max_epochs=n_epochs, max_steps=10**6, random_state=0).fit(rows())
 
 
 @cache
@@ -87,20 +104,20 @@ def torchdec_clustering(n_updates: int) -> Any:
     from torchdec import DEC
 
     model = DEC(10, representation=trained(), tol=0, patience=99, max_iter=n_updates, random_state=0)
-    return model.fit(measure.rows_of("mnist"))
+    return model.fit(rows())
 
 
 def torchdec() -> Any:
     from torchdec import DEC
 
-    return DEC(10, random_state=0).fit(measure.rows_of("mnist")).labels_
+    return DEC(10, random_state=0).fit(rows()).labels_
 
 
 def to_the_paper() -> Any:
     from torchdec import DEC, NeighborEncoder
 
     model = DEC(10, representation=NeighborEncoder(max_steps=ENOUGH_STEPS), max_iter=0, random_state=0)
-    return model.fit(measure.rows_of("mnist")).labels_
+    return model.fit(rows()).labels_
 
 
 def clustpy(pretrain_epochs: int, clustering_epochs: int) -> Any:
@@ -110,7 +127,7 @@ def clustpy(pretrain_epochs: int, clustering_epochs: int) -> Any:
     model = DEC(
         10, pretrain_epochs=pretrain_epochs, clustering_epochs=clustering_epochs, random_state=0, device="cpu"
     )
-    return model.fit(measure.rows_of("mnist") / 255).labels_
+    return model.fit(rows() / 255).labels_
 
 
 @cache  # which also keeps the library of operators, gone as soon as nobody holds it
@@ -126,7 +143,7 @@ def umap_hdbscan() -> Any:
     from sklearn.cluster import HDBSCAN
     from umap import UMAP
 
-    code = UMAP(random_state=0, n_jobs=1).fit_transform(measure.rows_of("mnist"))
+    code = UMAP(random_state=0, n_jobs=1).fit_transform(rows())
     return HDBSCAN(min_cluster_size=500, copy=True).fit(code).labels_
 
 

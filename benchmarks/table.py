@@ -22,7 +22,7 @@ def main() -> None:
 def with_tables(text: str) -> str:
     """Return the text with each table made anew from its file of results."""
     sys.path.insert(0, str(HERE.parent / "experiments"))
-    from measure import renewed
+    from pages import renewed
 
     for name, rows in TABLES.items():
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"

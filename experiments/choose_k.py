@@ -13,13 +13,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import measure
+from pages import renewed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "choose_k.json"
 DOCS = HERE.parent / "docs" / "choosing-k.md"
 BEGIN, END = "<!-- choose k: begin -->", "<!-- choose k: end -->"
-SETS = ("usps", "pbmc", "reuters10k", "mnist", "fashion", "newsgroups")
+SETS = ("usps", "pbmc", "reuters10k", "mnist", "fashion-mnist", "20newsgroups")
 BLOBS = (2, 5, 10, 20, 50)
 
 
@@ -41,9 +41,11 @@ def on_blobs() -> Iterator[dict[str, Any]]:
 
 
 def on_data() -> Iterator[dict[str, Any]]:
+    from torchdec.datasets import load
+
     for name in SETS:
-        about = measure.DATASETS[name]
-        yield chosen(about.title, measure.rows_of(name), about.n_clusters, range(2, 31))
+        dataset = load(name)
+        yield chosen(dataset.title, dataset.x, dataset.n_clusters, range(2, 31))
 
 
 def chosen(title: str, rows: Any, truth: int, ks: range) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def chosen(title: str, rows: Any, truth: int, ks: range) -> dict[str, Any]:
 
 def with_table(text: str) -> str:
     """Return the text with the table between the two marks made anew from the file of results."""
-    return measure.renewed(text, BEGIN, END, table())
+    return renewed(text, BEGIN, END, table())
 
 
 def table() -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import measure
 import numpy as np
+from pages import renewed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "edits.json"
@@ -25,8 +25,10 @@ BEGIN, END = "<!-- edits: begin -->", "<!-- edits: end -->"
 def main() -> None:
     import torchdec
     from torchdec.clusters import merge, split
+    from torchdec.datasets import load
 
-    rows, y = measure.rows_of("mnist"), measure.labels_of("mnist")
+    mnist = load("mnist")
+    rows, y = mnist.x.astype(np.float32), mnist.y
     if sys.argv[1:]:
         model = torchdec.load(Path(sys.argv[1]) / "model.safetensors")
     else:
@@ -78,7 +80,7 @@ def with_table(text: str) -> str:
         f"| {result['what']} | {result['clusters']} | {result['acc']:.3f} | {result['nmi']:.3f} |"
         for result in json.loads(RESULTS.read_text())
     ]
-    return measure.renewed(text, BEGIN, END, "\n".join(lines) + "\n")
+    return renewed(text, BEGIN, END, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python experiments/graph_rows.py 0 1 2    these seeds; experiments/graph_rows.json keeps the others
 
-The whole graph is the case mnist-neighbors of `experiments/measure.py`. Labels are read after the fit.
+The whole graph is the method `neighbors` of experiments/accuracy.toml. Labels are read after the fit.
 """
 
 import json

@@ -13,8 +13,9 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import measure
 import numpy as np
+from accuracy import ORDER
+from pages import renewed
 
 MOST_ROWS = 20_000
 RESULTS = Path(__file__).with_suffix(".json")
@@ -36,11 +37,13 @@ def results() -> Iterator[dict[str, Any]]:
     from torchdec._core.graph_space import agreements, sample
     from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
     from torchdec._core.randomness import generator
+    from torchdec.datasets import load
     from torchdec.rows import as_rows
 
     compute = resolve()
-    for dataset, about in measure.DATASETS.items():
-        x, y = measure.rows_of(dataset), measure.labels_of(dataset)
+    for name in ORDER:
+        dataset = load(name)
+        x, y = dataset.x, dataset.y
         picked = np.random.default_rng(0).permutation(len(y))[:MOST_ROWS]
         rows, y = as_rows(x[picked]), y[picked]
         points = (
@@ -50,10 +53,10 @@ def results() -> Iterator[dict[str, Any]]:
         graphs = [nearest_neighbors(each, 15, cosine=True) for each in points]
         scores = [
             agreements(sample(rows, generator(seed)), 50, 15, generator(seed), compute, cosine=True)
-            for seed in measure.SEEDS
+            for seed in range(5)
         ]
         result = {
-            "dataset": about.title,
+            "dataset": dataset.title,
             "same_class": [float((y[graph] == y[:, None]).mean()) for graph in graphs],
             "agreement": scores,
         }
@@ -63,7 +66,7 @@ def results() -> Iterator[dict[str, Any]]:
 
 def with_table(text: str) -> str:
     """Return the text with the table between the two marks made anew from the file of results."""
-    return measure.renewed(text, BEGIN, END, table())
+    return renewed(text, BEGIN, END, table())
 
 
 def table() -> str:

@@ -18,8 +18,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import measure
 import numpy as np
+from pages import renewed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "own_data.json"
@@ -42,7 +42,10 @@ def main() -> None:
 def images(folder: Path) -> dict[str, Any]:
     from PIL import Image
 
-    rows, y = measure.rows_of("mnist"), measure.labels_of("mnist")
+    from torchdec.datasets import load
+
+    mnist = load("mnist")
+    rows, y = mnist.x.astype(np.float32), mnist.y
     for name, start, stop in (("digits", 0, 10_000), ("more", 60_000, 60_000 + N_NEW)):
         (folder / name).mkdir()
         for number in range(start, stop):
@@ -110,7 +113,7 @@ def with_table(text: str) -> str:
         names = ("fit_seconds", "training_seconds", "peak_mb", "predict_seconds", "acc", "nmi")
         cells = (about["data"], f"{n:,} x {d:,}", about["clusters"], *(about[name] for name in names))
         lines.append(f"| {' | '.join(map(str, cells))} |")
-    return measure.renewed(text, BEGIN, END, "\n".join(lines) + "\n")
+    return renewed(text, BEGIN, END, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,24 @@ from torchdec._presets import PRESETS
 from torchdec.cli._app import app
 
 ROOT = Path(__file__).parents[2]
-# What is fenced as "py" is shown but needs what a test has not: engines, several processes, the reader's own files.
+# What is fenced as "py" is shown, but needs what a test has not: engines, several processes, own files.
 BLOCKS = {
     path: re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL) for path in ROOT.glob("docs/**/*.md")
 }
-PACKAGES = ["torchdec.clusters", "torchdec.rows", "torchdec.metrics", "torchdec.augment", "torchdec.report"]
+PACKAGES = [
+    f"torchdec.{name}"
+    for name in (
+        "augment",
+        "baselines",
+        "clusters",
+        "datasets",
+        "metrics",
+        "report",
+        "rows",
+        "scoring",
+        "study",
+    )
+]
 
 
 @pytest.mark.filterwarnings("ignore:Stopped at max_iter")

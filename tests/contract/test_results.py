@@ -8,18 +8,22 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "experiments"), str(ROOT / "benchmarks")]
 
+import accuracy  # noqa: E402
 import choose_k  # noqa: E402
 import edits  # noqa: E402
 import graph_space  # noqa: E402
-import measure  # noqa: E402
 import own_data  # noqa: E402
+import reproduction  # noqa: E402
 import table as benchmark_tables  # noqa: E402
 
+from torchdec.study import Case, read_plan, results  # noqa: E402
+from torchdec.study._methods import METHODS  # noqa: E402
 
-@pytest.mark.parametrize("path", measure.TABLES, ids=lambda path: path.name)
+
+@pytest.mark.parametrize("path", accuracy.TABLES, ids=lambda path: path.name)
 def test_a_table_is_made_from_the_run_files(path: Path) -> None:
     text = path.read_text()
-    assert measure.with_table(text, measure.RUNS.glob("*.json"), measure.TABLES[path]) == text
+    assert accuracy.with_table(text, accuracy.TABLES[path]) == text
 
 
 def test_the_table_of_graph_spaces_is_made_from_its_file() -> None:
@@ -48,15 +52,25 @@ def test_the_tables_of_benchmarks_are_made_from_their_files(page: str) -> None:
     assert benchmark_tables.with_tables(text) == text
 
 
-def test_every_run_file_names_its_case_its_versions_and_its_score() -> None:
-    files = list(measure.RUNS.glob("*.json"))
+@pytest.mark.parametrize("plan", sorted(accuracy.HERE.glob("*.toml")), ids=lambda plan: plan.stem)
+def test_every_run_file_is_that_of_its_case(plan: Path) -> None:
+    read = read_plan(plan)
+    for record, _ in results(read):
+        case = Case(**record["case"])
+        assert case in read.cases
+        assert record["method"] == METHODS[case.method].title
+        assert 0 < record["score"]["acc"] <= 1
+        assert record["versions"]["torch"]
+
+
+def test_every_run_file_belongs_to_a_plan() -> None:
+    plans = [read_plan(plan) for plan in accuracy.HERE.glob("*.toml")]
+    wanted = {plan.runs / f"{case.name}.json" for plan in plans for case in plan.cases}
+    files = set((accuracy.HERE / "runs").rglob("*.json"))
     assert files
-    for file in files:
-        dataset, method, seed = file.stem.split("-")
-        result = measure.json.loads(file.read_text())
-        assert result["dataset"] == measure.DATASETS[dataset].title
-        assert result["method"] == measure.METHODS[method][0]
-        assert result["settings"] == getattr(measure.METHODS[method][1], "settings", {})
-        assert result["seed"] == int(seed)
-        assert 0 < result["score"]["acc"] <= 1
-        assert result["versions"]["torch"]
+    assert files <= wanted, files - wanted
+
+
+def test_the_page_of_the_paper_is_made_from_the_run_files() -> None:
+    text = reproduction.PAGE.read_text()
+    assert reproduction.with_tables(text) == text

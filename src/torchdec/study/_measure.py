@@ -28,7 +28,7 @@ def _dataset(name: str) -> Dataset:
 def _rows(data: str, n_rows: int | None, r_min: float | None, hold_out: float | None) -> tuple[Any, ...]:
     """Return rows and labels to fit on, and those that are held out (or None, None)."""
     dataset = _dataset(data)
-    y = dataset.y
+    x, y = dataset.x.astype(np.float32), dataset.y  # for all methods alike, though DEC would take bytes
     if y is None:
         raise ValueError(f"{data} has no labels to score against; name another data set.")
     random = np.random.default_rng(_ROWS_SEED)
@@ -38,11 +38,11 @@ def _rows(data: str, n_rows: int | None, r_min: float | None, hold_out: float | 
     if n_rows is not None and n_rows < len(kept):
         kept = np.sort(random.permutation(kept)[:n_rows])
     if hold_out is None:
-        return dataset.x[kept], y[kept], None, None
+        return x[kept], y[kept], None, None
     order = random.permutation(kept)
     n_out = round(hold_out * len(kept))
     fitted, out = np.sort(order[n_out:]), np.sort(order[:n_out])
-    return dataset.x[fitted], y[fitted], dataset.x[out], y[out]
+    return x[fitted], y[fitted], x[out], y[out]
 
 
 def _thinned(y: NDArray[np.int64], r_min: float) -> list[tuple[NDArray[np.int64], int]]:

@@ -1,0 +1,56 @@
+"""Write the tables of accuracy in README.md and docs/accuracy.md from the run files of experiments/accuracy.toml.
+
+torchdec study experiments/accuracy.toml && python experiments/accuracy.py
+"""
+
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean, median, stdev
+from typing import Any
+
+from pages import renewed
+
+from torchdec.study import read_plan, results
+
+HERE = Path(__file__).parent
+PLAN = HERE / "accuracy.toml"
+# The data sets and the methods of a page, in order; None is all.
+ORDER = ("mnist", "usps", "fashion-mnist", "reuters10k", "pbmc", "20newsgroups", "ag-news", "mouse-bladder")
+TABLES = {HERE.parent / "README.md": ("neighbors",), HERE.parent / "docs" / "accuracy.md": None}
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+
+
+def main() -> None:
+    for path, methods in TABLES.items():
+        path.write_text(with_table(path.read_text(), methods))
+
+
+def with_table(text: str, methods: tuple[str, ...] | None) -> str:
+    """Return the text with the table between the two marks made anew from the files of results."""
+    return renewed(text, BEGIN, END, table([record for record, _ in results(read_plan(PLAN))], methods))
+
+
+def table(records: list[dict[str, Any]], methods: tuple[str, ...] | None) -> str:
+    from torchdec.study._methods import METHODS
+
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for record in records:
+        groups[record["case"]["data"], record["case"]["method"]].append(record)
+    lines = ["| data | method | ACC | NMI | ARI | seeds | seconds |", "|---|---|---|---|---|---|---|"]
+    for data in ORDER:
+        for method in methods or METHODS:
+            own = groups.get((data, method), [])
+            if own:
+                scores = [spread([record["score"][key] for record in own]) for key in ("acc", "nmi", "ari")]
+                seconds = f"{median(record['seconds'] for record in own):.0f}"
+                cells = [own[0]["dataset"], own[0]["method"], *scores, str(len(own)), seconds]
+                lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def spread(values: list[float]) -> str:
+    return f"{mean(values):.3f} ± {stdev(values):.3f}" if len(values) > 1 else f"{values[0]:.3f}"
+
+
+if __name__ == "__main__":
+    main()
