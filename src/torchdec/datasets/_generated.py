@@ -57,7 +57,7 @@ def reuters_like(n_rows: int = REUTERS_ROWS, seed: int = 0) -> Dataset:
     -------
     Dataset
         `x` is CSR float32 of shape (n_rows, 2000), about 480 bytes a row: sublinear tf-idf of length sqrt(2000).
-        The whole is 317 MiB; while the chunks are put together it takes twice that; `reuters_like_chunks` never does.
+        While the chunks are put together it takes twice that; `reuters_like_chunks` never does.
 
     Raises
     ------
