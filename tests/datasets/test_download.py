@@ -42,7 +42,7 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(
 
 def test_the_next_call_goes_on_where_the_last_one_gave_up(server: Server, remote: Remote, tmp_path: Path) -> None:
     server.break_after = [500_000, 0, 0, 0, 0, 0]
-    with pytest.raises(DatasetError, match="500,000 bytes are kept"):
+    with pytest.raises(DatasetError, match="goes on from the 500,000 bytes that are kept"):
         fetch(remote, tmp_path)
     assert "a.gz" not in names(tmp_path)
     server.break_after = []

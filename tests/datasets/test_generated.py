@@ -28,7 +28,7 @@ def test_the_same_seed_gives_the_same_rows_whatever_their_number() -> None:
 
 def test_rows_are_as_long_and_words_as_frequent_as_in_reuters(corpus: Dataset) -> None:
     words_in_row = np.diff(corpus.x.indptr)
-    assert words_in_row.mean() == pytest.approx(59.9, rel=0.03)
+    assert words_in_row.mean() == pytest.approx(generated.MEAN_WORDS_IN_ROW, rel=0.03)
     for level in (0.2, 0.5, 0.8, 0.95):
         wanted = np.interp(level, generated.LEVELS, generated.WORDS_IN_ROW)
         assert np.quantile(words_in_row, level) == pytest.approx(wanted, rel=0.1)

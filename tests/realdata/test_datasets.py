@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from torchdec.datasets import load
+from torchdec.datasets import _generated, load
 from torchdec.datasets._prepare import newsgroup_rows
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
+
+import reuters_tables
 
 pytestmark = pytest.mark.realdata
 
@@ -46,3 +50,8 @@ def test_posts_become_the_rows_of_the_published_recipe(data_folder: Path) -> Non
     posts = [text[first:last].decode() for first, last in pairwise(offsets)]
     found = newsgroup_rows(posts)
     assert abs(found - wanted).max() < 1e-5
+
+
+def test_the_tables_of_the_generated_corpus_are_those_of_real_documents(data_folder: Path) -> None:
+    for name, table in reuters_tables.tables(data_folder).items():
+        assert getattr(_generated, name) == pytest.approx(table), name

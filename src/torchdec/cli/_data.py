@@ -15,7 +15,7 @@ from torchdec.cli._progress import SECONDS_BETWEEN_LINES
 
 def data(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", show_default=False, help="Which one; without it, list all.")
+        str | None, typer.Argument(metavar="NAME", show_default=False, help="Which one; without it, list all.")
     ] = None,
     out: Annotated[
         Path | None,

@@ -103,10 +103,10 @@ def _complete(remote: Remote, part: Path, progress: Progress | None) -> None:
             failures = 1 if _size(part) > before else failures + 1
             if failures == _ATTEMPTS or (status is not None and status < 500 and status not in (416, 429)):
                 reason = " ".join(str(error).split())
-                raise DatasetError(
-                    f"{remote.url} cannot be fetched ({reason}); {_size(part):,} bytes are kept, and the next try "
-                    "goes on from there."
-                ) from error
+                kept = (
+                    f"; the next try goes on from the {_size(part):,} bytes that are kept" if _size(part) else ""
+                )
+                raise DatasetError(f"{remote.url} cannot be fetched ({reason}){kept}.") from error
             pause(failures)
 
 

@@ -67,7 +67,7 @@ def hog_and_colours(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     The paper names HOG and an 8 x 8 colour map, and d = 1,428; its code keeps (HOG - 0.2) * 10 and
     (CrCb - 128) / 10, but not the program for HOG. 1,300 = 10 x 10 cells of 13 is the analytic form of
     Felzenszwalb et al. (PAMI 2010, section 6.2): each cell's histogram of 9 orientations is normalised by each of
-    its four blocks; 9 features sum over the blocks, 4 over the orientations.
+    its four blocks and cut at 0.2; 9 features sum over the blocks, 4 over the orientations.
 
     Parameters
     ----------
@@ -105,10 +105,11 @@ def _hog(image: NDArray[Any]) -> NDArray[np.float64]:
         orientations=_ORIENTATIONS,
         pixels_per_cell=(_CELL, _CELL),
         cells_per_block=(2, 2),
-        block_norm="L2-Hys",
+        block_norm="L2",
         channel_axis=-1,
         feature_vector=False,
     )
+    blocks = np.minimum(blocks, 0.2)
     # A cell that is not at the border is in four blocks, and in each of them at another corner.
     four = np.stack([blocks[1 - i : 11 - i, 1 - j : 11 - j, i, j] for i in (0, 1) for j in (0, 1)], axis=2)
     by_orientation = 0.5 * four.sum(axis=2)
