@@ -1,5 +1,6 @@
 """The real data are those that their titles say, prepared as published."""
 
+import sys
 from itertools import pairwise
 from pathlib import Path
 
