@@ -26,6 +26,7 @@ docs: $(VENV)/installed-dev
 
 results: $(VENV)/installed-bench
 	$(RUN)torchdec study experiments/accuracy.toml
+	$(RUN)torchdec study experiments/ablation.toml
 	$(RUN)python experiments/accuracy.py
 	$(RUN)python experiments/graph_space.py
 	$(RUN)python experiments/choose_k.py

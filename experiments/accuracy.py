@@ -1,6 +1,8 @@
-"""Write the tables of accuracy in README.md and docs/accuracy.md from the run files of experiments/accuracy.toml.
+"""Write the tables of accuracy in README.md and docs/accuracy.md from the run files of two plans.
 
-torchdec study experiments/accuracy.toml && python experiments/accuracy.py
+torchdec study experiments/accuracy.toml
+torchdec study experiments/ablation.toml
+python experiments/accuracy.py
 """
 
 from collections import defaultdict
@@ -13,16 +15,19 @@ from pages import renewed
 from torchdec.study import read_plan, results
 
 HERE = Path(__file__).parent
-PLAN = HERE / "accuracy.toml"
+PLAN, ABLATION = HERE / "accuracy.toml", HERE / "ablation.toml"
 # The data sets and the methods of a page, in order; None is all.
 ORDER = ("mnist", "usps", "fashion-mnist", "reuters10k", "pbmc", "20newsgroups", "ag-news", "mouse-bladder")
 TABLES = {HERE.parent / "README.md": ("neighbors",), HERE.parent / "docs" / "accuracy.md": None}
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+ABLATION_PAGE = HERE.parent / "docs" / "accuracy.md"
+ABLATION_BEGIN, ABLATION_END = "<!-- ablation: begin -->", "<!-- ablation: end -->"
 
 
 def main() -> None:
     for path, methods in TABLES.items():
         path.write_text(with_table(path.read_text(), methods))
+    ABLATION_PAGE.write_text(with_ablation(ABLATION_PAGE.read_text()))
 
 
 def with_table(text: str, methods: tuple[str, ...] | None) -> str:
@@ -46,6 +51,33 @@ def table(records: list[dict[str, Any]], methods: tuple[str, ...] | None) -> str
                 cells = [own[0]["dataset"], own[0]["method"], *scores, str(len(own)), seconds]
                 lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def with_ablation(text: str) -> str:
+    """Return the text with the table of settings made anew, the default of the same seeds first."""
+    records = [record for record, _ in results(read_plan(ABLATION))]
+    seeds = {record["seed"] for record in records}
+    default = [
+        record
+        for record, _ in results(read_plan(PLAN))
+        if record["case"]["method"] == "code" and record["seed"] in seeds
+    ]
+    datasets = list(dict.fromkeys(record["dataset"] for record in records))
+    groups: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for record in [*default, *records]:
+        settings = ", ".join(f"{key}={value}" for key, value in record["case"]["stage_1"].items())
+        groups[settings or "default"][record["dataset"]].append(record)
+    titles = ["NeighborEncoder", *(f"{about}: {what}" for about in datasets for what in ("ACC", "NMI", "seconds"))]
+    lines = [titles, ["---"] * len(titles)]
+    for settings, own in groups.items():
+        line = [settings]
+        for about in datasets:
+            found = own[about]
+            line += [spread([r["score"][key] for r in found]) if found else "" for key in ("acc", "nmi")]
+            line.append(f"{median(r['seconds'] for r in found):.0f}" if found else "")
+        lines.append(line)
+    content = "".join(f"| {' | '.join(line)} |\n" for line in lines) if records else "Not run yet.\n"
+    return renewed(text, ABLATION_BEGIN, ABLATION_END, content)
 
 
 def spread(values: list[float]) -> str:

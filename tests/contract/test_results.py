@@ -52,6 +52,11 @@ def test_the_tables_of_benchmarks_are_made_from_their_files(page: str) -> None:
     assert benchmark_tables.with_tables(text) == text
 
 
+def test_the_table_of_settings_is_made_from_the_run_files() -> None:
+    text = accuracy.ABLATION_PAGE.read_text()
+    assert accuracy.with_ablation(text) == text
+
+
 @pytest.mark.parametrize("plan", sorted(accuracy.HERE.glob("*.toml")), ids=lambda plan: plan.stem)
 def test_every_run_file_is_that_of_its_case(plan: Path) -> None:
     read = read_plan(plan)
