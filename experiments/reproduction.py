@@ -77,10 +77,15 @@ def plain(record: Record) -> bool:
     return not (case["settings"] or case["r_min"] or case["hold_out"] or case["n_clusters"])
 
 
+def named(record: Record) -> str:
+    n_rows = record["case"]["n_rows"]
+    return f"{n_rows:,} rows of {record['dataset']}" if n_rows else str(record["dataset"])
+
+
 def table(records: list[Record]) -> str:
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in filter(plain, records):
-        groups[record["dataset"], record["method"]].append(record)
+        groups[named(record), record["method"]].append(record)
     lines = [
         ["data", "method", "ACC, %", "paper", "NMI", "seeds", "seconds"],
         ["---"] * 7,
@@ -181,15 +186,17 @@ def sensitivity(records: list[Record]) -> Any:
         settings = record["case"]["settings"]
         value = settings.get("update_interval", settings.get("weight"))
         if value is not None:
-            groups[record["dataset"], record["method"]].append((value, record["score"]["acc"]))
+            groups[named(record), record["method"]].append((value, record["score"]["acc"]))
     datasets = list(dict.fromkeys(data for data, _ in groups))
     figure, grid = axes(len(datasets), 4.6)
     for ax, data in zip(grid[0], datasets, strict=True):
         for (own, method), points in groups.items():
             if own == data:
-                ax.plot([accuracy for _, accuracy in sorted(points)], marker="o", ms=4, label=method)
+                accuracies = [accuracy for _, accuracy in sorted(points)]
+                ax.plot(range(1, len(points) + 1), accuracies, marker="o", ms=4, label=method)
         ax.set(xlabel="setting, from the smallest to the largest", ylabel="ACC", title=data, ylim=(0, 1))
         ax.legend(frameon=False, fontsize=8)
+        ax.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
@@ -227,7 +234,9 @@ def gradient(arrays: dict[str, Any], shape: tuple[int, int]) -> Any:
     """Draw |dL/dz| over q of one cluster, with its rows at each tenth of the confidence above (figure 3)."""
     figure, grid = axes(1, 7)
     ax = grid[0][0]
-    ax.scatter(arrays["confidence"], arrays["gradient"], s=5, alpha=0.4, linewidths=0, color="#1f5fa8")
+    ax.scatter(
+        arrays["confidence"], arrays["gradient"], s=5, alpha=0.4, linewidths=0, color="#1f5fa8", rasterized=True
+    )
     ax.set(xlabel="confidence q of the cluster", ylabel="|dL/dz|")
     strip = ax.inset_axes((0, 1.04, 1, 0.2))
     images = np.pad(arrays["tenths"].reshape(10, *shape), ((0, 0), (1, 1), (1, 1)))
@@ -244,7 +253,7 @@ def updates(pictured: list[tuple[Record, dict[str, Any]]]) -> Any:
     figure, grid = axes(len(pictured), 3, 3)
     for ax, (record, arrays) in zip(grid[0], pictured, strict=True):
         placed = TSNE(random_state=0, n_jobs=1).fit(arrays["code"].astype(np.float64))
-        ax.scatter(*np.asarray(placed).T, c=arrays["truth"], s=3, cmap="tab10", linewidths=0)
+        ax.scatter(*np.asarray(placed).T, c=arrays["truth"], s=3, cmap="tab10", linewidths=0, rasterized=True)
         ax.set(title=f"update {record['case']['settings']['max_iter']}: ACC {record['score']['acc']:.3f}")
         ax.set(xticks=[], yticks=[], aspect="equal")
     return figure

@@ -16,6 +16,7 @@ from torchdec._core import training
 from torchdec._core.batches import Shuffled
 from torchdec._core.randomness import generator
 from torchdec._core.records import Record
+from torchdec.rows import as_rows
 
 X = blobs(120, 6, 3)[0]
 # Updates that neither converge nor cut passes where records are cut.
@@ -219,12 +220,12 @@ def test_shuffled_batches_go_on_in_the_middle_of_a_pass(drawn: int) -> None:
     def draw(batches: Shuffled, random: torch.Generator, n: int) -> list[list[int]]:
         return [next(batches).tolist() + torch.rand(1, generator=random).tolist() for _ in range(n)]
 
-    random = generator(0)
-    batches = Shuffled(10, 3, random)
+    rows, random = as_rows(np.zeros((10, 2))), generator(0)
+    batches = Shuffled(rows, 3, random)
     draw(batches, random, drawn)
     state = batches.state_dict()
     expected = draw(batches, random, 9)
     other = generator(1)
-    resumed = Shuffled(10, 3, other)
+    resumed = Shuffled(rows, 3, other)
     resumed.load_state_dict(state)
     assert draw(resumed, other, 9) == expected

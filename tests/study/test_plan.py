@@ -23,7 +23,7 @@ def plan(tmp_path):
 def test_lists_become_all_combinations(plan):
     text = (
         CASE.replace('"kmeans"', '["ldmgi", "sec"]')
-        + "seed = [0, 1]\nsettings = { weight = [1.0, 10.0], n_init = 3 }\n"
+        + "seed = [0, 1]\nsettings = { weight = [1.0, 9.0], n_init = 3 }\n"
     )
     read = read_plan(plan(HEAD + text))
     assert read.title == "A plan"

@@ -15,6 +15,7 @@ from torchdec.datasets._download import Progress, fetch
 from torchdec.datasets._formats import Parts, naming, read_npz
 
 NAMES = tuple(ENTRIES)
+"""tuple of str: the names that `load` knows."""
 
 Read = Callable[[Path], Parts]
 
