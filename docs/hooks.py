@@ -1,22 +1,8 @@
 """What MkDocs does beside reading pages: the help of the commands becomes the reference of the command line."""
 
-from pathlib import Path
 from typing import Any
 
 MARK = "<!-- commands -->"
-
-
-def on_config(config: Any) -> Any:
-    """Leave pages out of the menu that this checkout does not have."""
-    config["nav"] = [_present(entry, Path(config["docs_dir"])) for entry in config["nav"]]
-    return config
-
-
-def _present(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
-    ((title, content),) = entry.items()
-    if isinstance(content, list):
-        content = [page for page in content if all((folder / file).exists() for file in page.values())]
-    return {title: content}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
