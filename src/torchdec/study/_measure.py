@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchdec.datasets import Dataset, load
-from torchdec.metrics import ari, clustering_accuracy, nmi
+from torchdec.metrics import ari, clustering_accuracy, generalizability, nmi
 from torchdec.study._methods import Problem, method_of
 from torchdec.study._plan import Case
 
@@ -128,30 +128,14 @@ def _score(truth: NDArray[np.int64], labels: NDArray[Any]) -> dict[str, float]:
 
 
 def _held_out(fitted: Any, rows: Any, out_rows: Any, truth: NDArray[np.int64]) -> dict[str, float]:
-    """Score the rows that the fit has not seen; of DEC, with its loss there and G = L_train / L_validation."""
+    """Score the rows that the fit has not seen; of DEC with the paper's G too."""
     if not hasattr(fitted, "predict"):
         raise ValueError("hold_out needs a method that can predict; name kmeans, sec or one of DEC.")
     scores = _score(truth, fitted.predict(out_rows))
     if hasattr(fitted, "predict_proba"):
-        inside, outside = _loss(fitted, rows), _loss(fitted, out_rows)
-        scores |= {"loss": outside, "loss_inside": inside, "generalizability": inside / outside}
+        inside, outside = fitted.predict_proba(rows), fitted.predict_proba(out_rows)
+        scores["generalizability"] = generalizability(inside, outside)
     return scores
-
-
-def _loss(fitted: Any, rows: Any) -> float:
-    """Return KL(P || Q) a row, the targets being those of these rows."""
-    import torch
-
-    from torchdec._core.objective import (
-        kl_divergence,
-        log_cluster_frequency,
-        log_soft_assignment,
-        log_target_distribution,
-    )
-
-    code, centers = torch.from_numpy(fitted.transform(rows)), torch.from_numpy(fitted.cluster_centers_)
-    log_q = log_soft_assignment(code, centers, fitted.alpha)
-    return kl_divergence(log_target_distribution(log_q, log_cluster_frequency(log_q)), log_q).item()
 
 
 def _circumstances() -> dict[str, Any]:
