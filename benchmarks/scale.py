@@ -85,11 +85,11 @@ def fit(representation: str, path: str, model_path: str) -> dict[str, Any]:
     model.fit(rows)
     seconds, largest = perf_counter() - began, peak.stop()
     save(model, model_path)
-    kinds = [type(record).__name__ for record in model.history_]
-    ends = [max(r.seconds for r in model.history_ if type(r).__name__ == kind) for kind in dict.fromkeys(kinds)]
+    kinds = ("Epoch", "Centroids", "Update")
+    ends = [max(r.seconds for r in model.history_ if type(r).__name__ == kind) for kind in kinds]
     return {
         "fit_s": round(seconds, 1),
-        "stages_s": [round(b - a, 1) for a, b in zip([0.0, *ends], ends, strict=False)],
+        "stages_s": [round(b - a, 1) for a, b in zip([0.0, *ends[:-1]], ends, strict=True)],
         "fit_rows_s": round(len(rows) / seconds),
         "threads": torch.get_num_threads(),
         "updates": model.n_iter_,
