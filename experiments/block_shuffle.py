@@ -1,6 +1,6 @@
 """What it costs to mix only the rows of some blocks, on rows that are sorted by class: the worst case.
 
-    python experiments/block_shuffle.py     writes experiments/block_shuffle.json
+    python experiments/block_shuffle.py     writes experiments/block_shuffle.json and the table of docs/scale.md
 
 Digits of scikit-learn, sorted by class and cut into 36 blocks of 50 rows, of which 1, 4, 12 or all are mixed at a
 time. Five seeds each. Labels sort the rows and score the result.
@@ -12,6 +12,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
+from pages import renewed
 from sklearn.datasets import load_digits
 
 from torchdec import DEC, Autoencoder
@@ -20,6 +21,8 @@ from torchdec.metrics import clustering_accuracy
 from torchdec.rows._blocks import BlockRows
 
 RESULTS = Path(__file__).with_suffix(".json")
+DOCS = Path(__file__).parents[1] / "docs" / "scale.md"
+BEGIN, END = "<!-- block shuffle: begin -->", "<!-- block shuffle: end -->"
 BLOCK, SEEDS = 50, range(5)
 
 
@@ -59,6 +62,16 @@ def main() -> None:
         )
         print(results[-1], flush=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    DOCS.write_text(with_table(DOCS.read_text()))
+
+
+def with_table(text: str) -> str:
+    """Return the text with the table between the two marks made anew from the file of results."""
+    lines = ["| blocks mixed, of 36 | ACC | reconstruction loss |", "|---|---|---|"]
+    for r in json.loads(RESULTS.read_text()):
+        loss = f"{r['reconstruction_loss_mean']:.4f} ± {r['reconstruction_loss_sd']:.4f}"
+        lines.append(f"| {r['blocks_mixed']} | {r['acc_mean']:.3f} ± {r['acc_sd']:.3f} | {loss} |")
+    return renewed(text, BEGIN, END, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

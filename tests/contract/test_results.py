@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "experiments"), str(ROOT / "benchmarks")]
 
 import accuracy  # noqa: E402
+import block_shuffle  # noqa: E402
 import choose_k  # noqa: E402
 import edits  # noqa: E402
 import graph_space  # noqa: E402
@@ -34,6 +35,11 @@ def test_the_table_of_graph_spaces_is_made_from_its_file() -> None:
 def test_the_table_of_chosen_numbers_is_made_from_its_file() -> None:
     text = choose_k.DOCS.read_text()
     assert choose_k.with_table(text) == text
+
+
+def test_the_table_of_block_shuffles_is_made_from_its_file() -> None:
+    text = block_shuffle.DOCS.read_text()
+    assert block_shuffle.with_table(text) == text
 
 
 def test_the_table_of_edits_is_made_from_its_file() -> None:
