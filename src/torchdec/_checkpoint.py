@@ -4,7 +4,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from time import perf_counter
@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from torchdec._core import workers
 from torchdec._core.journal import Journal, State
 from torchdec._core.number_of_clusters import Candidate, Choice
 from torchdec._core.records import Centroids, Epoch, Stretch, Update
-from torchdec._model_file import parameters_to_json
+from torchdec._model_file import parameters_to_json, write_tensors
 from torchdec._version import __version__
 from torchdec.rows import Rows
-from torchdec.runs._publish import check_file, write_file
+from torchdec.runs._lock import locked
+from torchdec.runs._publish import check_file
 from torchdec.runs._record import fingerprint
 
 _CLASSES: dict[str, Any] = {
@@ -62,6 +62,8 @@ class Checkpoint:
         If `every` is negative.
     CheckpointError
         A ValueError, from `fit`: if the file is damaged, or of other rows, other parameters or another version.
+    RunError
+        A ValueError, from `fit`: if another process writes the file.
 
     Warns
     -----
@@ -98,7 +100,11 @@ class Checkpoint:
     def journal(self, estimator: Any, rows: Rows) -> Iterator[Journal]:
         """Open the journal of a fit of this estimator to these rows, where it was left or new; `fit` does it."""
         check_file(self.path, force=True)
-        identity = _identity(estimator, rows)
+        first = workers.rank() == 0
+        with locked(self.path) if first else nullcontext():
+            yield from self._journal(_identity(estimator, rows), first)
+
+    def _journal(self, identity: dict[str, Any], first: bool) -> Iterator[Journal]:
         latest: State | None = None
         written = perf_counter()
 
@@ -111,7 +117,6 @@ class Checkpoint:
 
         state = self._read(identity) if self.path.exists() else None
         workers.wait_for_all()
-        first = workers.rank() == 0
         try:
             yield Journal(state, keep if first else None)
         except BaseException:
@@ -129,9 +134,9 @@ class Checkpoint:
         tensors: dict[str, Tensor] = {}
         metadata = {"fit": json.dumps(identity), "state": json.dumps(_to_json(state, tensors))}
         try:
-            write_file(self.path, lambda new: save_file(tensors, new, metadata=metadata), force=True)
-        except (OSError, SafetensorError, ValueError) as error:
-            warnings.warn(f"The checkpoint {self.path} cannot be written: {error}", stacklevel=2)
+            write_tensors(self.path, tensors, metadata)
+        except (OSError, ValueError) as error:
+            warnings.warn(f"No checkpoint is kept: {error}", stacklevel=2)
 
     def _read(self, identity: dict[str, Any]) -> State:
         try:

@@ -109,7 +109,25 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         tensors[f"encoder.{i}.weight"] = layer.weight.detach().cpu().contiguous()
         tensors[f"encoder.{i}.bias"] = layer.bias.detach().cpu().contiguous()
     metadata = {"torchdec": json.dumps(header)}
-    write_file(Path(path), lambda new: save_file(tensors, new, metadata=metadata), force=True)
+    write_tensors(Path(path), tensors, metadata)
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file, whole or not at all, over what is there.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `save`.
+    """
+
+    def write(new: Path) -> None:
+        try:
+            save_file(tensors, new, metadata=metadata)
+        except SafetensorError as error:
+            raise OSError(f"{path} cannot be written: {error}") from None
+
+    write_file(path, write, force=True)
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:

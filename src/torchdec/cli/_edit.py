@@ -104,6 +104,7 @@ def _edited(
     """Edit the model of a run, on rows that `rows_like` reads where it needs them, and write another run."""
     from torchdec._assigned import assign_parts
     from torchdec._model_file import load
+    from torchdec.runs._lock import locked
     from torchdec.runs._publish import check_directory, write_run_directory
     from torchdec.runs._record import MODEL, read_run
     from torchdec.runs._tables import read_embedding, read_names
@@ -113,13 +114,14 @@ def _edited(
     with naming("RUN"):
         run = read_run(directory)
         model = load(directory / MODEL)
-    rows = rows_like(model)
-    with naming("RUN"):
-        model = edit(model, rows)
-        chunks = assign_parts(model, read_embedding(directory)) if rows is None else model.predict_chunks(rows)
-    names = getattr(rows, "names", None) or read_names(directory)
-    written: list[Run] = []
-    write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks, names)), force=force)
+    with locked(out):
+        rows = rows_like(model)
+        with naming("RUN"):
+            model = edit(model, rows)
+            chunks = assign_parts(model, read_embedding(directory)) if rows is None else model.predict_chunks(rows)
+        names = getattr(rows, "names", None) or read_names(directory)
+        written: list[Run] = []
+        write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks, names)), force=force)
     if as_json:
         print_json(run_json(out, written[0]))
     else:

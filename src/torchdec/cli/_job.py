@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -83,6 +83,8 @@ def run_job(job: Job) -> "Run":
     ------
     UserError
         If the rows do not suffice for the settings.
+    RunError
+        If another process is at work on the same run.
     KeyboardInterrupt
         If there is nothing worth keeping yet; nothing was written then.
     typer.Exit
@@ -113,6 +115,14 @@ def _run_job(job: Job) -> "Run":
             f"-k/--clusters: {job.settings.clusters} clusters cannot be made of the {n_rows} rows of "
             f"{job.data}; try -k {n_rows} or fewer."
         )
+    from torchdec._core import workers
+    from torchdec.runs._lock import locked
+
+    with locked(job.out) if workers.rank() == 0 else nullcontext():
+        return _fit_and_write(job)
+
+
+def _fit_and_write(job: Job) -> "Run":
     from torchdec._core import workers
 
     model = job.settings.estimator()

@@ -1,5 +1,6 @@
 """How results reach the disk: all at once or not at all, and never over what is not theirs."""
 
+import ctypes
 import os
 import secrets
 import shutil
@@ -87,7 +88,8 @@ def write_run_directory(directory: str | Path, write: Callable[[Path], None], *,
     """Make a run directory appear complete or not at all.
 
     The files are written to a directory beside it with a hidden name, flushed to the disk, and renamed. With
-    `force` the old run is moved aside for the moment of the renaming and deleted when that has succeeded.
+    `force` old and new run change their places in one step, where the system can do that, and the old one is
+    deleted; elsewhere it is moved aside for the moment of the renaming.
 
     Parameters
     ----------
@@ -137,6 +139,9 @@ def _move_into_place(new: Path, target: Path) -> None:
     if not os.path.lexists(target):
         new.rename(target)
         return
+    if _exchange(new, target):
+        shutil.rmtree(new)
+        return
     old = _sibling(target, "old")
     target.rename(old)
     try:
@@ -146,6 +151,21 @@ def _move_into_place(new: Path, target: Path) -> None:
             old.rename(target)
         raise
     shutil.rmtree(old)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Let two directories change their names in one step; return whether this system and its disk can."""
+    if os.name != "posix":
+        return False
+    libc = ctypes.CDLL(None)
+    old, new = os.fsencode(first), os.fsencode(second)
+    if hasattr(libc, "renameat2"):  # Linux
+        here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+        return bool(libc.renameat2(here, old, here, new, exchange) == 0)
+    if hasattr(libc, "renamex_np"):  # macOS
+        swap = 2  # RENAME_SWAP
+        return bool(libc.renamex_np(old, new, swap) == 0)
+    return False
 
 
 def check_file(path: str | Path, *, force: bool = False) -> None:

@@ -1,0 +1,184 @@
+"""Cut writes short in forked processes, and print as JSON what each left behind.
+
+    python faults.py WRITER FOLDER COUNT
+
+A writer is called once without a fault, from the state `old` of the folder to the state `new`. Then it is called
+again and again from `old`, with each of these faults:
+
+- killed (SIGKILL) before its i-th step, for every i: a step is a line of the modules that publish files, or a call
+  that opens a file for writing, renames, makes or removes;
+- killed as soon as a file grows beyond b bytes, for several b;
+- refused by the disk beyond b bytes (EFBIG, which a full disk's ENOSPC resembles).
+
+Of all these, COUNT are tried, evenly spaced. Hidden names are what a killed process may leave; all else has to be
+`old` or `new`, whole.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from torchdec import Checkpoint, load, save
+from torchdec._core.journal import State
+from torchdec._export import export_onnx
+from torchdec.cli._app import app
+from torchdec.runs import _lock, _publish
+from torchdec.study import _measure
+from torchdec.study._plan import Case, Plan
+from torchdec.study._run import run
+
+PUBLISHING = {_publish.__file__, _lock.__file__}
+CHANGES = {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate"}
+WRITING = os.O_WRONLY | os.O_RDWR
+BYTES = (0, 1, 100, 1_000, 4_096, 10_000)
+
+
+def command(*arguments: Any) -> None:
+    app([str(argument) for argument in arguments], prog_name="torchdec", standalone_mode=False)
+
+
+def write_checkpoint(folder: Path) -> None:
+    Checkpoint(folder / "out" / "fit.checkpoint")._write(State(results={"z": torch.arange(3000.0)}), {})
+
+
+def write_cases(folder: Path) -> None:
+    _measure.measure = lambda case: ({"acc": 0.5, "name": case.name * 200}, {"z": np.ones((60, case.seed + 30))})
+    cases = tuple(Case("digits", "k-means", seed) for seed in range(2))
+    for outcome in run(Plan("", folder / "out", cases)):
+        assert not outcome.error, outcome.error
+
+
+# Each writes into folder/out from folder/run, a run, and folder/x.npy, its rows.
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "model file": lambda f: save(load(f / "run" / "model.safetensors"), f / "out" / "m.safetensors"),
+    "ONNX file": lambda f: export_onnx(load(f / "run" / "model.safetensors"), f / "out" / "m.onnx", force=True),
+    "checkpoint": write_checkpoint,
+    "cases of a study": write_cases,
+    "assignments": lambda f: command("predict", f / "run", f / "x.npy", "-o", f / "out" / "a.parquet", "--force"),
+    "run directory": lambda f: command("rename", f / "run", 0, "new", "-o", f / "out" / "run", "--force"),
+}
+
+
+def main(writer: str, folder: Path, count: int) -> None:
+    write, out, old = WRITERS[writer], folder / "out", folder / "old"
+    before = entries(old)
+
+    def attempt(fault: Callable[[], None]) -> tuple[int, dict[str, Any]]:
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(old, out, symlinks=True)
+        return in_fork(lambda: (fault(), write(folder))), entries(out)
+
+    counter = folder / "steps"
+    code, after = attempt(lambda: counting(counter))
+    assert (code, visible(out)) == (0, sorted(after)), (code, visible(out), sorted(after))
+    assert after != before
+    report: dict[str, Any] = {"steps": len(counter.read_bytes()), "broken": [], "old": 0, "new": 0, "litter": []}
+    faults: list[tuple[str, Callable[[], None], bool]] = [
+        (f"killed at step {i}", lambda i=i: killing(i), True) for i in range(report["steps"])
+    ]
+    for size in BYTES:
+        faults.append((f"killed beyond {size} bytes", lambda size=size: limiting(size, signal.SIG_DFL), True))
+        faults.append((f"disk full beyond {size} bytes", lambda size=size: limiting(size, signal.SIG_IGN), False))
+    chosen = {round(i) for i in np.linspace(0, len(faults) - 1, min(count, len(faults)))}
+    killed = 0
+    for name, fault, kills in (faults[i] for i in sorted(chosen)):
+        code, found = attempt(fault)
+        killed += code < 0
+        for entry in {*before, *after, *found}:
+            state = found.get(entry)
+            if state not in (before.get(entry), after.get(entry)):
+                report["broken"].append(f"{name}: {entry}")
+        report["new" if found == after else "old"] += 1
+        if not kills and (code < 0 or hidden(out)):
+            report["litter"].append(f"{name}: exit {code}, {hidden(out)}")
+        # What a fault has left must not stand in the way of the next attempt.
+        if in_fork(lambda: write(folder)) != 0 or entries(out) != after:
+            report["broken"].append(f"{name}: the next writing failed")
+    sys.stdout.write(json.dumps({**report, "faults": len(chosen), "killed": killed}))
+
+
+def in_fork(function: Callable[[], Any]) -> int:
+    """Call a function in a fork of this process and return its exit code, or minus the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, 1)
+        os.dup2(silent, 2)
+        try:
+            function()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def at_each_step(call: Callable[[], None]) -> None:
+    """Call a function before each line of the publishing modules, and before each call that changes the disk."""
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename not in PUBLISHING:
+            return None
+        if event == "line":
+            call()
+        return trace
+
+    def audit(event: str, arguments: Any) -> None:
+        if event in CHANGES or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING):
+            call()
+
+    sys.addaudithook(audit)
+    sys.settrace(trace)
+
+
+def counting(counter: Path) -> None:
+    descriptor = os.open(counter, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    at_each_step(lambda: os.write(descriptor, b"."))
+
+
+def killing(step: int) -> None:
+    left = [step]
+
+    def count() -> None:
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+
+    at_each_step(count)
+
+
+def limiting(size: int, action: signal.Handlers) -> None:
+    signal.signal(signal.SIGXFSZ, action)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def entries(folder: Path) -> dict[str, Any]:
+    """Return what lies in a folder, but for hidden names: the bytes of a file, all files of a directory."""
+    return {path.name: contents(path) for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+def contents(path: Path) -> Any:
+    if path.is_dir():
+        return {str(inner.relative_to(path)): inner.read_bytes() for inner in path.rglob("*") if inner.is_file()}
+    return path.read_bytes()
+
+
+def visible(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def hidden(folder: Path) -> list[str]:
+    return [name for name in visible(folder) if name.startswith(".")]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
