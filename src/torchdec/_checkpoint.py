@@ -145,7 +145,9 @@ class Checkpoint:
                 saved, state = json.loads(metadata["fit"]), json.loads(metadata["state"])
                 self._check(saved, identity)
                 result: State = _from_json(state, file)
-        except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+        except CheckpointError:
+            raise
+        except (SafetensorError, OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise CheckpointError(
                 f"{self.path} is no checkpoint of torchdec, or is damaged ({error}); remove it and fit again."
             ) from None

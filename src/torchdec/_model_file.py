@@ -4,6 +4,7 @@ import json
 import math
 import os
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -27,18 +28,18 @@ from torchdec.runs._publish import write_file
 from torchdec.runs._record import MODEL, read_run
 
 FORMAT_VERSION = 2
-_HEADER_KEYS = {
-    "version",
-    "class",
-    "torchdec",
-    "parameters",
-    "scale",
-    "n_features_in",
-    "feature_names_in",
-    "n_iter",
-    "stop_reason",
-    "clusters",
-    "recipe",
+_HEADER: dict[str, tuple[type, ...]] = {
+    "version": (int,),
+    "class": (str,),
+    "torchdec": (str,),
+    "parameters": (dict,),
+    "scale": (float, int),
+    "n_features_in": (int,),
+    "feature_names_in": (list, NoneType),
+    "n_iter": (int,),
+    "stop_reason": (str,),
+    "clusters": (dict,),
+    "recipe": (dict, NoneType),
 }
 _PARAMETER_CLASSES: dict[str, type[BaseEstimator]] = {
     "Autoencoder": Autoencoder,
@@ -185,7 +186,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
         model = DEC(**{**_parameters_from_json(header["parameters"]), "device": device})
         model._validate_params()
         model.stop_reason_ = StopReason[header["stop_reason"]]
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ModelFileError(f"{path} has a header that is not understood: {error}") from None
     modules: list[nn.Module] = []
     for i in range(n_layers):
@@ -242,7 +243,7 @@ def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ModelFileError(f"{path} is a safetensors file, but no torchdec model.")
     try:
         header: Any = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} has a damaged header: {error}.") from None
     if not isinstance(header, dict):
         raise ModelFileError(f"{path} has a damaged header.")
@@ -251,9 +252,9 @@ def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{path} has model format version {header.get('version')!r}; this is torchdec {__version__}, which "
             f"reads version {FORMAT_VERSION}. Try the torchdec that wrote it ({header.get('torchdec')!r})."
         )
-    missing = _HEADER_KEYS - header.keys()
-    if missing or header["class"] != "DEC":
-        raise ModelFileError(f"{path} has a header that is not understood (missing: {sorted(missing)}).")
+    wrong = [key for key, types in _HEADER.items() if type(header.get(key, ...)) not in types]
+    if wrong or header["class"] != "DEC" or not 0 < header["scale"] < math.inf:
+        raise ModelFileError(f"{path} has a header that is not understood: {', '.join(wrong or ['class', 'scale'])}.")
     return header
 
 
@@ -267,15 +268,13 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
         *(f"encoder.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias")),
     }
     width = header["n_features_in"]
-    consistent = n_layers > 0 and set(shapes) == expected and len(shapes["centers"]) == 2
+    names = header["feature_names_in"]
+    consistent = names is None or (len(names) == width and all(isinstance(name, str) for name in names))
+    consistent = consistent and n_layers > 0 and set(shapes) == expected and len(shapes["centers"]) == 2
     for i in range(n_layers if consistent else 0):
         weight, bias = shapes[f"encoder.{i}.weight"], shapes[f"encoder.{i}.bias"]
         consistent = consistent and len(weight) == 2 and weight[1] == width and bias == weight[:1]
         width = weight[0]
-    names = header["feature_names_in"]
-    consistent = consistent and (
-        names is None or (isinstance(names, list) and len(names) == header["n_features_in"])
-    )
     consistent = consistent and _is_recipe(header["recipe"], header["n_features_in"])
     if consistent:
         n_centers, code_size = shapes["centers"]

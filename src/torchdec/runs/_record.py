@@ -251,7 +251,7 @@ def read_run(directory: str | Path) -> Run:
     except (FileNotFoundError, NotADirectoryError):
         what = "has no run.json" if Path(directory).is_dir() else "is no directory"
         raise RunError(f"{directory} is no run directory: it {what}; name the -o of a fit.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read ({_one_line(error)}); fit again.") from None
     return _run_from_json(contents, path)
 

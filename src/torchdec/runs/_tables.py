@@ -175,7 +175,7 @@ def read_embedding(directory: str | Path) -> NDArray[np.float32]:
         codes: NDArray[np.float32] = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         raise RunError(f"{directory} has no {EMBEDDING}; name the directory of a run.") from None
-    except (OSError, ValueError) as error:
+    except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         raise RunError(f"{path} cannot be read ({' '.join(str(error).split())}); fit again.") from None
     if codes.ndim != 2 or codes.dtype != np.float32:
         raise RunError(f"{path} is {codes.dtype} of shape {codes.shape}, and no embedding; fit again.")
@@ -189,7 +189,7 @@ def read_names(directory: str | Path) -> list[str] | None:
         if NAME_FIELD.name not in pq.read_schema(path).names:
             return None
         names: list[str] = pq.read_table(path, columns=[NAME_FIELD.name]).column(0).to_pylist()
-    except (OSError, ValueError) as error:
+    except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         raise RunError(f"{path} cannot be read ({' '.join(str(error).split())}); fit again.") from None
     return names
 
@@ -219,7 +219,7 @@ def read_assignments(directory: str | Path) -> NDArray[np.int32]:
         in_order = np.array_equal(table.column("row").to_numpy(), np.arange(len(clusters)))
     except FileNotFoundError:
         raise RunError(f"{directory} has no {ASSIGNMENTS}; name the directory of a run.") from None
-    except (OSError, KeyError, ValueError) as error:
+    except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         raise RunError(f"{path} cannot be read ({' '.join(str(error).split())}); fit again.") from None
     if not in_order:
         raise RunError(f"{path} does not hold the rows 0, 1, 2, ... in order; fit again.")

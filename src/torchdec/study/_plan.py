@@ -116,7 +116,7 @@ def read_plan(path: str | Path) -> Plan:
     path = Path(path)
     try:
         contents = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise PlanError(f"{path}: is no TOML ({error}); see docs/studies.md.") from None
     _check_keys(path, contents, {"title", "runs", "case"}, {"title", "runs", "case"})
     if not isinstance(contents["title"], str) or not isinstance(contents["runs"], str):
