@@ -3,9 +3,9 @@
     python trust/fuzz.py                     each parser for 60 seconds; writes trust/results/fuzz.json
     python trust/fuzz.py --seconds 300 csv   these parsers for so long
 
-An input that makes a parser raise what its docstring does not name, take more than 10 seconds, or allocate more than
-512 MB at once is a finding: it stays in trust/findings/, to be mended and then moved to trust/corpus/, which the
-tests replay.
+An input that makes a parser raise what its docstring does not name, take more than 10 seconds, or allocate more
+than 512 MB at once is a finding: it stays in trust/findings/, to be mended and then moved to trust/corpus/, which
+the tests replay.
 """
 
 import argparse
@@ -33,7 +33,12 @@ def main() -> int:
     for name in chosen.parser or PARSERS:
         with tempfile.TemporaryDirectory() as grown:
             command = [sys.executable, __file__, "--one", name, grown, CORPUS / name, "-print_final_stats=1"]
-            limits = ["-rss_limit_mb=4096", "-malloc_limit_mb=512", "-timeout=10", f"-artifact_prefix={FINDINGS}/{name}-"]
+            limits = [
+                "-rss_limit_mb=4096",
+                "-malloc_limit_mb=512",
+                "-timeout=10",
+                f"-artifact_prefix={FINDINGS}/{name}-",
+            ]
             done = subprocess.run(
                 [*map(str, command), *limits, f"-max_total_time={chosen.seconds}"], capture_output=True, text=True
             )
@@ -65,7 +70,11 @@ def fuzz(name: str, arguments: list[str]) -> None:
         mutated: bytes = atheris.Mutate(content, max_size)
         return mutated
 
-    atheris.Setup([sys.argv[0], *arguments, "-max_len=65536"], lambda content: parser(content) and None, custom_mutator=mutate)
+    atheris.Setup(
+        [sys.argv[0], *arguments, "-max_len=65536"],
+        lambda content: parser(content) and None,
+        custom_mutator=mutate,
+    )
     atheris.Fuzz()
 
 

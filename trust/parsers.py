@@ -1,4 +1,4 @@
-"""What reads bytes that somebody else may have written: each parser, files for it, and how its files are mutated."""
+"""What reads bytes that somebody else may have written, and how such bytes are mutated."""
 
 import gzip
 import json
@@ -68,7 +68,7 @@ def _rows(path: Path) -> None:
 
 def _checkpoint(path: Path) -> None:
     checkpoint = Checkpoint(path)
-    checkpoint._check = lambda saved, wanted: None  # type: ignore[method-assign]  # any fit's
+    checkpoint._check = lambda *_: None  # type: ignore[method-assign]  # any fit's
     checkpoint._read({})
 
 
@@ -125,9 +125,10 @@ PARSERS = {
 }
 
 NASTY: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 0.5, 2**31, 2**63, 10**30, 1e308, float("nan"), float("inf"), "", "x", "auto", "\x1b[2J",
-    [], [0], [[]], [1, "x"], {}, {"x": 1}, {"class": "DEC", "parameters": {}}, {"tensor": "9"}, {"class": "os", "fields": {}},
-)  # fmt: skip
+    *(None, True, False, 0, -1, 1, 0.5, 2**31, 2**63, 10**30, 1e308, float("nan"), float("inf")),
+    *("", "x", "auto", "\x1b[2J", [], [0], [[]], [1, "x"], {}, {"x": 1}),
+    *({"class": "DEC", "parameters": {}}, {"tensor": "9"}, {"class": "os", "fields": {}}),
+)
 
 
 def mutated(parser: Parser, content: bytes, draw: random.Random) -> bytes:

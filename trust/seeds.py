@@ -1,6 +1,6 @@
 """Make the files that fuzzing starts from: one or two valid ones of each kind, as small as they can be.
 
-    python trust/seeds.py
+python trust/seeds.py
 """
 
 import io
@@ -42,7 +42,8 @@ def seeds(folder: Path) -> dict[str, list[bytes]]:
         if type(record).__name__ == "Centroids":
             break
     csr = sp.csr_matrix(rows > 1, dtype=np.float32)
-    plan = 'title = "t"\nruns = "r"\n[[case]]\ndata = "digits"\nmethod = ["dec", "kmeans"]\nseed = [0, 1]\nr_min = 0.5\n'
+    case = '[[case]]\ndata = "digits"\nmethod = ["dec", "kmeans"]\nseed = [0, 1]\nr_min = 0.5\n'
+    plan = f'title = "t"\nruns = "r"\n{case}'
     return {
         "model": [run["model.safetensors"]],
         "checkpoint": [(folder / "fit.checkpoint").read_bytes()],
@@ -62,7 +63,9 @@ def seeds(folder: Path) -> dict[str, list[bytes]]:
         "topics": [b"CCAT 2286 1\nGCAT 2287 1\nC15 2286 1\n"],
         "tokens": [b".I 2286\n.W\nrecov recov\nexcit\n\n.I 2287\n.W\nstem\n"],
         "stl10": [archive({f"stl10_binary/{p}_{k}.bin": bytes(1) for p in ("train", "test") for k in "Xy"})],
-        "newsgroups": [archive({"20news-bydate-train/sci.space/1": b"text", "20news-bydate-test/sci.med/2": b"t"})],
+        "newsgroups": [
+            archive({"20news-bydate-train/sci.space/1": b"text", "20news-bydate-test/sci.med/2": b"t"})
+        ],
     }
 
 

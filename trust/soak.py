@@ -36,7 +36,11 @@ def main() -> int:
     try:
         began = perf_counter()
         results = [
-            watched("load and predict", lambda _: load(path).predict(rows), lambda _: (perf_counter() - began) / chosen.seconds),
+            watched(
+                "load and predict",
+                lambda _: load(path).predict(rows),
+                lambda _: (perf_counter() - began) / chosen.seconds,
+            ),
             watched("fit", lambda number: small(number).fit(rows), lambda number: number / chosen.fits),
         ]
     finally:
@@ -45,7 +49,8 @@ def main() -> int:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps({"results": results}, indent=1) + "\n")
     return any(
-        result["grown_mb"] > MAY_GROW or result["grown_files"] > 0 or result["grown_threads"] > 0 for result in results
+        result["grown_mb"] > MAY_GROW or result["grown_files"] > 0 or result["grown_threads"] > 0
+        for result in results
     )
 
 

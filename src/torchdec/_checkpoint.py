@@ -147,7 +147,15 @@ class Checkpoint:
                 result: State = _from_json(state, file)
         except CheckpointError:
             raise
-        except (SafetensorError, OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except (
+            SafetensorError,
+            OSError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise CheckpointError(
                 f"{self.path} is no checkpoint of torchdec, or is damaged ({error}); remove it and fit again."
             ) from None

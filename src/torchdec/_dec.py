@@ -60,7 +60,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         the recipe of the paper. An estimator is cloned and fitted;
         one wrapped in `sklearn.frozen.FrozenEstimator` is used as it is, so one training serves many k.
     alpha : float, default=1.0
-        Degrees of freedom of Student's t in the soft assignment; larger values have lighter tails.
+        Degrees of freedom of Student's t in the soft assignment, below 1e18; larger values have lighter tails.
     reconstruction_weight : float, default=0.0
         Weight of the reconstruction error beside the KL divergence (IDEC). Both are means over rows, the error
         also over features, of rows scaled so that predicting zero costs 1. IDEC's gamma is 1 over this weight:

@@ -254,7 +254,9 @@ def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
         )
     wrong = [key for key, types in _HEADER.items() if type(header.get(key, ...)) not in types]
     if wrong or header["class"] != "DEC" or not 0 < header["scale"] < math.inf:
-        raise ModelFileError(f"{path} has a header that is not understood: {', '.join(wrong or ['class', 'scale'])}.")
+        raise ModelFileError(
+            f"{path} has a header that is not understood: {', '.join(wrong or ['class', 'scale'])}."
+        )
     return header
 
 

@@ -1,5 +1,6 @@
 """What every representation (stage 1) has in common: it learns an encoder, and its transform is the code."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from time import perf_counter
@@ -19,9 +20,13 @@ from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, Journal, opened
 from torchdec._core.records import Epoch
 from torchdec.rows import Rows, as_rows, check_finite
+from torchdec.rows._convert import refuse_unseen
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
 _KEPT_DTYPES = [np.dtype(name) for name in ["f4", "f8", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"]]
+
+# Of the values of rows: the square of their distance then fits into float32, however many columns there are.
+_LARGEST = 1e15
 
 
 def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
@@ -39,6 +44,7 @@ def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
         rows = as_rows(X)
         _check_columns(estimator, rows, reset=reset)
     else:
+        refuse_unseen(X)
         rows = as_rows(
             validate_data(
                 estimator, X, accept_sparse="csr", dtype=_KEPT_DTYPES, ensure_all_finite=False, reset=reset
@@ -75,12 +81,20 @@ def unit_scale(rows: Rows, compute: Compute) -> float:
     """Return the scalar that makes the mean of ||x||^2 / d equal 1 over all rows (paper, section 4.1).
 
     Rows that are all zero are left as they are.
+
+    Raises
+    ------
+    ValueError
+        If the values are so large or small that their squares leave float32, in which distances are computed.
     """
     total = 0.0
     for chunk in in_order(rows, 1.0, compute):
         total += chunk.double().square().sum().item()
     mean = total / (rows.shape[0] * rows.shape[1])
-    return mean**-0.5 if mean > 0 else 1.0
+    size = math.sqrt(mean)
+    if mean > 0 and not 1 / _LARGEST < size < _LARGEST:
+        raise ValueError(f"X has values of about {size:.0e} (root mean square); divide it by that number first.")
+    return 1 / size if mean > 0 else 1.0
 
 
 class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]

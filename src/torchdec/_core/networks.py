@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Integral
 from typing import Literal, cast
 
 import torch
@@ -21,8 +22,8 @@ def stack(
     Biases start at zero. Weights are Glorot's uniform, or Gaussian with standard deviation 0.01 as in the
     code of the paper. `batch_norm` puts a batch normalisation before each ReLU.
     """
-    if min(widths) < 1:
-        raise ValueError(f"hidden={tuple(widths[1:-1])} has a layer without units; try widths of 1 or more.")
+    if not all(isinstance(width, Integral) and width >= 1 for width in widths):
+        raise ValueError(f"hidden={tuple(widths[1:-1])} has a layer without units; try whole numbers from 1 on.")
     modules: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         if modules:

@@ -18,6 +18,7 @@ from torchdec.cli._predict import predict
 from torchdec.cli._report import report
 from torchdec.cli._score import score
 from torchdec.cli._study import study
+from torchdec.cli._terminal import tell
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -47,7 +48,7 @@ for command in (
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"torchdec {__version__}")
+        tell(f"torchdec {__version__}")
         raise typer.Exit
 
 

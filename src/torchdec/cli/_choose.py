@@ -9,6 +9,7 @@ import typer
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows
 from torchdec.cli._summary import print_json
+from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
     from torchdec._core.number_of_clusters import Choice
@@ -67,4 +68,4 @@ def _print(choice: "Choice") -> None:
             f"{bar}{mark}",
         )
     Console(highlight=False).print(table)
-    typer.echo(choice.reason)
+    tell(choice.reason)

@@ -11,6 +11,7 @@ import typer
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming
 from torchdec.cli._progress import SECONDS_BETWEEN_LINES
+from torchdec.cli._terminal import tell
 
 
 def data(
@@ -53,7 +54,7 @@ def data(
         if out is not None:
             raise UserError(f"-o/--out: say which data set {out} is to hold, one of {', '.join(NAMES)}.")
         for each in NAMES:
-            typer.echo(f"{each:<14} {entry_of(each).title:<34} {where(each, folder)}")
+            tell(f"{each:<14} {entry_of(each).title:<34} {where(each, folder)}")
         return
     if out is not None:
         if out.suffix != ".npz":
@@ -62,12 +63,12 @@ def data(
             check_file(out, force=force)
     with _progress(quiet) as show:
         dataset = load(name, folder=folder, download=download, progress=show)
-    typer.echo(f"{dataset.title}, {dataset.n_clusters} classes")
-    typer.echo(dataset.source)
+    tell(f"{dataset.title}, {dataset.n_clusters} classes")
+    tell(dataset.source)
     if out is not None:
         with naming("-o/--out"):
             write_file(out, lambda path: _write(dataset, path), force=force)
-        typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+        tell(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
 
 
 def _write(dataset: Any, path: Path) -> None:
@@ -118,7 +119,7 @@ def _lines() -> Callable[[str, int, int | None], None]:
         nonlocal written
         if monotonic() - written >= SECONDS_BETWEEN_LINES or done == total:
             of = f" of {total / 1e6:.1f}" if total else ""
-            typer.echo(f"{file}: {done / 1e6:.1f}{of} MB", err=True)
+            tell(f"{file}: {done / 1e6:.1f}{of} MB", err=True)
             written = monotonic()
 
     return show

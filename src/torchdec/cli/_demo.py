@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import typer
-
 from torchdec.cli import _options
 from torchdec.cli._errors import naming
 from torchdec.cli._job import Job, Settings, run_job
 from torchdec.cli._score import agreement, agreement_line
 from torchdec.cli._summary import print_json, print_run, run_json
+from torchdec.cli._terminal import tell
 
 DEFAULT_OUT = Path("demo-run")
 
@@ -45,9 +44,7 @@ def demo(
     )
     arrays = {"labels.npy": labels, "rows.npy": x.astype("float32")}
     if not as_json:
-        typer.echo(
-            "scikit-learn's digits: 1,797 images of 8 x 8 pixels. Their labels are used for the score alone."
-        )
+        tell("scikit-learn's digits: 1,797 images of 8 x 8 pixels. Their labels are used for the score alone.")
     job = Job(as_rows(x), "scikit-learn digits", settings, out, force, quiet, (8, 8), labels, arrays)
     run = run_job(job)
     score = agreement(out, labels)
@@ -55,7 +52,7 @@ def demo(
         print_json({**run_json(out, run), "score": score})
         return
     print_run(out, run)
-    typer.echo("Try next:")
-    typer.echo(f"  torchdec score {out} {out / 'labels.npy'}")
-    typer.echo(f"    {agreement_line(score)}")
-    typer.echo(f"  torchdec predict {out} {out / 'rows.npy'} -o digits.parquet")
+    tell("Try next:")
+    tell(f"  torchdec score {out} {out / 'labels.npy'}")
+    tell(f"    {agreement_line(score)}")
+    tell(f"  torchdec predict {out} {out / 'rows.npy'} -o digits.parquet")

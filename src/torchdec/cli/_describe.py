@@ -8,7 +8,8 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import naming, naming_rows
-from torchdec.cli._summary import print_json, printable
+from torchdec.cli._summary import print_json
+from torchdec.cli._terminal import printable
 
 if TYPE_CHECKING:
     from torchdec.clusters._describe import Cluster

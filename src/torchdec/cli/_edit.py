@@ -11,6 +11,7 @@ from torchdec.cli import _options
 from torchdec.cli._errors import naming, naming_rows
 from torchdec.cli._run_files import write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
+from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
@@ -126,7 +127,7 @@ def _edited(
         print_json(run_json(out, written[0]))
     else:
         print_clusters(written[0])
-        typer.echo(f"Written: {out}")
+        tell(f"Written: {out}")
 
 
 def _write(

@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from torchdec.cli._terminal import tell
+
 MISTAKE = 2
 INTERRUPTED = 130
 
@@ -49,7 +51,7 @@ def one_line(error: BaseException | str) -> str:
 
 def say(message: str) -> None:
     """Print a line on stderr."""
-    typer.echo(f"torchdec: {message}", err=True)
+    tell(f"torchdec: {message}", err=True)
 
 
 class OneLineErrors(TyperGroup):

@@ -7,6 +7,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming
+from torchdec.cli._terminal import tell
 
 
 def export(
@@ -25,4 +26,4 @@ def export(
             export_onnx(fitted, onnx, force=force)
     except ImportError as error:
         raise UserError(str(error)) from None
-    typer.echo(f"{onnx}: {onnx.stat().st_size / 1e6:.1f} MB")
+    tell(f"{onnx}: {onnx.stat().st_size / 1e6:.1f} MB")

@@ -9,7 +9,8 @@ import typer
 from torchdec._core.records import StopReason
 from torchdec.cli import _options
 from torchdec.cli._errors import naming
-from torchdec.cli._summary import print_clusters, print_facts, print_json, printable
+from torchdec.cli._summary import print_clusters, print_facts, print_json
+from torchdec.cli._terminal import printable
 
 if TYPE_CHECKING:
     from torchdec.runs._record import Run

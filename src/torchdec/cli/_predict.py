@@ -8,6 +8,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows
+from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +83,7 @@ def predict(
     sizes = done[0].sizes
     n_used, n_rejected = sum(size > 0 for size in sizes), rows.shape[0] - sum(sizes)
     rejected = f", {n_rejected:,} in none (-1)" if reject else ""
-    typer.echo(f"{out}: {rows.shape[0]:,} rows in {n_used} of {len(sizes)} clusters{rejected}")
+    tell(f"{out}: {rows.shape[0]:,} rows in {n_used} of {len(sizes)} clusters{rejected}")
 
 
 def _predict_folder(
@@ -96,7 +97,7 @@ def _predict_folder(
     with naming_rows(str(data)):
         sizes = score_folder(predictor, data, out, n_workers=workers, scheduler=scheduler)
     n_used = sum(size > 0 for size in sizes)
-    typer.echo(f"{out}: {sum(sizes):,} rows in {n_used} of {len(sizes)} clusters")
+    tell(f"{out}: {sum(sizes):,} rows in {n_used} of {len(sizes)} clusters")
 
 
 def _soft_assignments(model: "DEC", rows: "Rows", data: str) -> "Iterator[NDArray[np.float32]]":

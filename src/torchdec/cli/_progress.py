@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import typer
-
 from torchdec._core.records import Centroids, Epoch, Record, Stretch, Update
+from torchdec.cli._terminal import tell
 
 SECONDS_BETWEEN_LINES = 3.0
 
@@ -94,7 +93,7 @@ def progress(quiet: bool, max_updates: int) -> Iterator[Show]:
         with _live(Console(stderr=True)) as draw:
             yield lambda record: draw(pace.read(record))
     else:
-        yield _lines(pace, lambda text: typer.echo(text, err=True))
+        yield _lines(pace, lambda text: tell(text, err=True))
 
 
 def _lines(pace: Pace, write: Callable[[str], None]) -> Show:

@@ -8,6 +8,7 @@ import typer
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming
 from torchdec.cli._summary import print_json
+from torchdec.cli._terminal import tell
 
 
 def score(
@@ -35,7 +36,7 @@ def score(
     if as_json:
         print_json(result)
     else:
-        typer.echo(agreement_line(result))
+        tell(agreement_line(result))
 
 
 def agreement(directory: Path, labels: Any, source: str = "labels") -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 from torchdec.cli import _options
 from torchdec.cli._errors import MISTAKE, naming, say
 from torchdec.cli._progress import duration
+from torchdec.cli._terminal import tell
 
 
 def study(
@@ -46,9 +47,9 @@ def study(
     if failed:
         say(f"{failed} of {len(left)} cases failed; run the plan again to try them again.")
         raise typer.Exit(MISTAKE)
-    typer.echo(f"{read.runs}: {len(read.cases)} results")
+    tell(f"{read.runs}: {len(read.cases)} results")
 
 
 def _show(quiet: bool, text: str) -> None:
     if not quiet:
-        typer.echo(text, err=True)
+        tell(text, err=True)

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from torchdec._core.records import StopReason
+from torchdec.cli._terminal import printable, tell
 
 if TYPE_CHECKING:
     from torchdec.runs._record import Run
@@ -15,7 +14,9 @@ if TYPE_CHECKING:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object, and nothing else."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    # JSON may escape any character, so what is read from it is the same.
+    tell("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def run_json(out: Path, run: "Run") -> dict[str, Any]:
@@ -30,11 +31,11 @@ def print_run(out: Path, run: "Run") -> None:
     from torchdec.runs._record import REPORT
 
     print_clusters(run)
-    typer.echo(StopReason.sentence(run.stop_reason))
-    typer.echo(f"{run.seconds['total']:.1f} s. Written:")
+    tell(StopReason.sentence(run.stop_reason))
+    tell(f"{run.seconds['total']:.1f} s. Written:")
     for name in (*run.files, REPORT):
         if (out / name).exists():
-            typer.echo(f"  {out / name}")
+            tell(f"  {out / name}")
 
 
 def print_clusters(run: "Run") -> None:
@@ -62,9 +63,4 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     rows = list(facts)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        typer.echo(f"{name:<{width}}  {value}")
-
-
-def printable(text: str) -> str:
-    """Return a text from a user or a file without what would move a terminal's cursor or change its colours."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+        tell(f"{name:<{width}}  {value}")

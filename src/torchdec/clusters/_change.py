@@ -175,11 +175,15 @@ def rename(model: DEC, cluster: int, name: str) -> DEC:
     ------
     ValueError
         If there is no such cluster.
+    TypeError
+        If `name` is no text.
     """
     _check_cluster(model, "cluster", cluster)
+    if not isinstance(name, str):
+        raise TypeError(f"name={name!r} is no text; try {str(name)!r}.")
     renamed = deepcopy(model)
-    renamed.cluster_names_[cluster] = str(name)
-    return _recorded(renamed, {"edit": "rename", "cluster": int(cluster), "name": str(name)})
+    renamed.cluster_names_[cluster] = name
+    return _recorded(renamed, {"edit": "rename", "cluster": int(cluster), "name": name})
 
 
 def _check_cluster(model: DEC, argument: str, number: int) -> None:

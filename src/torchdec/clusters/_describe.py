@@ -151,7 +151,14 @@ def exemplars(model: DEC, X: Any, n: int = 10) -> list[NDArray[np.int64]]:
     """Return the numbers of the `n` rows nearest to the centre of each cluster, nearest first (paper, figure 3).
 
     A cluster of fewer rows has fewer.
+
+    Raises
+    ------
+    ValueError
+        If `n` is less than 1, or `X` does not suit the model.
     """
+    if n < 1:
+        raise ValueError(f"n={n!r} asks for no rows; try 1 or more.")
     return _nearest_rows(Assigned(model, model.predict_chunks(X)), n)
 
 

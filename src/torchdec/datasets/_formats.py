@@ -52,7 +52,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """Return the array of bytes in a gzipped idx file, the format of MNIST."""
     with naming(path), gzip.open(path) as file:
         content = file.read()
-    n_axes = content[3] if content[:3] == b"\0\0\x08" else 0
+    n_axes = content[3] if content[:3] == b"\0\0\x08" and len(content) > 3 else 0
     shape = tuple(np.frombuffer(content, ">u4", n_axes, 4).tolist()) if len(content) >= 4 + 4 * n_axes else ()
     if not shape or len(content) != 4 + 4 * n_axes + int(np.prod(shape)):
         raise DatasetError(f"{path}: is no idx file of bytes, or is cut off ({len(content):,} bytes)")

@@ -54,6 +54,7 @@ def as_rows(X: Any) -> Rows:
     if isinstance(X, Rows):
         return X
     if issparse(X):
+        refuse_unseen(X)
         return sparse_rows(X, "X")
     if hasattr(X, "obs_names") and hasattr(X, "var_names"):
         from torchdec.rows._anndata import anndata_rows
@@ -116,6 +117,22 @@ def _refuse_text(values: NDArray[Any], name: str) -> None:
     text = next((value for value in values.flat if isinstance(value, str | bytes)), None)
     if text is not None:
         raise RowsError(f"{name} holds text such as {text[:40]!r}; drop it or encode it as numbers")
+
+
+def refuse_unseen(X: Any) -> None:
+    """Refuse what scikit-learn takes unseen: dates, as numbers of seconds, and sparse matrices that are damaged.
+
+    The parts of a sparse matrix can be set to anything, and compiled code would read beyond them.
+    """
+    frame = getattr(X, "dtypes", None)
+    for dtype in [getattr(X, "dtype", None)] if frame is None else list(frame):
+        if getattr(dtype, "kind", "-") in "mM":
+            raise RowsError(f"X holds values of dtype {dtype}, but numbers are wanted; encode them as numbers")
+    if issparse(X) and X.format in ("csr", "csc"):
+        try:
+            X.check_format(full_check=True)
+        except ValueError as error:
+            raise RowsError(f"X is a sparse matrix whose parts do not fit ({error}); make it again") from error
 
 
 def refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
