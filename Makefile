@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/
 # Where a measurement data set lies beside the checkout, the tests on real data use it.
 export TORCHDEC_DATA ?= $(wildcard ../shared/data)
 
-.PHONY: demo test check docs results bench bench-quick clean
+.PHONY: demo test check docs results reproduce bench bench-quick trust clean
 
 demo: $(VENV)/installed
 	$(RUN)torchdec demo
@@ -53,6 +53,13 @@ bench-quick: $(VENV)/installed-bench
 	$(RUN)python benchmarks/steps.py --quick
 	$(RUN)python benchmarks/peers.py --quick
 
+# What docs/trust.md counts, in 35 minutes: the long life on one core, faults and fuzzing beside it on another.
+trust: $(VENV)/installed-trust
+	$(RUN)python trust/soak.py & soak=$$!; \
+	$(RUN)python trust/suite.py && $(RUN)python trust/fuzz.py; code=$$?; \
+	wait $$soak && exit $$code
+	$(RUN)python trust/page.py
+
 # torch is pinned in constraints.txt and installed first: an unpinned one brings gigabytes of CUDA packages.
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
@@ -66,6 +73,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 $(VENV)/installed-bench: $(VENV)/installed-dev
 	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $@
+
+$(VENV)/installed-trust: $(VENV)/installed-dev
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trust]'
 	touch $@
 
 clean:

@@ -109,12 +109,17 @@ def scale() -> str:
             r["stage_1"],
             f"{r['mb']:,}",
             f"{r['fit_peak_mb']:,}",
-            f"{r['predict_peak_mb']:,}",
+            r["predict_peak_mb"],
             f"{r['acc']:.3f}",
+            r["threads"],
+            f"{r['fit_s']:,.0f}",
+            f"{r['self_training_rows_s']:,}",
+            f"{r['n'] / r['predict_s']:,.0f}",
         ]
         for r in results_of("scale")
     ]
-    return table(["rows", "stage 1", "file, MB", "peak of the fit, MB", "peak of predict, MB", "ACC"], rows)
+    headings = ["rows", "stage 1", "file, MB", "peak of the fit, MB", "peak of predict, MB", "ACC"]
+    return table([*headings, "threads", "fit, s", "rows/s of self-training", "rows/s of predict"], rows)
 
 
 def table(titles: list[str], rows: list[list[Any]]) -> str:

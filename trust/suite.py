@@ -20,6 +20,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", HERE.parent / "tests" / "trust", "-q", f"--junitxml={report}"]
+        command += ["-o", "junit_family=xunit1"]  # the one that has properties
         code = subprocess.run(
             command, env={**os.environ, "TORCHDEC_FAULTS": str(FAULTS)}, cwd=HERE.parent
         ).returncode

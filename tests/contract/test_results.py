@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "experiments"), str(ROOT / "benchmarks")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("experiments", "benchmarks", "trust")]
 
 import accuracy  # noqa: E402
 import block_shuffle  # noqa: E402
@@ -14,6 +14,7 @@ import choose_k  # noqa: E402
 import edits  # noqa: E402
 import graph_space  # noqa: E402
 import own_data  # noqa: E402
+import page as trust_page  # noqa: E402
 import reproduction  # noqa: E402
 import table as benchmark_tables  # noqa: E402
 
@@ -85,3 +86,8 @@ def test_every_run_file_belongs_to_a_plan() -> None:
 def test_the_page_of_the_paper_is_made_from_the_run_files() -> None:
     text = reproduction.PAGE.read_text()
     assert reproduction.with_tables(text) == text
+
+
+def test_the_counts_of_the_trust_page_are_made_from_their_files() -> None:
+    text = trust_page.DOCS.read_text()
+    assert trust_page.with_counts(text) == text
