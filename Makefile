@@ -53,7 +53,7 @@ bench-quick: $(VENV)/installed-bench
 	$(RUN)python benchmarks/steps.py --quick
 	$(RUN)python benchmarks/peers.py --quick
 
-# What docs/trust.md counts, in 35 minutes: the long life on one core, faults and fuzzing beside it on another.
+# What docs/trust.md counts: the long life, of half an hour, and faults and fuzzing beside it.
 trust: $(VENV)/installed-trust
 	$(RUN)python trust/soak.py & soak=$$!; \
 	$(RUN)python trust/suite.py && $(RUN)python trust/fuzz.py; code=$$?; \

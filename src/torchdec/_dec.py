@@ -474,9 +474,17 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self, rows: Rows, compute: Compute
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         encoder = self.encoder_.to(compute.device)
+        start = 0
         for chunk in in_order(rows, self.scale_, compute):
             with torch.inference_mode():
                 code = encoder(chunk).cpu().numpy()
+            finite = np.isfinite(code).all(axis=1)
+            if not finite.all():
+                raise ValueError(
+                    f"X has values in row {start + int(finite.argmin())} that are too large for this model, which was "
+                    f"fitted on values of about {1 / self.scale_:.0e} (root mean square); try the same units."
+                )
+            start += len(code)
             yield code, self.assign(code)
 
     @torch.inference_mode()
@@ -490,6 +498,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         """
         centers = torch.from_numpy(self.cluster_centers_)
         q = log_soft_assignment(torch.tensor(code), centers, self.alpha).exp()
+        q.nan_to_num_(1 / len(centers))  # so far from all centres that float32 does not hold the distance
         n_clusters = len(self.cluster_names_)
         if np.array_equal(self.center_clusters_, np.arange(n_clusters)):
             return q.numpy()

@@ -94,7 +94,7 @@ def unit_scale(rows: Rows, compute: Compute) -> float:
     size = math.sqrt(mean)
     if mean > 0 and not 1 / _LARGEST < size < _LARGEST:
         raise ValueError(f"X has values of about {size:.0e} (root mean square); divide it by that number first.")
-    return 1 / size if mean > 0 else 1.0
+    return mean**-0.5 if mean > 0 else 1.0
 
 
 class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]

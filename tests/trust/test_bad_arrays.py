@@ -381,3 +381,16 @@ def test_an_edit_that_makes_no_sense_is_refused_and_the_model_stays(name, model)
 def test_a_model_that_is_not_fitted_says_so(method):
     with pytest.raises((NotFittedError, AttributeError), match="fit"):
         getattr(DEC(2), method)(X)
+
+
+@pytest.mark.parametrize("size", [1e10, 1e20])
+def test_rows_far_from_all_centres_belong_to_each_alike(size, model):
+    q = model.predict_proba(X * np.float32(size))
+    np.testing.assert_allclose(q, 1 / K, atol=1e-3)
+
+
+def test_rows_too_large_for_the_model_are_named(model):
+    x = X.copy()
+    x[7] *= np.float32(1e37)
+    with pytest.raises(ValueError, match="row 7 .*too large"):
+        model.predict(np.vstack([x, x]))
