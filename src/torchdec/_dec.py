@@ -480,9 +480,10 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
                 code = encoder(chunk).cpu().numpy()
             finite = np.isfinite(code).all(axis=1)
             if not finite.all():
+                row, usual = start + int(finite.argmin()), 1 / self.scale_
                 raise ValueError(
-                    f"X has values in row {start + int(finite.argmin())} that are too large for this model, which was "
-                    f"fitted on values of about {1 / self.scale_:.0e} (root mean square); try the same units."
+                    f"X has values in row {row} that are too large for this model, which was fitted on values of "
+                    f"about {usual:.0e} (root mean square); give them in the same units."
                 )
             start += len(code)
             yield code, self.assign(code)
