@@ -136,7 +136,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
         ({"header": {"parameters": {"n_clusters": 2, "evil": 1}}}, "not understood"),
         ({"header": {"parameters": {"n_clusters": 5}}}, "do not fit together"),
         ({"header": {"stop_reason": "BORED"}}, "not understood"),
-        ({"header": {"clusters": None}}, "do not fit together"),
+        ({"header": {"clusters": None}}, "not understood"),
         ({"header": {"clusters": {"of_center": [0, 0], "names": ["", ""], "edits": []}}}, "do not fit together"),
         (
             {"header": {"clusters": {"of_center": [0, 1, 1], "names": ["", ""], "edits": []}}},

@@ -56,11 +56,11 @@ def fuzz() -> list[str]:
 def soak() -> list[str]:
     results = json.loads((RESULTS / "soak.json").read_text())["results"]
     return [
-        "| what | calls | MB at the end | MB grown | files grown | threads grown |",
-        "|---|---|---|---|---|---|",
+        "| what | calls | seconds | MB at the end | MB grown | files grown | threads grown |",
+        "|---|---|---|---|---|---|---|",
         *(
-            f"| {r['what']} | {r['calls']:,} | {r['at_end_mb']} | {r['grown_mb']} | {r['grown_files']} | "
-            f"{r['grown_threads']} |"
+            f"| {r['what']} | {r['calls']:,} | {r['seconds']} | {r['at_end_mb']} | {r['grown_mb']} | "
+            f"{r['grown_files']} | {r['grown_threads']} |"
             for r in results
         ),
     ]

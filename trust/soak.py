@@ -45,9 +45,8 @@ def main() -> int:
         ]
     finally:
         path.unlink()
-    if not sys.argv[1:]:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps({"results": results}, indent=1) + "\n")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"results": results}, indent=1) + "\n")
     return any(
         result["grown_mb"] > MAY_GROW or result["grown_files"] > 0 or result["grown_threads"] > 0
         for result in results
@@ -61,7 +60,7 @@ def small(number: int) -> DEC:
 
 def watched(name: str, call: Callable[[int], Any], progress: Callable[[int], float]) -> dict[str, Any]:
     """Call until progress is 1, and compare the process then with what it was at a quarter."""
-    calls, quarter = 0, None
+    calls, quarter, began = 0, None, perf_counter()
     while progress(calls) < 1:
         call(calls)
         calls += 1
@@ -70,7 +69,8 @@ def watched(name: str, call: Callable[[int], Any], progress: Callable[[int], flo
     end = state()
     assert quarter is not None
     grown = {f"grown_{key}": round(end[key] - quarter[key], 1) for key in end}
-    result = {"what": name, "calls": calls, "at_end_mb": round(end["mb"]), **grown}
+    seconds = round(perf_counter() - began)
+    result = {"what": name, "calls": calls, "seconds": seconds, "at_end_mb": round(end["mb"]), **grown}
     print(result, flush=True)
     return result
 
