@@ -202,8 +202,8 @@ def test_a_disk_that_is_full_is_a_warning(tmp_path: Path, monkeypatch: pytest.Mo
     def full(*args: Any, **kwargs: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("torchdec._checkpoint.save_file", full)
-    with pytest.warns(UserWarning, match="cannot be written: .*No space left"):
+    monkeypatch.setattr("torchdec._model_file.save_file", full)
+    with pytest.warns(UserWarning, match="No checkpoint is kept: .*No space left"):
         model = dec().fit(X, checkpoint=Checkpoint(tmp_path / "fit.checkpoint", every=0))
     assert_same_bits(model, dec().fit(X))
 
