@@ -102,7 +102,11 @@ def test_a_bug_has_a_traceback_in_a_real_process(tmp_path):
 def test_ctrl_c_during_pretraining_writes_nothing(tmp_path):
     np.save(tmp_path / "x.npy", blobs(20_000, 50)[0])
     args = [sys.executable, "-m", "torchdec", "fit", tmp_path / "x.npy", "-k", "3", "-o", tmp_path / "out"]
-    with subprocess.Popen(args, env=_environment(), stdout=-1, stderr=-1, text=True) as process:
+
+    def heed() -> None:  # a shell's background jobs, and what they start, ignore SIGINT
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(args, env=_environment(), stdout=-1, stderr=-1, text=True, preexec_fn=heed) as process:
         first = process.stderr.readline()
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
