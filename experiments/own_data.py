@@ -1,10 +1,10 @@
-"""Data as people have them, through the commands: a folder of 10,000 PNG files, and 18,846 raw posts.
+"""Data as people have them, through the commands: a folder of 10,000 PNG files, 18,846 raw posts, counted cells.
 
-    python experiments/own_data.py [images|texts]
+    python experiments/own_data.py [images|texts|cells]
 
 It writes experiments/own_data.json and the table in docs/own-data.md. Each is fitted by `torchdec fit` in its own
 process, which leaves its page too; then `torchdec predict` assigns 1,000 other files, or a file of 1,000 of the
-posts. Labels are read after that, for the score.
+posts or cells. Labels are read after that, for the score.
 """
 
 import json
@@ -29,7 +29,7 @@ N_NEW = 1000
 
 
 def main() -> None:
-    cases = {"images": images, "texts": texts}
+    cases = {"images": images, "texts": texts, "cells": cells}
     for name in sys.argv[1:] or cases:
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         with tempfile.TemporaryDirectory() as folder:
@@ -67,6 +67,22 @@ def texts(folder: Path) -> dict[str, Any]:
     parquet.write_table(pa.table({"post": [posts[i] for i in new]}), folder / "new.parquet")
     title = f"{len(posts):,} posts in a column of a .parquet"
     return measured(title, folder, "posts.parquet", "new.parquet", 20, y, y[new], "--text-column", "post")
+
+
+def cells(folder: Path) -> dict[str, Any]:
+    import pandas as pd
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+    with np.load(Path(os.environ["TORCHDEC_DATA"]) / "sc_10x_pbmc_top2000.npz") as file:
+        parts = file["data"].astype(np.float32), file["indices"], file["indptr"]
+        counts, y = csr_matrix(parts, shape=file["shape"]), file["y"]
+    new = np.random.default_rng(0).choice(len(y), N_NEW, replace=False)
+    # anndata 0.12 cannot write the strings of pandas 3.
+    pd.set_option("future.infer_string", False)
+    AnnData(counts).write_h5ad(folder / "cells.h5ad")
+    AnnData(counts[new]).write_h5ad(folder / "new.h5ad")
+    return measured("10x PBMC, counts in an .h5ad", folder, "cells.h5ad", "new.h5ad", 8, y, y[new])
 
 
 def measured(

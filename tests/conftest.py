@@ -1,6 +1,7 @@
 """Small data with known clusters, and the guards that every test runs under."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +57,13 @@ def data_folder() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("TORCHDEC_DATA names no folder with the real data sets")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def strings_of_pandas_2() -> Iterator[None]:
+    """Have pandas make the strings of its version 2: anndata 0.12 cannot write those of pandas 3."""
+    pandas = pytest.importorskip("pandas")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of the option itself
+        with pandas.option_context("future.infer_string", False):
+            yield

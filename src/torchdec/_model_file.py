@@ -309,7 +309,7 @@ def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
 
 
 def _is_recipe(recipe: Any, width: int) -> bool:
-    """Check how rows are to be made: of images of a shape, or of texts by words and their rarity."""
+    """Check how rows are to be made: of images of a shape, texts by words and their rarity, or cells by genes."""
     match recipe:
         case None:
             return True
@@ -318,6 +318,9 @@ def _is_recipe(recipe: Any, width: int) -> bool:
         case {"kind": "texts", "words": list(words), "rarity": list(rarity)}:
             known = all(isinstance(word, str) for word in words) and len(set(words)) == len(words)
             return known and all(isinstance(r, float) for r in rarity) and len(words) == len(rarity) == width
+        case {"kind": "cells", "genes": list(genes), "total": None | float() as total}:
+            known = all(isinstance(gene, str) for gene in genes) and len(set(genes)) == len(genes) == width
+            return known and (total is None or 1 <= total < math.inf)
     return False
 
 

@@ -1,7 +1,5 @@
 """Cells of an AnnData are rows, in memory or on disk."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,19 +10,10 @@ from torchdec.rows import RowsError, as_rows, read_rows
 
 anndata = pytest.importorskip("anndata")
 
-X = np.random.default_rng(0).poisson(1.0, size=(30, 5)).astype(np.float32)
-# anndata 0.12 cannot write the strings of pandas 3, so the files of these tests have those of pandas 2.
+X = np.random.default_rng(0).poisson(1.0, size=(30, 5)).astype(np.float32) / 2  # no counts
 pytestmark = pytest.mark.usefixtures("strings_of_pandas_2")
 GENES = [f"gene{number}" for number in range(5)]
 CELLS = [f"cell{number}" for number in range(30)]
-
-
-@pytest.fixture
-def strings_of_pandas_2():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of the option itself
-        with pd.option_context("future.infer_string", False):
-            yield
 
 
 def cells(kind):

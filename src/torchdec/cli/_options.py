@@ -30,8 +30,8 @@ class Precision(StrEnum):
 
 
 DATA_HELP = (
-    "Rows: .npy, .npz (array x, or CSR parts), .csv, .parquet, .h5ad, .txt (a text a line), or a folder of "
-    ".parquet, CSR .npz or images."
+    "Rows: .npy, .npz (array x, or CSR parts), .csv, .parquet, .h5ad, .zarr, .txt (a text a line), or a "
+    "folder of .parquet, CSR .npz or images."
 )
 
 Model = Annotated[

@@ -27,7 +27,8 @@ def predict(
             "-o",
             "--out",
             metavar="OUT",
-            help="File of the assignments, or, for a folder of Parquet, a new folder.",
+            help="Parquet file of the assignments; or .h5ad, a copy of the .h5ad that DATA is, with them; or, for "
+            "a folder of Parquet, a new folder.",
         ),
     ],
     reject: Annotated[
@@ -57,29 +58,39 @@ def predict(
     """Assign rows to the clusters of a model.
 
     The columns are row, cluster and confidence. It is written in chunks, so DATA may be of any size. A folder of
-    Parquet files becomes a folder of files of the same names, unless OUT ends in .parquet.
+    Parquet files becomes a folder of files of the same names, unless OUT ends in .parquet. An OUT that ends in
+    .h5ad becomes a copy of DATA with the clusters in .obs and the code in .obsm.
     """
     if (data.is_dir() and out.suffix != ".parquet") or workers or scheduler:
         _predict_folder(model, data, out, reject, workers, scheduler, device)
         return
     from torchdec._model_file import load, model_path
     from torchdec.rows._files import read_rows
+    from torchdec.runs._h5ad import write_h5ad
     from torchdec.runs._publish import check_file, write_file
     from torchdec.runs._tables import Clusters, write_assignments
 
+    into_cells = out.suffix.lower() == ".h5ad"
     with naming("-o/--out"):
         check_file(out, force=force)
         _refuse_inputs(out, data, model)
+        if into_cells and data.suffix.lower() != ".h5ad":
+            raise ValueError(f"{out} would be a copy of an .h5ad, which {data} is not; name a .parquet.")
     with naming("MODEL"):
         fitted = load(model_path(model), device=device)
     with naming("DATA"):
         rows = read_rows(data, text_column=text_column, recipe=fitted.recipe_)
     done: list[Clusters] = []
-    q = _soft_assignments(fitted, rows, str(data))
+    chunks = _predicted(fitted, rows, str(data))
     least = fitted.least_confidence(reject)
-    write_file(
-        out, lambda new: done.append(write_assignments(new, q, least, getattr(rows, "names", None))), force=force
-    )
+
+    def write(new: Path) -> None:
+        if into_cells:
+            done.append(write_h5ad(new, data, chunks, least))
+        else:
+            done.append(write_assignments(new, (q for _, q in chunks), least, getattr(rows, "names", None)))
+
+    write_file(out, write, force=force)
     sizes = done[0].sizes
     n_used, n_rejected = sum(size > 0 for size in sizes), rows.shape[0] - sum(sizes)
     rejected = f", {n_rejected:,} in none (-1)" if reject else ""
@@ -100,10 +111,11 @@ def _predict_folder(
     tell(f"{out}: {sum(sizes):,} rows in {n_used} of {len(sizes)} clusters")
 
 
-def _soft_assignments(model: "DEC", rows: "Rows", data: str) -> "Iterator[NDArray[np.float32]]":
+def _predicted(
+    model: "DEC", rows: "Rows", data: str
+) -> "Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]":
     with naming_rows(data):
-        for _, q in model.predict_chunks(rows):
-            yield q
+        yield from model.predict_chunks(rows)
 
 
 def _refuse_inputs(out: Path, *inputs: Path) -> None:

@@ -1,5 +1,6 @@
 """AnnData, in memory or backed by an `.h5ad` file, as rows: cells are rows, genes are features."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -7,41 +8,56 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from torchdec.rows._blocks import SlicedRows
+from torchdec.rows._cells import CellRows, block_size, cell_recipe
 from torchdec.rows._convert import dense_rows, refuse_unusable, sparse_rows
 from torchdec.rows._protocol import Rows, RowsError
 
-# Values to read at once: 32 MB where they are dense float32.
-_BLOCK_VALUES = 1 << 23
 
-
-def read_h5ad(path: Path) -> Rows:
+def read_h5ad(path: Path, recipe: dict[str, Any] | None) -> CellRows:
     """Open the X of an `.h5ad` file without loading it; see `torchdec.rows.read_rows`."""
     try:
         from anndata import read_h5ad as open_h5ad
     except ImportError:
         raise RowsError(f"{path}: .h5ad needs anndata; try pip install 'torchdec[anndata]'") from None
-    return anndata_rows(open_h5ad(path, backed="r"), str(path))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(Variable|Observation) names are not unique", UserWarning)
+        data = open_h5ad(path, backed="r")
+        data.var_names_make_unique()  # genes are found by name in other files
+    values = _values(data, str(path))
+    genes, cells = data.var_names.astype(str).tolist(), data.obs_names.astype(str).tolist()
+    if recipe is None:
+        marked = data.var.get("highly_variable")
+        recipe = cell_recipe(values, genes, None if marked is None else marked.to_numpy().astype(bool))
+    return CellRows(values, genes, cells, str(path), recipe)
 
 
 def anndata_rows(data: Any, name: str) -> Rows:
-    """Return the rows of the X of an AnnData; `obs_names` name rows and `var_names` features."""
+    """Return the rows of the X of an AnnData as it is; `obs_names` name rows and `var_names` features."""
+    values = _values(data, name)
+    features, cells = data.var_names.astype(str).tolist(), data.obs_names.astype(str).tolist()
+    if data.isbacked:
+        return SlicedRows(values, block_size(values), features, cells)
+    if issparse(values):
+        return sparse_rows(values, name, features, cells)
+    return dense_rows(np.asarray(values), name, features, cells)
+
+
+def _values(data: Any, name: str) -> Any:
+    """Return X, of which slices can be taken where it is on a disk."""
     try:
         values = data.X
     except KeyError:  # of a file without X
         values = None
     if values is None:
         raise RowsError(f"{name}: has no X; put the values to cluster there, as adata.X = adata.layers[...]")
-    features, cells = data.var_names.astype(str).tolist(), data.obs_names.astype(str).tolist()
-    if data.isbacked and getattr(values, "format", "") == "csc":
-        values = values.to_memory()  # on the disk a row lies scattered over all of it
-    elif data.isbacked:
+    if data.isbacked:
         refuse_unusable(values.shape, values.dtype, name)
-        if getattr(values, "format", "") == "csr":
-            values = _CsrOnDisk(values)
-        return SlicedRows(values, max(1, _BLOCK_VALUES // data.n_vars), features, cells)
-    if issparse(values):
-        return sparse_rows(values, name, features, cells)
-    return dense_rows(np.asarray(values), name, features, cells)
+        stored = getattr(values, "format", "")
+        if stored == "csc":
+            return csr_array(values.to_memory())  # on the disk a row lies scattered over all of it
+        if stored == "csr":
+            return _CsrOnDisk(values)
+    return values
 
 
 class _CsrOnDisk:

@@ -15,6 +15,7 @@ from torchdec.rows._folders import read_folder
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError
 from torchdec.rows._texts import read_texts
+from torchdec.rows._zarr import read_zarr
 
 
 def read_rows(
@@ -34,8 +35,11 @@ def read_rows(
         - ``.parquet``: numeric columns, or one column of lists of as many numbers each, read a row group at a
           time, so its size is no limit where its row groups are small (some ten MB). An index that pandas stored
           with them is left out.
-        - ``.h5ad``: the X of an AnnData, which stays on disk (but CSC is read into memory); cells are rows, and
-          are not normalised here. Needs anndata.
+        - ``.h5ad``: the X of an AnnData, which stays on disk (but CSC is read into memory). Cells are rows. Counts
+          are brought to the median of the cells' totals and become log(1 + count), other values stay as they are;
+          genes are those marked ``highly_variable`` in `.var`, or else the 2,000 of the counts that vary most.
+          Needs anndata.
+        - ``.zarr``: a 2-D array of Zarr, read some chunks at a time. Needs zarr.
         - ``.txt``: one text a line, in UTF-8. A row is the tf-idf (sublinear, of length 1) of the 2,000
           most frequent words that are no English stop words.
         - A folder of ``.parquet`` files of the same columns, or of ``.npz`` files of CSR parts, in the order of
@@ -45,8 +49,8 @@ def read_rows(
     text_column : str, optional
         Column of a ``.csv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``.
     recipe : mapping, optional
-        The attribute `recipe` of rows of images or texts, or `recipe_` of the model fitted on them: the same
-        shape, or the same words, are used again. Files of numbers need none.
+        The attribute `recipe` of rows of images, texts or cells, or `recipe_` of the model fitted on them: the
+        same shape, words or genes are used again. Files of numbers need none.
 
     Returns
     -------
@@ -93,10 +97,14 @@ def read_rows(
 
 def _read(path: Path, text_column: str | None, recipe: dict[str, Any] | None) -> Rows:
     kind = recipe["kind"] if recipe else None
+    if path.is_dir() and path.suffix.lower() == ".zarr":
+        return read_zarr(path)
     if path.is_dir():
         return read_folder(path, recipe if kind == "images" else None)
     if path.suffix.lower() == ".txt" or text_column is not None:
         return read_texts(path, text_column, recipe if kind == "texts" else None)
+    if path.suffix.lower() == ".h5ad":
+        return read_h5ad(path, recipe if kind == "cells" else None)
     return _READERS[path.suffix.lower()](path)
 
 
@@ -134,7 +142,6 @@ _READERS: dict[str, Callable[[Path], Rows]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
     ".csv": read_csv,
-    ".h5ad": read_h5ad,
     ".parquet": lambda path: ParquetRows([path]),
 }
-_SUFFIXES = (*_READERS, ".txt")
+_SUFFIXES = (*_READERS, ".h5ad", ".txt")

@@ -73,19 +73,44 @@ def write_assignments(
     ...     write_assignments(os.path.join(folder, "assignments.parquet"), [q])
     Clusters(sizes=(2, 0), confidences=(0.625, None))
     """
-    sizes, totals = np.zeros(1), np.zeros(1)  # the first chunk tells k, and spreads them to it
+    tally = Tally(least_confidence)
     with _RowGroups(Path(path), names) as table:
         for q in probabilities:
-            confidence = q.max(axis=1)
-            kept = confidence >= least_confidence
-            cluster = np.where(kept, q.argmax(axis=1), -1).astype(np.int32)
-            table.add(cluster, confidence)
-            sizes = sizes + np.bincount(cluster[kept], minlength=q.shape[1])
-            totals = totals + np.bincount(cluster[kept], weights=confidence[kept], minlength=q.shape[1])
-    return Clusters(
-        tuple(int(size) for size in sizes),
-        tuple(float(total / size) if size else None for total, size in zip(totals, sizes, strict=True)),
-    )
+            table.add(*tally.add(q))
+    return tally.clusters()
+
+
+class Tally:
+    """Assigns rows chunk by chunk, and counts the clusters.
+
+    Parameters
+    ----------
+    least_confidence : float
+        Rows below it get the cluster -1 and are counted nowhere.
+    """
+
+    def __init__(self, least_confidence: float) -> None:
+        self._least = least_confidence
+        self._sizes, self._totals = np.zeros(1), np.zeros(1)  # the first chunk tells k, and spreads them to it
+
+    def add(self, q: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the cluster of each row and the confidence in it."""
+        confidence = q.max(axis=1)
+        kept = confidence >= self._least
+        cluster = np.where(kept, q.argmax(axis=1), -1).astype(np.int32)
+        self._sizes = self._sizes + np.bincount(cluster[kept], minlength=q.shape[1])
+        self._totals = self._totals + np.bincount(cluster[kept], weights=confidence[kept], minlength=q.shape[1])
+        return cluster, confidence
+
+    def clusters(self) -> Clusters:
+        """Return what the rows amount to so far."""
+        return Clusters(
+            tuple(int(size) for size in self._sizes),
+            tuple(
+                float(total / size) if size else None
+                for total, size in zip(self._totals, self._sizes, strict=True)
+            ),
+        )
 
 
 class _RowGroups:
