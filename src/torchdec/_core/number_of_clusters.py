@@ -1,4 +1,4 @@
-"""How many clusters a code has: prediction strength (Tibshirani, Walther, JCGS 2005) and the silhouette."""
+"""How many clusters a code has: prediction strength (Tibshirani, Walther, JCGS 2005), and figures beside it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,6 +35,9 @@ class Candidate:
     bic : float
         Bayesian information criterion of spherical Gaussians of one width at the centres of k-means, a row; lower
         is better. Codes are no such Gaussians, so it is to be compared and not to be believed.
+    generalizability : float or None
+        The paper's G (section 5.5), where it was asked for: the loss of a DEC of k clusters on the rows that it
+        was fitted on over that on others. The paper takes the k after which it falls sharply.
     """
 
     n_clusters: int
@@ -42,6 +45,7 @@ class Candidate:
     error: float
     silhouette: float | None
     bic: float
+    generalizability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

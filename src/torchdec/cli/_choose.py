@@ -14,13 +14,23 @@ from torchdec.cli._terminal import tell
 if TYPE_CHECKING:
     from torchdec._core.number_of_clusters import Choice
 
-_BAR = 15
+_BAR = 10
 
 
 def choose_k(
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
     first: Annotated[int, typer.Option("--from", min=1, help="The smallest number of clusters to try.")] = 2,
     last: Annotated[int, typer.Option("--to", min=1, help="The largest one.")] = 20,
+    hold_out: Annotated[
+        float,
+        typer.Option(
+            "--hold-out",
+            min=0.0,
+            max=0.9,
+            metavar="SHARE",
+            help="Show the paper's G on this share of the rows too, as 0.2: it trains a DEC for every k.",
+        ),
+    ] = 0.0,
     text_column: _options.TextColumn = None,
     seed: _options.Seed = 0,
     as_json: _options.Json = False,
@@ -28,8 +38,8 @@ def choose_k(
     """Recommend a number of clusters.
 
     A number is strong if the clusters of one half of the rows are found again by those of the other half. Of the
-    strong ones the largest is recommended. Silhouette and BIC (a row; lower is
-    better) stand beside it.
+    strong ones the largest is recommended. Silhouette and BIC (a row; lower is better)
+    stand beside it, and with --hold-out the paper's G, which takes the k before it falls.
     """
     from torchdec.clusters._choose import choose_k
     from torchdec.rows._files import read_rows
@@ -39,7 +49,7 @@ def choose_k(
     with naming("DATA"):
         rows = read_rows(data, text_column=text_column)
     with naming_rows(str(data)):
-        choice = choose_k(rows, range(first, last + 1), random_state=seed)
+        choice = choose_k(rows, range(first, last + 1), hold_out=hold_out, random_state=seed)
     if as_json:
         print_json(asdict(choice))
     else:
@@ -52,7 +62,8 @@ def _print(choice: "Choice") -> None:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("k", "strength", "error", "silhouette", "BIC"):
+    with_g = choice.candidates[0].generalizability is not None
+    for heading in ("k", "strength", "error", "silhouette", "BIC", *(["G"] if with_g else [])):
         table.add_column(heading, justify="right")
     table.add_column("strength")
     for candidate in choice.candidates:
@@ -65,6 +76,7 @@ def _print(choice: "Choice") -> None:
             f"{candidate.error:.3f}",
             silhouette,
             f"{candidate.bic:.2f}",
+            *([f"{candidate.generalizability:.3f}"] if with_g else []),
             f"{bar}{mark}",
         )
     Console(highlight=False).print(table)

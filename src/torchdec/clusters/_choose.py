@@ -1,6 +1,7 @@
 """How many clusters to ask for."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,12 @@ from sklearn.frozen import FrozenEstimator
 
 from torchdec._core.number_of_clusters import Choice, choose
 from torchdec._core.randomness import split
+from torchdec._dec import DEC
 from torchdec._neighbors import NeighborEncoder
 from torchdec._representation import Representation
+from torchdec.metrics import generalizability
+from torchdec.rows import as_rows
+from torchdec.rows._part import PartOfRows
 
 
 def choose_k(
@@ -19,6 +24,7 @@ def choose_k(
     *,
     representation: Representation | FrozenEstimator | None = None,
     n_divisions: int = 5,
+    hold_out: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Choice:
     """Recommend a number of clusters, from one representation of the rows.
@@ -36,6 +42,10 @@ def choose_k(
         Cloned and fitted, or used as it is where it is frozen; None is `NeighborEncoder()`.
     n_divisions : int, default=5
         Divisions into halves. More make the strength surer, at a proportional cost.
+    hold_out : float, default=0.0
+        Share of the rows to take the paper's G on, below 1, such as 0.2; 0 leaves G out. The representation is
+        then fitted a second time, without these rows (unless it is frozen: it should not have seen them), and a
+        DEC is trained for every k, which takes far longer than all else.
     random_state : int, RandomState or None, default=None
         Of the representation where it has none, the divisions and k-means.
 
@@ -47,7 +57,8 @@ def choose_k(
     Raises
     ------
     ValueError
-        If `ks` has no number of 1 or more, or one larger than half of the rows.
+        If `ks` has no number of 1 or more, or one larger than half of the rows, or `hold_out` is no share below 1
+        that leaves rows on both sides.
 
     References
     ----------
@@ -65,15 +76,41 @@ def choose_k(
     tried = sorted(set(ks))
     if not tried or tried[0] < 1:
         raise ValueError(f"ks={tried[:5]} holds no number of clusters, or one below 1; try range(2, 21).")
-    seeds = split(random_state, "representation", "choice")
+    if not 0 <= hold_out < 1:
+        raise ValueError(f"hold_out={hold_out!r} is no share of the rows below 1; try 0.2, or 0 for no G.")
+    rows = as_rows(X)
+    if tried[-1] > len(rows) // 2:
+        raise ValueError(f"ks has {tried[-1]}, more than half of the {len(rows)} rows; try fewer clusters.")
+    seeds = split(random_state, "representation", "choice", "hold-out")
+    representation = NeighborEncoder() if representation is None else representation
+    code = _fitted(representation, X, seeds["representation"]).transform(X)
+    choice = choose(code, tried, n_divisions=n_divisions, seed=seeds["choice"])
+    if not hold_out:
+        return choice
+    order = np.random.RandomState(seeds["hold-out"]).permutation(len(rows))
+    n_out = round(hold_out * len(rows))
+    if not 0 < n_out <= len(rows) - tried[-1]:
+        raise ValueError(
+            f"hold_out={hold_out!r} of {len(rows)} rows leaves {len(rows) - n_out} to fit and {n_out} to hold "
+            f"out, for up to {tried[-1]} clusters; try 0.2."
+        )
+    train, validation = (PartOfRows(rows, np.sort(part)) for part in (order[n_out:], order[:n_out]))
+    frozen = FrozenEstimator(_fitted(representation, train, seeds["representation"]))
+    candidates = []
+    for candidate in choice.candidates:
+        model = DEC(candidate.n_clusters, representation=frozen, random_state=seeds["hold-out"]).fit(train)
+        g = generalizability(model.predict_proba(train), model.predict_proba(validation))
+        candidates.append(replace(candidate, generalizability=g))
+    return replace(choice, candidates=tuple(candidates))
+
+
+def _fitted(
+    representation: Representation | FrozenEstimator, X: Any, seed: int
+) -> Representation | FrozenEstimator:
+    """Return what is frozen as it is, and anything else as a fitted copy."""
     if isinstance(representation, FrozenEstimator):
-        fitted = representation
-    else:
-        fitted = NeighborEncoder() if representation is None else clone(representation)
-        if fitted.random_state is None:
-            fitted.set_params(random_state=seeds["representation"])
-        fitted.fit(X)
-    code = fitted.transform(X)
-    if tried[-1] > len(code) // 2:
-        raise ValueError(f"ks has {tried[-1]}, more than half of the {len(code)} rows; try fewer clusters.")
-    return choose(code, tried, n_divisions=n_divisions, seed=seeds["choice"])
+        return representation
+    fitted: Representation = clone(representation)
+    if fitted.random_state is None:
+        fitted.set_params(random_state=seed)
+    return fitted.fit(X)

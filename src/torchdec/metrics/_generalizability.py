@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 def generalizability(q_train: ArrayLike, q_validation: ArrayLike) -> float:
     """Return the loss on the training rows divided by that on held-out rows, for choosing the number of clusters.
 
-    This is G of Xie et al. (2016, section 5.2.3), with their loss KL(P‖Q) (equation 2), here the mean over rows,
+    This is G of Xie et al. (2016, section 5.5), with their loss KL(P‖Q) (equation 2), here the mean over rows,
     so that the two sets need not be equally large. When G falls sharply from k to k + 1 clusters, k is the number
     that the paper recommends: the next cluster only fits rows that were seen.
 

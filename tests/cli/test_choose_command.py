@@ -19,3 +19,11 @@ def test_mistakes_are_one_line(cli, data):
         assert result.exit_code == 2
         assert message in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+def test_g_stands_in_the_table_where_rows_are_held_out(cli, data):
+    arguments = ("choose-k", data, "--from", 2, "--to", 3, "--hold-out", 0.2)
+    candidates = json.loads(cli.ok(*arguments, "--json").stdout)["candidates"]
+    shown = cli.ok(*arguments).stdout
+    for candidate in candidates:
+        assert f"{candidate['generalizability']:.3f}" in shown
