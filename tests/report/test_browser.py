@@ -2,17 +2,21 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from test_page import HOSTILE, run_of
 
 from small import blobs, small_dec
 from torchdec.clusters import rename
 from torchdec.report import render
+from torchdec.report._layout import MOST_POINTS
 from torchdec.rows import as_rows
+from torchdec.runs import fingerprint
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -48,20 +52,27 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@contextmanager
+def opened(browser: Any, path: Path) -> Iterator[Any]:
+    """Open a page; fail if it reports an error, opens a dialog or asks for anything but itself."""
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    problems, asked = [], []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("dialog", lambda dialog: problems.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    page.wait_for_selector("body[data-ready=true]", timeout=60_000)
+    yield page
+    assert problems == []
+    assert {url for url in asked if not url.startswith(("data:", "blob:"))} == {path.as_uri()}
+    page.close()
+
+
 @pytest.fixture
 def page(browser: Any, path: Path) -> Iterator[Any]:
-    opened = browser.new_page(viewport={"width": 1100, "height": 900})
-    opened.problems, opened.asked = [], []
-    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
-    opened.on("console", lambda message: opened.problems.append(message.text) if message.type == "error" else None)
-    opened.on("dialog", lambda dialog: opened.problems.append(dialog.message))
-    opened.on("request", lambda request: opened.asked.append(request.url))
-    opened.goto(path.as_uri())
-    opened.wait_for_selector("body[data-ready=true]", timeout=60_000)
-    yield opened
-    assert opened.problems == []
-    assert {url for url in opened.asked if not url.startswith(("data:", "blob:"))} == {path.as_uri()}
-    opened.close()
+    with opened(browser, path) as page:
+        yield page
 
 
 def opacities(page: Any) -> list[float]:
@@ -154,3 +165,30 @@ def test_it_fits_a_phone(browser: Any, path: Path) -> None:
     phone.wait_for_selector("body[data-ready=true]", timeout=60_000)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     phone.close()
+
+
+def digits() -> tuple[Any, tuple[int, int]]:
+    return load_digits().data.astype(np.float32), (8, 8)
+
+
+def many_rows() -> tuple[Any, tuple[int, int]]:
+    return blobs(70_000, 48, 10, spread=0.5)[0], (6, 8)
+
+
+@pytest.mark.parametrize("rows", [digits, many_rows])
+def test_a_run_of_this_size_draws_and_selects_both_ways(browser: Any, tmp_path: Path, rows: Any) -> None:
+    x, shape = rows()
+    model = small_dec(10).fit(x)
+    run = run_of(model, data=fingerprint(as_rows(x), "rows.npy"))
+    file = tmp_path / "report.html"
+    file.write_text(render(run, model, model.transform(x), rows=as_rows(x), image_shape=shape))
+    assert file.stat().st_size < 10_000_000
+    with opened(browser, file) as page:
+        assert sum(points(page)) == min(len(x), MOST_POINTS)
+        assert page.locator("#map canvas").count() > 0
+        page.locator("tr.choice").nth(3).click()
+        assert [number for number, opacity in enumerate(opacities(page)) if opacity == 1] == [3]
+        page.locator("#all").click()
+        event = "{points: [{customdata: document.getElementById('map').data[6].customdata[0]}]}"
+        page.evaluate(f"document.getElementById('map').emit('plotly_click', {event})")
+        assert page.locator("tr.choice").nth(6).get_attribute("aria-selected") == "true"
