@@ -53,6 +53,10 @@ class Autoencoder(Representation):
         Changes rows at random in ways that leave their cluster as it is, at each step; the
         changed rows are reconstructed. `torchdec.augment.ShiftRotate` is for images, `torchdec.augment.Augment`
         the form of others.
+    standardize : bool or "auto", default="auto"
+        Whether each column is first brought to mean 0 and standard deviation 1. "auto" does so where columns have
+        different units: fewer than 3 hold nearly all the variance of at least 5 times as many, and they are not
+        centred. Pixels, words, genes and embeddings stay as they are; `feature_means_` tells.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -67,6 +71,8 @@ class Autoencoder(Representation):
         The trained stacks. The encoder maps `scale_` times the rows to the code.
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
+    feature_means_, feature_deviations_ : ndarray of shape (d,), float32, or None
+        What each column is standardised by, None where columns stay as they are.
     history_ : list of Epoch
         Loss, learning rate and seconds on the way.
     n_features_in_ : int
@@ -101,6 +107,7 @@ class Autoencoder(Representation):
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "augment": [callable, None],
+        "standardize": ["boolean", StrOptions({"auto"})],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
@@ -119,6 +126,7 @@ class Autoencoder(Representation):
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: float | Literal["auto"] = "auto",
         augment: Augment | None = None,
+        standardize: bool | Literal["auto"] = "auto",
         device: str = "auto",
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -133,6 +141,7 @@ class Autoencoder(Representation):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.augment = augment
+        self.standardize = standardize
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -155,7 +164,7 @@ class Autoencoder(Representation):
         >>> Autoencoder.paper(layer_steps=1000).max_steps
         100000
         """
-        recipe = {"recipe": "layer-wise", "max_epochs": None, "max_steps": 100_000}
+        recipe = {"recipe": "layer-wise", "max_epochs": None, "max_steps": 100_000, "standardize": False}
         return cls(**{**recipe, **parameters})
 
     @property

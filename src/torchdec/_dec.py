@@ -33,6 +33,7 @@ from torchdec._presets import PRESETS, new_representation, own_networks
 from torchdec._representation import Representation, freeze, validated_rows
 from torchdec.augment import Augment
 from torchdec.rows import Rows
+from torchdec.rows._standardized import standardized
 
 # Where the confidences of the fitted rows are kept: every percent of them.
 _QUANTILES = np.linspace(0, 1, 101)
@@ -118,6 +119,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         Maps `scale_` times the rows to the code.
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
+    feature_means_, feature_deviations_ : ndarray of shape (d,), float32, or None
+        What each column is standardised by, None where columns stay as they are (`standardize` of the
+        representation).
     choice_ : Choice or None
         Why there are as many clusters, where `n_clusters` is "auto".
     history_ : list of Epoch, Centroids, Update and Stretch
@@ -272,7 +276,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             if not isinstance(self.representation, FrozenEstimator):
                 yield from representation.learn(rows, started, journal)
             encoder, decoder = own_networks(representation, self.reconstruction_weight, compute)
-            scale = representation.scale_
+            scale, rows = representation.scale_, representation.prepared(rows)
+            self.feature_means_ = representation.feature_means_
+            self.feature_deviations_ = representation.feature_deviations_
 
             if "centroids" not in journal.results:
                 code = code_of(encoder, rows, scale, compute)
@@ -468,7 +474,12 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     def predict_chunks(self, X: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory."""
         check_is_fitted(self)
-        yield from self._predict_rows(validated_rows(self, X, reset=False), resolve(self.device, self.precision))
+        rows = self.prepared(validated_rows(self, X, reset=False))
+        yield from self._predict_rows(rows, resolve(self.device, self.precision))
+
+    def prepared(self, rows: Rows) -> Rows:
+        """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""
+        return standardized(rows, self.feature_means_, self.feature_deviations_)
 
     def _predict_rows(
         self, rows: Rows, compute: Compute

@@ -70,7 +70,11 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
 
 
 def _code(graph: "_Graph", model: DEC) -> str:
-    value = graph.add("Mul", "rows", graph.constant(model.scale_))
+    value = "rows"
+    if model.feature_means_ is not None:
+        centred = graph.add("Sub", value, graph.constant(model.feature_means_))
+        value = graph.add("Div", centred, graph.constant(model.feature_deviations_))
+    value = graph.add("Mul", value, graph.constant(model.scale_))
     layers = linear_layers(model.encoder_)
     for number, layer in enumerate(layers):
         weight, bias = layer.weight.detach().cpu().numpy(), layer.bias.detach().cpu().numpy()

@@ -46,6 +46,8 @@ _PARAMETER_CLASSES: dict[str, type[BaseEstimator]] = {
     "NeighborEncoder": NeighborEncoder,
     "ShiftRotate": ShiftRotate,
 }
+# Tensors of models whose columns are standardised.
+_COLUMNS = ("means", "deviations")
 
 
 class ModelFileError(ValueError):
@@ -106,6 +108,9 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "radii": torch.from_numpy(model.center_radii_),
         "confidences": torch.from_numpy(model.confidence_quantiles_),
     }
+    if model.feature_means_ is not None:
+        tensors["means"] = torch.from_numpy(model.feature_means_)
+        tensors["deviations"] = torch.from_numpy(model.feature_deviations_)
     for i, layer in enumerate(linear_layers(model.encoder_)):
         tensors[f"encoder.{i}.weight"] = layer.weight.detach().cpu().contiguous()
         tensors[f"encoder.{i}.bias"] = layer.bias.detach().cpu().contiguous()
@@ -183,6 +188,8 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
     finite = {**tensors, "radii": tensors["radii"].nan_to_num(0)} if float32 else {}
     if not finite or not all(tensor.isfinite().all() for tensor in finite.values()):
         raise ModelFileError(f"{path} is damaged: its tensors are not finite float32 numbers.")
+    if "deviations" in tensors and not (tensors["deviations"] > 0).all():
+        raise ModelFileError(f"{path} is damaged: its deviations are not all above 0.")
     try:
         model = DEC(**{**_parameters_from_json(header["parameters"]), "device": device})
         model._validate_params()
@@ -199,6 +206,9 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
     model.cluster_centers_ = tensors["centers"].numpy()
     model.center_radii_ = tensors["radii"].numpy()
     model.confidence_quantiles_ = tensors["confidences"].numpy()
+    model.feature_means_, model.feature_deviations_ = (
+        tensors[name].numpy() if name in tensors else None for name in _COLUMNS
+    )
     model.center_clusters_ = np.array(header["clusters"]["of_center"], dtype=np.int32)
     model.cluster_names_ = list(header["clusters"]["names"])
     model.edits_ = list(header["clusters"]["edits"])
@@ -271,6 +281,8 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
         "confidences",
         *(f"encoder.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias")),
     }
+    if shapes.keys() & set(_COLUMNS):
+        expected |= set(_COLUMNS)
     width = header["n_features_in"]
     names = header["feature_names_in"]
     consistent = names is None or (len(names) == width and all(isinstance(name, str) for name in names))
@@ -279,6 +291,8 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
         weight, bias = shapes[f"encoder.{i}.weight"], shapes[f"encoder.{i}.bias"]
         consistent = consistent and len(weight) == 2 and weight[1] == width and bias == weight[:1]
         width = weight[0]
+    columns = (header["n_features_in"],)
+    consistent = consistent and all(shapes.get(name, columns) == columns for name in _COLUMNS)
     consistent = consistent and _is_recipe(header["recipe"], header["n_features_in"])
     if consistent:
         n_centers, code_size = shapes["centers"]

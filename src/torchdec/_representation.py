@@ -1,10 +1,9 @@
 """What every representation (stage 1) has in common: it learns an encoder, and its transform is the code."""
 
-import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -15,18 +14,17 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from torchdec._core.batches import embed, in_order
+from torchdec._core.batches import embed
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, Journal, opened
 from torchdec._core.records import Epoch
+from torchdec._core.scaling import learn_scale
 from torchdec.rows import Rows, as_rows, check_finite
 from torchdec.rows._convert import refuse_unseen
+from torchdec.rows._standardized import standardized
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
 _KEPT_DTYPES = [np.dtype(name) for name in ["f4", "f8", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"]]
-
-# Of the values of rows: the square of their distance then fits into float32, however many columns there are.
-_LARGEST = 1e15
 
 
 def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
@@ -77,39 +75,23 @@ def _check_columns(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None
         )
 
 
-def unit_scale(rows: Rows, compute: Compute) -> float:
-    """Return the scalar that makes the mean of ||x||^2 / d equal 1 over all rows (paper, section 4.1).
-
-    Rows that are all zero are left as they are.
-
-    Raises
-    ------
-    ValueError
-        If the values are so large or small that their squares leave float32, in which distances are computed.
-    """
-    total = 0.0
-    for chunk in in_order(rows, 1.0, compute):
-        total += chunk.double().square().sum().item()
-    mean = total / (rows.shape[0] * rows.shape[1])
-    size = math.sqrt(mean)
-    if mean > 0 and not 1 / _LARGEST < size < _LARGEST:
-        raise ValueError(f"X has values of about {size:.0e} (root mean square); divide it by that number first.")
-    return mean**-0.5 if mean > 0 else 1.0
-
-
 class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of the estimators that `torchdec.DEC` takes as its representation.
 
-    A subclass has the parameters `device`, `precision` and `random_state`, and learns in `_train` the
-    attributes `encoder_` (a stack that maps scaled rows to the code) and `decoder_` (None without `has_decoder`).
+    A subclass has the parameters `standardize`, `device`, `precision` and `random_state`, and learns in `_train`
+    the attributes `encoder_` (a stack that maps scaled rows to the code) and `decoder_` (None without
+    `has_decoder`).
     """
 
+    standardize: bool | Literal["auto"]
     device: str
     precision: Precision
     random_state: Any
     encoder_: nn.Module
     decoder_: nn.Module | None
     scale_: float
+    feature_means_: NDArray[np.float32] | None
+    feature_deviations_: NDArray[np.float32] | None
     history_: list[Epoch]
     n_features_in_: int
 
@@ -160,11 +142,18 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def learn(self, rows: Rows, started: float, journal: Journal) -> Iterator[Epoch]:
         """Fit to rows that were validated, as a part of the fit that has this journal and began at that time."""
         compute = resolve(self.device, self.precision)
-        self.scale_ = journal.once("scale", lambda: unit_scale(rows, compute))
-        for record in self._train(rows, compute, started, journal):
+        self.scale_, *columns = journal.once("scale", lambda: learn_scale(rows, self.standardize, compute))
+        self.feature_means_, self.feature_deviations_ = (
+            None if column is None else column.numpy() for column in columns
+        )
+        for record in self._train(self.prepared(rows), compute, started, journal):
             journal.record(record)
             yield record
         self.history_ = [record for record in journal.history if isinstance(record, Epoch)]
+
+    def prepared(self, rows: Rows) -> Rows:
+        """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""
+        return standardized(rows, self.feature_means_, self.feature_deviations_)
 
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
         """Embed rows: their code, float32 of shape (n, z); computed chunk by chunk in float32.
@@ -177,7 +166,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             Before `fit`.
         """
         check_is_fitted(self, "encoder_")
-        rows = validated_rows(self, X, reset=False)
+        rows = self.prepared(validated_rows(self, X, reset=False))
         compute = resolve(self.device, "float32")
         return embed(self.encoder_.to(compute.device), rows, self.scale_, compute).cpu().numpy()
 
@@ -198,7 +187,10 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         code = torch.from_numpy(check_array(Z, dtype=np.float32)).to(compute.device)
         with torch.inference_mode():
             rows: Tensor = self.decoder_.to(compute.device)(code) / self.scale_  # type: ignore[union-attr]
-        return rows.cpu().numpy()
+        values = rows.cpu().numpy()
+        if self.feature_means_ is not None:
+            values = values * self.feature_deviations_ + self.feature_means_
+        return values
 
     @property
     def _n_features_out(self) -> int:

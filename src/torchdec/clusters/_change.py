@@ -128,9 +128,9 @@ def split(
     if updates < 0:
         raise ValueError(f"updates={updates} is negative; try 0 or more.")
     result = deepcopy(model)
-    rows = validated_rows(result, X, reset=False)
+    rows = result.prepared(validated_rows(result, X, reset=False))
     seeds = seeds_of(check_random_state(random_state) if random_state is not None else None, "parts", "training")
-    chunks = [(code, q.argmax(axis=1)) for code, q in model.predict_chunks(rows)]
+    chunks = [(code, q.argmax(axis=1)) for code, q in model.predict_chunks(X)]
     own = np.concatenate([code[labels == cluster] for code, labels in chunks])
     if len(np.unique(own, axis=0)) < into:
         raise ValueError(
