@@ -82,6 +82,22 @@ def test_labels_never_enter_training(two_blobs: Blobs) -> None:
     np.testing.assert_array_equal(small_dec().fit(X).transform(X), small_dec().fit(X, y).transform(X))
 
 
+@pytest.mark.parametrize(
+    ("model", "n_rows", "expected"),
+    [
+        (DEC(), 2**15 - 1, (256, 0.01)),
+        (DEC(), 2**15, (2048, 0.04)),
+        (DEC(update_interval=160), 2**15, (256, 0.01)),
+        (DEC(batch_size=64), 2**15, (64, 0.01)),
+        (DEC(learning_rate=0.5), 2**15, (2048, 0.5)),
+    ],
+)
+def test_many_rows_are_self_trained_in_larger_batches_and_steps_unless_updates_are_counted_in_steps(
+    model: DEC, n_rows: int, expected: tuple[int, float]
+) -> None:
+    assert model._pace(n_rows) == expected
+
+
 @pytest.mark.parametrize("n", [3, 31, 32, 33, 64])
 def test_any_number_of_rows_trains_whatever_the_batch_size(n: int) -> None:
     X, _ = blobs(n, 4, 2)

@@ -28,7 +28,7 @@ from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, Settings, self_train
-from torchdec._core.training import Source
+from torchdec._core.training import MANY_ROWS, Source
 from torchdec._presets import PRESETS, new_representation, own_networks
 from torchdec._representation import Representation, freeze, validated_rows
 from torchdec.augment import Augment
@@ -77,12 +77,13 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     patience : int, default=5
         Stop when the share of rows that change their cluster has reached no new low in this many updates, and go
         back to the update where it was lowest: self-training that does not settle wears clusters away.
-    learning_rate : float, default=0.01
-        Of SGD, for encoder and centres.
+    learning_rate : float or "auto", default="auto"
+        Of SGD, for encoder and centres. "auto" is 0.01, or 0.04 with the larger batches of "auto".
     momentum : float, default=0.9
         Of SGD.
-    batch_size : int, default=256
-        Rows a step.
+    batch_size : int or "auto", default="auto"
+        Rows a step. "auto" is 256, or 2,048 from 32,768 rows on where `update_interval` is "epoch": products of
+        more rows run faster, and steps are fewer.
     n_init : int, default=20
         Starts of k-means; the one with the lowest inertia is kept, and among near ties the one with most rows near
         their centre.
@@ -163,9 +164,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "momentum": [Interval(Real, 0, 1, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "augment": [callable, None],
         "device": [str],
@@ -184,9 +185,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         tol: float = 1e-3,
         max_iter: int = 20,
         patience: int = 5,
-        learning_rate: float = 0.01,
+        learning_rate: float | Literal["auto"] = "auto",
         momentum: float = 0.9,
-        batch_size: int = 256,
+        batch_size: int | Literal["auto"] = "auto",
         n_init: int = 20,
         augment: Augment | None = None,
         device: str = "auto",
@@ -292,7 +293,8 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             self.choice_, centers, labels = journal.results["centroids"]
 
             batches = generator(seeds["self-training"])
-            source = Source(rows, scale, self.batch_size, batches, compute, started, self.augment, journal)
+            batch_size, _ = self._pace(len(rows))
+            source = Source(rows, scale, batch_size, batches, compute, started, self.augment, journal)
             centers = centers.clone().to(compute.device)
             calmest = Calmest(encoder, centers)
             journal.follow("self-training", calmest=calmest)
@@ -302,7 +304,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
                 centers,
                 labels.to(compute.device),
                 source,
-                self._settings(self.reconstruction_weight),
+                self._settings(len(rows), self.reconstruction_weight),
             )
             reason = StopReason.INTERRUPTED
             try:
@@ -332,12 +334,19 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             return StopReason.MAX_ITER
         return None
 
-    def _settings(self, reconstruction_weight: float) -> Settings:
+    def _pace(self, n_rows: int) -> tuple[int, float]:
+        """Return the rows a step and the learning rate, where they were left open."""
+        many = n_rows >= MANY_ROWS and self.update_interval == "epoch" and self.batch_size == "auto"
+        batch_size = (2048 if many else 256) if self.batch_size == "auto" else self.batch_size
+        learning_rate = (0.04 if many else 0.01) if self.learning_rate == "auto" else self.learning_rate
+        return batch_size, learning_rate
+
+    def _settings(self, n_rows: int, reconstruction_weight: float) -> Settings:
         return Settings(
             alpha=self.alpha,
             reconstruction_weight=reconstruction_weight,
             update_interval=self.update_interval,
-            learning_rate=self.learning_rate,
+            learning_rate=self._pace(n_rows)[1],
             momentum=self.momentum,
         )
 

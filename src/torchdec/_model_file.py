@@ -201,7 +201,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
         n_out, n_in = shapes[f"encoder.{i}.weight"]
         layer = nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-untyped-call]
         layer.load_state_dict({"weight": tensors[f"encoder.{i}.weight"], "bias": tensors[f"encoder.{i}.bias"]})
-        modules += [layer] if i == n_layers - 1 else [layer, nn.ReLU()]
+        modules += [layer] if i == n_layers - 1 else [layer, nn.ReLU(inplace=True)]
     model.encoder_ = freeze(nn.Sequential(*modules))
     model.cluster_centers_ = tensors["centers"].numpy()
     model.center_radii_ = tensors["radii"].numpy()

@@ -1,6 +1,7 @@
 """The only ways in which rows reach a network: shuffled for training, in order for everything else."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ CHUNK = 1024
 
 def to_device(rows: Rows, index: Tensor, scale: float, compute: Compute) -> Tensor:
     """Fetch the rows at `index` as a scaled float32 tensor on the device."""
-    return torch.from_numpy(rows.take(index.numpy())).to(compute.device) * scale
+    return torch.from_numpy(rows.take(index.numpy())).to(compute.device).mul_(scale)
 
 
 def resident(rows: Rows, scale: float, compute: Compute) -> Tensor | None:
@@ -93,7 +94,7 @@ def _order(rows: Rows, generator: Generator) -> Tensor:
 def in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]:
     """Yield all rows in order, as scaled float32 tensors on the device, chunk by chunk."""
     for chunk in rows.chunks(CHUNK):
-        yield torch.from_numpy(chunk).to(compute.device) * scale
+        yield torch.from_numpy(chunk).to(compute.device).mul_(scale)
 
 
 def own_in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]:
@@ -106,25 +107,31 @@ def own_in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]
         yield to_device(rows, index, scale, compute)
 
 
-def encode(encoder: nn.Module, rows: Tensor, compute: Compute) -> Tensor:
-    """Return the code of rows, float32.
+class Encode:
+    """Maps rows to their code, float32, by the encoder as it is now.
 
-    The hidden layers have the precision of `compute`; the last product is float32, so that the code has all its
-    digits where clusters are tight and far from the origin.
+    The hidden layers have the precision of `compute`, their weights cast once for all rows to come; the last
+    product is float32, so that the code has all its digits where clusters are tight and far from the origin.
     """
-    with compute.arithmetic():
-        features = encoder[:-1](rows)  # type: ignore[index]
-    code: Tensor = encoder[-1](features.float())  # type: ignore[index]
-    return code
+
+    def __init__(self, encoder: nn.Module, compute: Compute) -> None:
+        self._dtype = compute.dtype
+        self._hidden, self._last = deepcopy(encoder[:-1]).to(self._dtype), encoder[-1]  # type: ignore[index]
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Return the code of rows, without a gradient."""
+        with torch.no_grad():
+            code: Tensor = self._last(self._hidden(rows.to(self._dtype)).float())
+            return code
 
 
 @torch.inference_mode()
 def embed(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor:
     """Return the code of all rows, (n, z) float32, on the device."""
     code = torch.empty(len(rows), encoder[-1].out_features, device=compute.device)  # type: ignore[index]
-    start = 0
+    encode, start = Encode(encoder, compute), 0
     for chunk in in_order(rows, scale, compute):
-        code[start : start + len(chunk)] = encode(encoder, chunk, compute)
+        code[start : start + len(chunk)] = encode(chunk)
         start += len(chunk)
     return code
 
@@ -141,14 +148,16 @@ class Streamed:
     @torch.inference_mode()
     def __getitem__(self, index: Tensor) -> Tensor:
         """Return the code of the rows at `index`."""
+        encode = Encode(self._encoder, self._compute)
         batches = (to_device(self._rows, part, self._scale, self._compute) for part in torch.split(index, CHUNK))
-        return workers.same(torch.cat([encode(self._encoder, batch, self._compute) for batch in batches]))
+        return workers.same(torch.cat([encode(batch) for batch in batches]))
 
     def split(self, size: int) -> Iterator[Tensor]:  # noqa: ARG002
         """Yield the code of this worker's share of the rows, in order."""
+        encode = Encode(self._encoder, self._compute)
         for chunk in own_in_order(self._rows, self._scale, self._compute):
             with torch.inference_mode():
-                code = encode(self._encoder, chunk, self._compute)
+                code = encode(chunk)
             yield code
 
 

@@ -21,6 +21,11 @@ class Compute:
     device: torch.device
     precision: Literal["float32", "bfloat16"]
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision as torch has it."""
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
     def arithmetic(self) -> AbstractContextManager[Any]:
         """Return the context for a forward pass."""
         if self.precision == "bfloat16":

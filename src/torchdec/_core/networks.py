@@ -27,7 +27,7 @@ def stack(
     modules: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         if modules:
-            modules += [BatchNorm(n_in), nn.ReLU()] if batch_norm else [nn.ReLU()]
+            modules += [BatchNorm(n_in), nn.ReLU(inplace=True)] if batch_norm else [nn.ReLU(inplace=True)]
         modules.append(_linear(n_in, n_out, generator, init))
     return nn.Sequential(*modules)
 

@@ -58,7 +58,7 @@ def self_train(
     with_decoder = decoder if settings.reconstruction_weight > 0 else None
     networks = nn.ModuleList([encoder, *([with_decoder] if with_decoder else [])])
     parameters = [centers, *networks.parameters()]
-    optimizer = torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum)
+    optimizer = torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
     rows, scale, compute, batches = source.rows, source.scale, source.compute, source.batches()
     interval = source.steps_an_epoch if settings.update_interval == "epoch" else settings.update_interval
     position = Position(centers, labels, lambda state: restored(state, encoder, compute, settings.alpha))

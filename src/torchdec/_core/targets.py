@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -9,7 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from torchdec._core import workers
-from torchdec._core.batches import embed, encode, own_in_order
+from torchdec._core.batches import Encode, embed, own_in_order
 from torchdec._core.compute import Compute
 from torchdec._core.objective import (
     kl_divergence,
@@ -62,10 +63,14 @@ class Frozen:
     alpha: float
     compute: Compute
 
+    @cached_property
+    def _encode(self) -> Encode:
+        return Encode(self.encoder, self.compute)
+
     @torch.no_grad()
     def of(self, index: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002
         """Compute the targets once more: one pass forward."""
-        log_q = log_soft_assignment(encode(self.encoder, rows, self.compute), self.centers, self.alpha)
+        log_q = log_soft_assignment(self._encode(rows), self.centers, self.alpha)
         return log_target_distribution(log_q, self.log_frequency)
 
     def state_dict(self) -> dict[str, Any]:
@@ -123,9 +128,9 @@ def frozen_targets(
     frequency = torch.zeros(len(centers), dtype=torch.float64, device=compute.device)
     confidence = torch.zeros((), dtype=torch.float64, device=compute.device)
     sample = torch.zeros(-(-n // every), centers.shape[1], device=compute.device)
-    start = own.start
+    encode, start = Encode(frozen, compute), own.start
     for chunk in own_in_order(rows, scale, compute):
-        code = encode(frozen, chunk, compute)
+        code = encode(chunk)
         q = log_soft_assignment(code, centers, alpha).exp()
         best = q.max(dim=1)
         labels[start - own.start :][: len(chunk)] = best.indices
