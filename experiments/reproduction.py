@@ -1,80 +1,81 @@
-"""Draw the tables and figures of docs/reproduction.md from the run files of the plans beside this script.
+"""Write the tables of docs/reproduction.md, and draw its figures, from the run files of the paper's plans.
 
     python experiments/reproduction.py
 
-What a plan has no file for yet is left out; `torchdec study PLAN` makes it.
+What a plan has no file for yet is named; `torchdec study PLAN` makes it.
 """
 
-import re
 from collections import defaultdict
+from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
-import numpy as np
+import reproduction_figures as figures
+from pages import renewed
+from paper_numbers import ACCURACY, IMBALANCE, NUMBER
 
-from torchdec.study import read_plan, results
+from torchdec.study import Plan, read_plan, results
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reproduction.md"
 IMAGES = HERE.parent / "docs" / "images"
-PLANS = ("paper-quick", "paper-accuracy", "paper-sensitivity", "paper-imbalance", "paper-number", "paper-pictures")
-
-# ACC of table 2 of the paper, %, the best of nine settings; and of table 3, by r_min.
-TABLE_2 = {
-    "k-means on the rows": {"mnist": 53.49, "stl10": 28.39, "reuters10k": 52.42},
-    "LDMGI": {"mnist": 84.09, "stl10": 33.08, "reuters10k": 43.84},
-    "SEC": {"mnist": 80.37, "stl10": 30.75, "reuters10k": 60.08},
-    "DEC without backprop": {"mnist": 79.82, "stl10": 34.06, "reuters10k": 70.05},
-    "DEC, autoencoder": {"mnist": 84.30, "stl10": 35.90, "reuters10k": 72.17},
-    "autoencoder + k-means": {"mnist": 81.84, "stl10": 33.92, "reuters10k": 66.59},
-    "autoencoder + LDMGI": {"mnist": 83.98, "stl10": 32.04, "reuters10k": 42.92},
-    "autoencoder + SEC": {"mnist": 81.56, "stl10": 32.29, "reuters10k": 61.86},
-}
-TABLE_3 = {
-    "k-means on the rows": (47.14, 49.93, 53.65, 54.16, 54.39),
-    "autoencoder + k-means": (66.82, 74.91, 77.93, 80.04, 81.31),
-    "DEC, autoencoder": (70.10, 80.92, 82.68, 84.69, 85.41),
-}
+# The paper's order, with the second form of SEC after the first.
+METHODS = [*[*ACCURACY][:3], "SEC, local models", *[*ACCURACY][3:]]
+PAPER_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 Record = dict[str, Any]
 
 
 def main() -> None:
-    PAGE.write_text(with_tables(PAGE.read_text()))
     IMAGES.mkdir(exist_ok=True)
-    for name in PLANS:
-        draw(name)
+    PAGE.write_text(with_tables(PAGE.read_text()))
+    for name in TABLES:
+        for kind, figure in figures_of(name, results(read_plan(HERE / f"{name}.toml"))).items():
+            save(figure(), name, kind)
 
 
 def with_tables(text: str) -> str:
     """Return the page with what stands between its marks made anew from the run files."""
-    for name in PLANS:
-        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-        text = pattern.sub(lambda _, marks=(begin, end, name): f"{marks[0]}\n{section(marks[2])}{marks[1]}", text)
+    for name in TABLES:
+        text = renewed(text, f"<!-- {name}: begin -->", f"<!-- {name}: end -->", section(name))
     return text
 
 
 def section(name: str) -> str:
-    records = [record for record, _ in results(read_plan(HERE / f"{name}.toml"))]
+    plan = read_plan(HERE / f"{name}.toml")
+    found = results(plan)
+    records = [record for record, _ in found]
     if not records:
         return "Not run yet.\n"
-    parts = [table(records)]
-    if any(record["case"]["r_min"] for record in records):
-        parts.append(imbalance(records))
-    parts += [f"![{title}](images/{name}-{figure}.png)\n" for figure, title in figures_of(name)]
+    shown = [f"![{TITLES[kind]}](images/{name}-{kind}.png)\n" for kind in figures_of(name, found)]
+    parts = [table for make in TABLES[name] if (table := make(records))]
     seconds = sum(record["seconds"] for record in records)
-    versions = {f"torchdec {r['versions']['torchdec']}, torch {r['versions']['torch']}" for r in records}
-    sources = {f"{record['dataset']}: {record['source']}" for record in records if "source" in record}
-    about = f"{len(records)} fits, {seconds:,.0f} s in all; {'; '.join(sorted(versions))}."
-    return "\n".join([*parts, about, "", *(f"- {source}" for source in sorted(sources)), ""])
+    versions = sorted({f"torchdec {r['versions']['torchdec']}, torch {r['versions']['torch']}" for r in records})
+    machines = sorted({f"{r['machine']['architecture']} ({r['machine']['simd']})" for r in records})
+    sources = sorted({f"{record['dataset']}: {record['source']}" for record in records})
+    about = f"{len(records)} fits, {seconds:,.0f} s in all; {'; '.join(versions)}; {'; '.join(machines)}."
+    return (
+        "\n".join([*parts, *shown, about, "", *(f"- {source}" for source in sources), *missing(plan, records)])
+        + "\n"
+    )
 
 
-def plain(record: Record) -> bool:
-    """Tell whether a case is one of the accuracy table: nothing varied but data, method and seed."""
-    case = record["case"]
-    return not (case["settings"] or case["r_min"] or case["hold_out"] or case["n_clusters"])
+def missing(plan: Plan, records: list[Record]) -> list[str]:
+    """Say which cases of a plan have no file yet."""
+    done = [record["case"] for record in records]
+    left: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for case in plan.cases:
+        if case.plain() not in done:
+            left[case.data][case.method] += 1
+    if not left:
+        return []
+    named = "; ".join(
+        f"{data}: {', '.join(f'{count} of `{method}`' for method, count in own.items())}"
+        for data, own in left.items()
+    )
+    return [f"- Not run yet, {len(plan.cases) - len(done)} of {len(plan.cases)} fits: {named}."]
 
 
 def named(record: Record) -> str:
@@ -82,27 +83,47 @@ def named(record: Record) -> str:
     return f"{n_rows:,} rows of {record['dataset']}" if n_rows else str(record["dataset"])
 
 
-def table(records: list[Record]) -> str:
+def accuracy(records: list[Record]) -> str:
+    """Make a table of what was run with nothing varied but data, method and seed (tables 2 and 3)."""
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for record in filter(plain, records):
-        groups[named(record), record["method"]].append(record)
+    for record in records:
+        case = record["case"]
+        if not (case["settings"] or case["r_min"] or case["hold_out"] or case["n_clusters"]):
+            groups[named(record), record["method"]].append(record)
+    datasets = list(dict.fromkeys(data for data, _ in groups))
     lines = [
-        ["data", "method", "ACC, %", "paper", "NMI", "seeds", "seconds"],
-        ["---"] * 7,
-        *(
-            [
-                data,
-                method,
-                spread([100 * r["score"]["acc"] for r in own], 2),
-                str(TABLE_2.get(method, {}).get(own[0]["case"]["data"], "")),
-                spread([r["score"]["nmi"] for r in own], 3),
-                str(len(own)),
-                f"{median(r['seconds'] for r in own):.0f}",
-            ]
-            for (data, method), own in groups.items()
-        ),
+        [
+            data,
+            method,
+            spread([100 * r["score"]["acc"] for r in own], 2),
+            str(ACCURACY.get(method, {}).get(own[0]["case"]["data"], "")),
+            spread([r["score"]["nmi"] for r in own], 3),
+            str(len(own)),
+            seconds(own),
+        ]
+        for data in datasets
+        for method in METHODS
+        if (own := groups.get((data, method)))
     ]
-    return markdown(lines) if groups else ""
+    return markdown(["data", "method", "ACC, %", "paper, best of nine", "NMI", "seeds", "seconds"], lines)
+
+
+def best_of_nine(records: list[Record]) -> str:
+    """Make a table of the best setting of each method, by the labels, as table 2 of the paper has it."""
+    groups: dict[tuple[str, str], list[tuple[float, float, Record]]] = defaultdict(list)
+    for record in records:
+        settings = record["case"]["settings"]
+        value = settings.get("update_interval", settings.get("weight"))
+        if value is not None:
+            groups[named(record), record["method"]].append((100 * record["score"]["acc"], -value, record))
+    lines = []
+    for (data, method), own in sorted(groups.items(), key=lambda item: METHODS.index(item[0][1])):
+        (best, value, record), (worst, _, _) = max(own, key=itemgetter(0, 1)), min(own, key=itemgetter(0, 1))
+        paper = str(ACCURACY.get(method, {}).get(record["case"]["data"], ""))
+        lines.append([data, method, str(len(own)), f"{best:.2f}", f"{-value:g}", f"{worst:.2f}", paper])
+    lines.sort(key=itemgetter(0))
+    titles = ["data", "method", "settings", "best ACC, %", "with", "worst ACC, %", "paper, best of nine"]
+    return markdown(titles, lines)
 
 
 def imbalance(records: list[Record]) -> str:
@@ -111,12 +132,57 @@ def imbalance(records: list[Record]) -> str:
         if record["case"]["r_min"]:
             groups[record["method"]][record["case"]["r_min"]].append(100 * record["score"]["acc"])
     shares = sorted({share for own in groups.values() for share in own})
-    lines = [["ACC, %", *(f"r_min = {share}" for share in shares)], ["---"] * (1 + len(shares))]
-    for method, own in groups.items():
-        lines.append([method, *(spread(own[share], 2) for share in shares)])
-        if method in TABLE_3 and len(shares) == len(TABLE_3[method]):
-            lines.append([f"*{method}, paper*", *(f"{value:.2f}" for value in TABLE_3[method])])
-    return markdown(lines)
+    of_paper = all(record["case"]["data"] == "mnist" for record in records)
+    lines = []
+    for method in filter(groups.__contains__, METHODS):
+        lines.append([method, *(counted(groups[method][share]) for share in shares)])
+        if of_paper:
+            paper = dict(zip(PAPER_SHARES, IMBALANCE[method], strict=True))
+            lines.append([f"*{method}, paper*", *(f"{paper[share]:.2f}" for share in shares)])
+    return markdown(["ACC, %", *(f"r_min = {share}" for share in shares)], lines)
+
+
+def counted(values: list[float]) -> str:
+    return f"{spread(values, 2)} ({len(values)})" if len(values) > 1 else spread(values, 2)
+
+
+def number(records: list[Record]) -> str:
+    """Make a table of the scores of rows that are held out, by the number of clusters (figure 6)."""
+    lines = []
+    for record in sorted(records, key=lambda record: record["case"]["n_clusters"]):
+        k, out = record["case"]["n_clusters"], record["held_out"]
+        paper = [f"{value:.3f}" for value in NUMBER.get(k, ())] or ["", ""]
+        own = [f"{value:.3f}" for value in (record["score"]["nmi"], out["nmi"], out["generalizability"])]
+        lines.append([str(k), own[0], own[1], paper[0], own[2], paper[1]])
+    return markdown(["k", "NMI of fitted rows", "NMI, held out", "NMI, paper", "G", "G, paper"], lines)
+
+
+def faithful(records: list[Record]) -> str:
+    lines = []
+    for record in records:
+        settings = record["case"]["settings"]
+        rule = "the paper's" if "patience" in settings else "the paper's, or no new low of changes"
+        updates = [event["number"] for event in record["history"] if event["record"] == "Update"]
+        scores = [f"{100 * record['score']['acc']:.2f}", f"{record['score']['nmi']:.3f}"]
+        start = [str(settings["update_interval"]), rule, str(record["seed"])]
+        lines.append([*start, *scores, str(updates[-1]), seconds([record])])
+    return markdown(["steps an update", "stops by", "seed", "ACC, %", "NMI", "updates", "seconds"], lines)
+
+
+TABLES: dict[str, list[Callable[[list[Record]], str]]] = {
+    "paper-quick": [accuracy, imbalance],
+    "paper-accuracy": [accuracy],
+    "paper-sensitivity": [best_of_nine],
+    "paper-imbalance": [imbalance],
+    "paper-number": [number],
+    "paper-pictures": [],
+    "paper-faithful": [faithful],
+}
+
+
+def seconds(records: list[Record]) -> str:
+    """Return the median of the seconds of processor time, or of the clock's in files that have no other."""
+    return f"{median(r.get('cpu_seconds', r['seconds']) for r in records):.0f}"
 
 
 def spread(values: list[float], digits: int) -> str:
@@ -125,92 +191,39 @@ def spread(values: list[float], digits: int) -> str:
     return f"{mean(values):.{digits}f}" + (f" ± {stdev(values):.{digits}f}" if len(values) > 1 else "")
 
 
-def markdown(lines: list[list[str]]) -> str:
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def markdown(titles: list[str], lines: list[list[str]]) -> str:
+    if not lines:
+        return ""
+    return "".join(f"| {' | '.join(line)} |\n" for line in (titles, ["---"] * len(titles), *lines))
 
 
-def figures_of(name: str) -> list[tuple[str, str]]:
-    return [(figure, title) for figure, title in TITLES.items() if (IMAGES / f"{name}-{figure}.png").exists()]
-
-
-def draw(name: str) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    found = results(read_plan(HERE / f"{name}.toml"))
+def figures_of(name: str, found: list[tuple[Record, dict[str, Any]]]) -> dict[str, Callable[[], Any]]:
+    """Return what draws each figure that there are records for."""
     records = [record for record, _ in found]
-    pictured = [(record, arrays) for record, arrays in found if arrays]
-    swept = [r for r in records if r["case"]["settings"] and not r["case"]["pictures"]]
+    swept = [r for r in records if {"update_interval", "weight"} & r["case"]["settings"].keys()]
     held_out = [r for r in records if "generalizability" in r.get("held_out", {})]
-    if swept:
-        save(sensitivity(swept), name, "sensitivity")
+    pictured = [(record, arrays) for record, arrays in found if arrays]
+    pictured.sort(key=lambda pair: pair[0]["case"]["settings"]["max_iter"])
+    wanted: dict[str, Callable[[], Any]] = {}
+    if swept and name != "paper-faithful":
+        wanted["sensitivity"] = lambda: figures.sensitivity(swept)
     if held_out:
-        save(number(held_out), name, "number")
+        wanted["number"] = lambda: figures.number(held_out)
     if pictured:
-        final, arrays = max(pictured, key=lambda pair: pair[0]["case"]["settings"].get("max_iter", 0))
-        shape = shape_of(final)
-        save(cluster_images(arrays["exemplars"], shape), name, "clusters")
-        save(gradient(arrays, shape), name, "gradient")
-        save(updates([p for p in pictured if p[0]["method"] == final["method"]]), name, "updates")
+        (first, at_start), (_, at_end) = pictured[0], pictured[-1]
+        wanted["clusters"] = lambda: figures.cluster_images(at_end["exemplars"], shape_of(first))
+        wanted["gradient"] = lambda: figures.gradient(at_start, shape_of(first))
+        wanted["updates"] = lambda: figures.updates(pictured)
+    return wanted
 
 
 TITLES = {
-    "sensitivity": "Accuracy over the settings of each method",
-    "number": "NMI on held-out rows and generalizability over the number of clusters",
-    "clusters": "The ten rows nearest to each centre",
-    "gradient": "Length of the gradient against confidence",
-    "updates": "The embedding at several updates, by t-SNE",
+    "sensitivity": "Accuracy over the settings of each method; the paper's dotted",
+    "number": "NMI of held-out rows and generalizability over the number of clusters",
+    "clusters": "The ten rows nearest to each centre, after the last update",
+    "gradient": "Length of the gradient against confidence, at the first update",
+    "updates": "The embedding after several updates, by t-SNE",
 }
-
-
-def save(figure: Any, name: str, kind: str) -> None:
-    import matplotlib.pyplot as plt
-
-    for suffix in ("png", "svg"):
-        metadata = {"Date": None} if suffix == "svg" else {}
-        figure.savefig(IMAGES / f"{name}-{kind}.{suffix}", dpi=110, bbox_inches="tight", metadata=metadata)
-    plt.close(figure)
-
-
-def axes(n_columns: int = 1, width: float = 6.0, height: float = 3.4) -> tuple[Any, Any]:
-    import matplotlib.pyplot as plt
-
-    plt.rcParams.update({"svg.hashsalt": "torchdec", "axes.spines.top": False, "axes.spines.right": False})
-    return plt.subplots(1, n_columns, figsize=(width * n_columns, height), squeeze=False)
-
-
-def sensitivity(records: list[Record]) -> Any:
-    """Draw accuracy over the settings, in their order, one line a data set and method (figure 4)."""
-    groups: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    for record in records:
-        settings = record["case"]["settings"]
-        value = settings.get("update_interval", settings.get("weight"))
-        if value is not None:
-            groups[named(record), record["method"]].append((value, record["score"]["acc"]))
-    datasets = list(dict.fromkeys(data for data, _ in groups))
-    figure, grid = axes(len(datasets), 4.6)
-    for ax, data in zip(grid[0], datasets, strict=True):
-        for (own, method), points in groups.items():
-            if own == data:
-                accuracies = [accuracy for _, accuracy in sorted(points)]
-                ax.plot(range(1, len(points) + 1), accuracies, marker="o", ms=4, label=method)
-        ax.set(xlabel="setting, from the smallest to the largest", ylabel="ACC", title=data, ylim=(0, 1))
-        ax.legend(frameon=False, fontsize=8)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    return figure
-
-
-def number(records: list[Record]) -> Any:
-    """Draw NMI and G over k (figure 6)."""
-    figure, grid = axes(2, 4.6)
-    for method in dict.fromkeys(record["method"] for record in records):
-        own = sorted((r["case"]["n_clusters"], r["held_out"]) for r in records if r["method"] == method)
-        for ax, key, title in zip(grid[0], ("nmi", "generalizability"), ("NMI, held out", "G"), strict=True):
-            ax.plot([k for k, _ in own], [held_out[key] for _, held_out in own], marker="o", ms=4, label=method)
-            ax.set(xlabel="number of clusters", ylabel=title)
-            ax.xaxis.get_major_locator().set_params(integer=True)
-    grid[0][0].legend(frameon=False, fontsize=8)
-    return figure
 
 
 def shape_of(record: Record) -> tuple[int, int]:
@@ -220,43 +233,13 @@ def shape_of(record: Record) -> tuple[int, int]:
     return height, width
 
 
-def cluster_images(exemplars: Any, shape: tuple[int, int]) -> Any:
-    """Draw a line of rows for each cluster, the nearest to its centre first (figure 2)."""
-    k, n, _ = exemplars.shape
-    padded = np.pad(exemplars.reshape(k, n, *shape), ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=np.nan)
-    figure, grid = axes(1, 5, 5)
-    grid[0][0].imshow(padded.transpose(0, 2, 1, 3).reshape(k * (shape[0] + 2), -1), cmap="gray_r")
-    grid[0][0].axis("off")
-    return figure
+def save(figure: Any, name: str, kind: str) -> None:
+    import matplotlib.pyplot as plt
 
-
-def gradient(arrays: dict[str, Any], shape: tuple[int, int]) -> Any:
-    """Draw |dL/dz| over q of one cluster, with its rows at each tenth of the confidence above (figure 3)."""
-    figure, grid = axes(1, 7)
-    ax = grid[0][0]
-    ax.scatter(
-        arrays["confidence"], arrays["gradient"], s=5, alpha=0.4, linewidths=0, color="#1f5fa8", rasterized=True
-    )
-    ax.set(xlabel="confidence q of the cluster", ylabel="|dL/dz|")
-    strip = ax.inset_axes((0, 1.04, 1, 0.2))
-    images = np.pad(arrays["tenths"].reshape(10, *shape), ((0, 0), (1, 1), (1, 1)))
-    strip.imshow(np.concatenate(list(images), axis=1), cmap="gray_r", aspect="equal")
-    strip.axis("off")
-    return figure
-
-
-def updates(pictured: list[tuple[Record, dict[str, Any]]]) -> Any:
-    """Draw the code by t-SNE at several updates, coloured by class, with the accuracy (figure 5)."""
-    from openTSNE import TSNE
-
-    pictured = sorted(pictured, key=lambda pair: pair[0]["case"]["settings"]["max_iter"])
-    figure, grid = axes(len(pictured), 3, 3)
-    for ax, (record, arrays) in zip(grid[0], pictured, strict=True):
-        placed = TSNE(random_state=0, n_jobs=1).fit(arrays["code"].astype(np.float64))
-        ax.scatter(*np.asarray(placed).T, c=arrays["truth"], s=3, cmap="tab10", linewidths=0, rasterized=True)
-        ax.set(title=f"update {record['case']['settings']['max_iter']}: ACC {record['score']['acc']:.3f}")
-        ax.set(xticks=[], yticks=[], aspect="equal")
-    return figure
+    for suffix in ("png", "svg"):
+        metadata = {"Date": None} if suffix == "svg" else {}
+        figure.savefig(IMAGES / f"{name}-{kind}.{suffix}", dpi=110, metadata=metadata)
+    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
+from torchdec.baselines import LDMGI, nearest_rows
 from torchdec.datasets import load
 from torchdec.study import Case, Plan, results, run
 from torchdec.study._measure import measure
@@ -41,6 +43,51 @@ def test_a_case_that_fails_leaves_no_file_and_the_others_go_on(plan):
     assert [bool(outcome.error) for outcome in outcomes] == [True, False, False]
     assert "'weight'" in outcomes[0].error
     assert missing(broken) == [broken.cases[0]]
+
+
+def test_cases_that_share_a_training_come_one_after_the_other(tmp_path):
+    cases = [Case("digits", method, seed) for method in ("ae", "kmeans", "dec", "code") for seed in (0, 1)]
+    ordered = missing(Plan("Mixed", tmp_path, tuple(cases)))
+    assert sorted(ordered, key=str) == sorted(cases, key=str)
+    assert [(case.method, case.seed) for case in ordered] == [
+        ("ae", 0),
+        ("dec", 0),
+        ("ae", 1),
+        ("dec", 1),
+        ("kmeans", 0),
+        ("kmeans", 1),
+        ("code", 0),
+        ("code", 1),
+    ]
+
+
+def test_methods_on_near_rows_share_one_search(monkeypatch):
+    searched = []
+
+    def search(rows, n_neighbors):
+        searched.append(n_neighbors)
+        return nearest_rows(rows, n_neighbors)
+
+    monkeypatch.setattr("torchdec.baselines.nearest_rows", search)
+    cases = [Case("digits", method, n_rows=301) for method in ("ldmgi", "sec", "seclocal")]
+    together = [measure(case)[0] for case in cases]
+    assert searched == [4]
+    x = load("digits").x.astype(np.float32)
+    rows = x[np.sort(np.random.default_rng(0).permutation(len(x))[:301])]
+    sizes = sorted(np.bincount(LDMGI(10, random_state=0).fit_predict(rows)).tolist(), reverse=True)
+    assert together[0]["sizes"] == sizes
+    larger = replace(cases[0], settings={"clique_size": 7})
+    assert measure(larger)[0]["settings"]["clique_size"] == 7
+    assert searched == [4, 6]
+
+
+def test_kmeans_takes_sparse_rows_whose_columns_are_numbered_in_64_bits(monkeypatch):
+    digits = load("digits")
+    x = csr_array(digits.x)
+    x.indices, x.indptr = x.indices.astype(np.int64), x.indptr.astype(np.int64)
+    sparse_digits = replace(digits, x=x, title="sparse digits")
+    monkeypatch.setattr("torchdec.study._measure.load", lambda _: sparse_digits)
+    assert measure(Case("sparse-digits", "kmeans"))[0]["score"]["acc"] > 0.6
 
 
 @pytest.mark.parametrize("method", ["aesec", "nobackprop", "dec", "neighbors", "augmented"])

@@ -4,11 +4,12 @@ import os
 import platform
 import warnings
 from functools import lru_cache
-from time import perf_counter
-from typing import Any
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from torchdec.datasets import Dataset, load
 from torchdec.metrics import ari, clustering_accuracy, generalizability, nmi
@@ -17,6 +18,22 @@ from torchdec.study._plan import Case
 
 # Rows are drawn and held out in the same way for all seeds of a fit.
 _ROWS_SEED = 0
+
+
+class _Spent(NamedTuple):
+    """Time by the clock, and of all the process's threads: the second counts no other work on the machine."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+def _now() -> _Spent:
+    return _Spent(perf_counter(), process_time())
+
+
+def _since(began: _Spent) -> _Spent:
+    now = _now()
+    return _Spent(now.seconds - began.seconds, now.cpu_seconds - began.cpu_seconds)
 
 
 @lru_cache(maxsize=1)
@@ -38,11 +55,19 @@ def _rows(data: str, n_rows: int | None, r_min: float | None, hold_out: float | 
     if n_rows is not None and n_rows < len(kept):
         kept = np.sort(random.permutation(kept)[:n_rows])
     if hold_out is None:
-        return x[kept], y[kept], None, None
+        return _taken(x, kept), y[kept], None, None
     order = random.permutation(kept)
     n_out = round(hold_out * len(kept))
     fitted, out = np.sort(order[n_out:]), np.sort(order[:n_out])
-    return x[fitted], y[fitted], x[out], y[out]
+    return _taken(x, fitted), y[fitted], _taken(x, out), y[out]
+
+
+def _taken(x: Any, rows: NDArray[np.int64]) -> Any:
+    """Take rows; the columns of sparse ones are numbered in the 32 bits that k-means of scikit-learn asks for."""
+    taken = x[rows]
+    if sparse.issparse(taken):
+        taken.indices, taken.indptr = taken.indices.astype(np.int32), taken.indptr.astype(np.int32)
+    return taken
 
 
 def _thinned(y: NDArray[np.int64], r_min: float) -> list[tuple[NDArray[np.int64], int]]:
@@ -55,16 +80,26 @@ def _thinned(y: NDArray[np.int64], r_min: float) -> list[tuple[NDArray[np.int64]
 @lru_cache(maxsize=1)
 def _stage_1(
     representation: str, rows_key: tuple[Any, ...], seed: int, settings: tuple[tuple[str, Any], ...]
-) -> tuple[Any, float]:
-    """Train the representation that several methods share; return it frozen, and the seconds that it took."""
+) -> tuple[Any, _Spent]:
+    """Train the representation that several methods share; return it frozen, and the time that it took."""
     from sklearn.frozen import FrozenEstimator
 
     from torchdec._presets import PRESETS
 
     rows = _rows(*rows_key)[0]
-    began = perf_counter()
+    began = _now()
     trained = PRESETS[representation]().set_params(**dict(settings), random_state=seed).fit(rows)
-    return FrozenEstimator(trained), perf_counter() - began
+    return FrozenEstimator(trained), _since(began)
+
+
+@lru_cache(maxsize=1)
+def _nearest_rows(rows_key: tuple[Any, ...], n_neighbors: int) -> tuple[NDArray[np.int64], _Spent]:
+    """Search the near rows that several methods share; return them, and the time that it took."""
+    from torchdec.baselines import nearest_rows
+
+    rows = _rows(*rows_key)[0]
+    began = _now()
+    return nearest_rows(rows, n_neighbors), _since(began)
 
 
 def measure(case: Case) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -79,18 +114,21 @@ def measure(case: Case) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     dataset = _dataset(case.data)
     rows_key = (case.data, case.n_rows, case.r_min, case.hold_out)
     rows, truth, out_rows, out_truth = _rows(*rows_key)
-    representation, shared_seconds = None, 0.0
+    own_settings = {**(method.settings or {}), **case.settings}
+    representation, neighbors, shared = None, None, _Spent()
     if method.representation:
         settings = tuple(sorted(case.stage_1.items()))
-        representation, shared_seconds = _stage_1(method.representation, rows_key, case.seed, settings)
-    own_settings = {**(method.settings or {}), **case.settings}
+        representation, shared = _stage_1(method.representation, rows_key, case.seed, settings)
+    elif method.clique_size:
+        clique_size = own_settings.get("clique_size", method.clique_size)
+        neighbors, shared = _nearest_rows(rows_key, clique_size - 1)
     k = case.n_clusters or dataset.n_clusters
-    problem = Problem(rows, k, case.seed, own_settings, dataset.image_shape, representation)
-    began = perf_counter()
+    problem = Problem(rows, k, case.seed, own_settings, dataset.image_shape, representation, neighbors)
+    began = _now()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = method.fit(problem)
-    seconds = perf_counter() - began + shared_seconds
+    own = _since(began)
     labels = np.asarray(fitted.labels_)
     result: dict[str, Any] = {
         "case": case.plain(),
@@ -100,7 +138,8 @@ def measure(case: Case) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "settings": _settings(method.representation, own_settings, case.stage_1),
         "seed": case.seed,
         "score": _score(truth, labels),
-        "seconds": round(seconds, 2),
+        "seconds": round(shared.seconds + own.seconds, 2),
+        "cpu_seconds": round(shared.cpu_seconds + own.cpu_seconds, 2),
         "sizes": sorted(np.bincount(labels).tolist(), reverse=True),
         "warnings": sorted({str(warning.message) for warning in caught}),
         **_circumstances(),

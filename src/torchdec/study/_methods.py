@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Problem:
-    """What a method gets: rows, k, a seed, and the trained representation that it asked for."""
+    """What a method gets: rows, k, a seed, and the trained representation or the near rows that it asked for."""
 
     rows: Any
     n_clusters: int
@@ -16,6 +16,7 @@ class Problem:
     settings: dict[str, Any]
     image_shape: tuple[int, ...] | None = None
     representation: Any = None
+    neighbors: Any = None
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,15 @@ class Method:
         The representation of `torchdec.DEC` that is trained first; methods of one seed share it.
     settings : dict
         What sets the method apart; those of a case are added.
+    clique_size : int or None
+        Rows of a clique, where the method builds on the near rows of each; fits of the same rows share the search.
     """
 
     title: str
     fit: Callable[[Problem], Any]
     representation: str | None = None
     settings: dict[str, Any] | None = None
+    clique_size: int | None = None
 
 
 def method_of(name: str) -> Method:
@@ -71,13 +75,15 @@ def _umap(problem: Problem) -> Any:
 def _ldmgi(problem: Problem) -> Any:
     from torchdec.baselines import LDMGI
 
-    return LDMGI(problem.n_clusters, random_state=problem.seed, **problem.settings).fit(problem.rows)
+    model = LDMGI(problem.n_clusters, random_state=problem.seed, **problem.settings)
+    return model.fit(problem.rows, neighbors=problem.neighbors)
 
 
 def _sec(problem: Problem) -> Any:
     from torchdec.baselines import SEC
 
-    return SEC(problem.n_clusters, random_state=problem.seed, **problem.settings).fit(problem.rows)
+    model = SEC(problem.n_clusters, random_state=problem.seed, **problem.settings)
+    return model.fit(problem.rows, neighbors=problem.neighbors)
 
 
 def _on_code(fit: Callable[[Problem], Any]) -> Callable[[Problem], Any]:
@@ -142,9 +148,9 @@ METHODS = {
     "kmeans": Method("k-means on the rows", _kmeans),
     "umap": Method("UMAP + k-means", _umap),
     "umapcosine": Method("UMAP (cosine) + k-means", _umap, settings={"metric": "cosine"}),
-    "ldmgi": Method("LDMGI", _ldmgi),
-    "sec": Method("SEC", _sec),
-    "seclocal": Method("SEC, local models", _sec, settings={"laplacian": "local"}),
+    "ldmgi": Method("LDMGI", _ldmgi, clique_size=5),
+    "sec": Method("SEC", _sec, clique_size=5),
+    "seclocal": Method("SEC, local models", _sec, settings={"laplacian": "local"}, clique_size=5),
     "ae": Method("autoencoder + k-means", _dec, "autoencoder", {"max_iter": 0}),
     "aeldmgi": Method("autoencoder + LDMGI", _on_code(_ldmgi), "autoencoder"),
     "aesec": Method("autoencoder + SEC", _on_code(_sec), "autoencoder"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from torchdec.runs._publish import write_file
+from torchdec.study._methods import METHODS
 from torchdec.study._plan import Case, Plan
 
 
@@ -58,7 +59,20 @@ def run(plan: Plan) -> Iterator[Outcome]:
 
 def missing(plan: Plan) -> list[Case]:
     """Return the cases without a file, those that share a representation one after the other."""
-    return [case for case in plan.cases if not _record(plan, case).exists()]
+    groups: dict[tuple[Any, ...], list[Case]] = {}
+    for case in plan.cases:
+        if not _record(plan, case).exists():
+            groups.setdefault(_shared(case), []).append(case)
+    return [case for group in groups.values() for case in group]
+
+
+def _shared(case: Case) -> tuple[Any, ...]:
+    """Return what the cases have in common that share a representation, or where there is none, the near rows."""
+    rows = (case.data, case.n_rows, case.r_min, case.hold_out)
+    method = METHODS.get(case.method)
+    if method is None or method.representation is None:
+        return rows
+    return *rows, method.representation, case.seed, str(sorted(case.stage_1.items()))
 
 
 def results(plan: Plan) -> list[tuple[dict[str, Any], dict[str, Any]]]:
