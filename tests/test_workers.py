@@ -66,7 +66,8 @@ def fit_all(folder: Path) -> None:
 
 
 def group(code: str, folder: Path, size: int) -> list[subprocess.Popen]:
-    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)}
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     return [
         subprocess.Popen([sys.executable, "-c", code, str(folder), str(rank), str(size)], env=environment)
         for rank in range(size)

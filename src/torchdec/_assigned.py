@@ -32,7 +32,7 @@ class Assigned:
 
     Attributes
     ----------
-    labels, center : ndarray of shape (n,), int64
+    labels, center : ndarray of shape (n,), int32
         Cluster and nearest centre of each row.
     confidence, distance : ndarray of shape (n,), float32
         Its largest soft assignment, and the distance to the nearest centre in the code.
@@ -42,7 +42,7 @@ class Assigned:
 
     def __init__(self, model: Model, chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> None:
         columns: list[NDArray[Any]] = [
-            np.empty(0, dtype) for dtype in (np.int64, np.float32, np.int64, np.float32)
+            np.empty(0, dtype) for dtype in (np.int32, np.float32, np.int32, np.float32)
         ]
         self.labels, self.confidence, self.center, self.distance = columns
         # The columns grow in place: thousands of small arrays that are kept between large ones that are not would

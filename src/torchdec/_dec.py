@@ -1,10 +1,11 @@
 """Deep Embedded Clustering: `DEC.iter_fit` is the algorithm of the paper from top to bottom."""
 
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from itertools import chain
 from numbers import Integral, Real
 from time import perf_counter
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ from torchdec.augment import Augment
 from torchdec.rows import Rows
 from torchdec.rows._standardized import standardized
 
+_Number = TypeVar("_Number", bound=np.number[Any])
 # Where the confidences of the fitted rows are kept: every percent of them.
 _QUANTILES = np.linspace(0, 1, 101)
 # Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, the fewest rows for that, and
@@ -404,9 +406,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     def _calibrate(self, rows: Rows, compute: Compute) -> None:
         """Learn from the rows how sure and how near their assignments are, and keep their labels."""
         assigned = Assigned(self, self._predict_rows(rows, compute))
-        self.labels_ = assigned.labels.astype(np.int32)
+        self.labels_ = assigned.labels
         self.confidence_quantiles_ = np.quantile(assigned.confidence, _QUANTILES).astype(np.float32)
-        own = [assigned.distance[assigned.center == center] for center in range(len(self.cluster_centers_))]
+        own = (assigned.distance[assigned.center == center] for center in range(len(self.cluster_centers_)))
         self.center_radii_ = np.array([np.median(d) if len(d) else np.nan for d in own], dtype=np.float32)
 
     def _warn(self) -> None:
@@ -453,11 +455,11 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
             Before `fit`.
         """
         least = self.least_confidence(reject)
-        labels = [
-            np.where(probabilities.max(axis=1) < least, -1, probabilities.argmax(axis=1))
-            for _, probabilities in self.predict_chunks(X)
-        ]
-        return np.concatenate(labels).astype(np.int32)
+
+        def labels(q: NDArray[np.float32]) -> NDArray[np.int32]:
+            return np.where(q.max(axis=1) < least, -1, q.argmax(axis=1)).astype(np.int32)
+
+        return self._of_all(X, lambda _, q: labels(q))
 
     def least_confidence(self, reject: float) -> float:
         """Return the confidence (largest soft assignment) that this share of the rows of `fit` did not reach.
@@ -474,11 +476,26 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
 
     def predict_proba(self, X: Any) -> Float32[NDArray[np.float32], "rows clusters"]:
         """Return the soft assignments q of rows to clusters (equation 1), float32 of shape (n, k)."""
-        return np.concatenate([probabilities for _, probabilities in self.predict_chunks(X)])
+        return self._of_all(X, lambda _, q: q)
 
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
         """Embed rows: their code z, float32 of shape (n, z)."""
-        return np.concatenate([code for code, _ in self.predict_chunks(X)])
+        return self._of_all(X, lambda code, _: code)
+
+    def _of_all(
+        self, X: Any, part: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[_Number]]
+    ) -> NDArray[_Number]:
+        """Put what `part` makes of each chunk's (z, q) into one array, in place, so that nothing is kept twice."""
+        check_is_fitted(self)
+        rows = validated_rows(self, X, reset=False)
+        parts = (part(*chunk) for chunk in self._predict_rows(rows, resolve(self.device, self.precision)))
+        first = next(parts)
+        whole = np.empty((len(rows), *first.shape[1:]), first.dtype)
+        start = 0
+        for values in chain([first], parts):
+            whole[start : start + len(values)] = values
+            start += len(values)
+        return whole
 
     def predict_chunks(self, X: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory."""

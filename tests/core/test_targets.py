@@ -57,6 +57,19 @@ def test_targets_made_again_equal_the_stored_ones(alpha: float, monkeypatch: pyt
     assert torch.equal(restored(state, encoder, CPU, alpha).of(index, rows), before)
 
 
+def test_a_frozen_copy_in_bfloat16_gives_the_bits_of_the_encoder_that_it_is_of() -> None:
+    encoder, centers = setup()
+    compute = resolve("cpu", "bfloat16")
+    frozen = frozen_targets(encoder, centers, ROWS, 0.7, compute, 1.0)
+    code = embed(encoder, ROWS, 0.7, compute)
+    assert torch.equal(frozen.code, code)
+    rows = torch.from_numpy(ROWS.take(np.arange(50))) * 0.7
+    state = frozen.p.state_dict()
+    again = restored(state, encoder, compute, 1.0)
+    assert torch.equal(again.of(torch.arange(50), rows), frozen.p.of(torch.arange(50), rows))
+    assert encoder[0].weight.dtype == torch.float32
+
+
 @pytest.mark.parametrize("sample", [1, 100, N - 1])
 def test_the_sample_is_evenly_spaced_and_has_its_own_labels(sample: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "SAMPLE", sample)

@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from torchdec._core import workers
 from torchdec._core.compute import Compute
+from torchdec.rows._part import PartOfRows
 from torchdec.rows._protocol import Rows
 
 # The code of all rows is kept up to so many values (256 MB: 6.7 million rows of 10). Of more it is computed when
@@ -49,6 +50,7 @@ class Shuffled:
     def __init__(self, rows: Rows, batch_size: int, generator: Generator) -> None:
         self._rows, self._generator = rows, generator
         self._a_pass = -(-len(rows) // batch_size)
+        self._order = torch.empty(0, dtype=torch.int32)
         self.drawn = 0
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -59,11 +61,15 @@ class Shuffled:
         if position == 0:
             self._deal()
         self.drawn += 1
-        return self._batches[position]
+        # As Tensor.tensor_split cuts, whose thousands of views would take memory too: the first have one row more.
+        size, longer = divmod(len(self._order), self._a_pass)
+        start = position * size + min(position, longer)
+        return self._order[start : start + size + (position < longer)].long()
 
     def _deal(self) -> None:
         self._before = self._generator.get_state()
-        self._batches = _order(self._rows, self._generator).tensor_split(self._a_pass)
+        self._order = self._order[:0].clone()  # the old order goes before there is a new one
+        self._order = _order(self._rows, self._generator)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the batches to come depend on."""
@@ -80,15 +86,19 @@ class Shuffled:
 
 
 def _order(rows: Rows, generator: Generator) -> Tensor:
+    """Draw an order of the rows: int32 where that holds their numbers, since it is kept for a whole pass."""
+    n = len(rows)
+    dtype = torch.int32 if n <= 2**31 else torch.int64
     starts, n_kept = getattr(rows, "block_starts", None), getattr(rows, "n_kept", 0)
     if starts is None or len(starts) <= n_kept + 1:
-        return torch.randperm(len(rows), generator=generator)
+        return torch.randperm(n, generator=generator, dtype=dtype)
     blocks = torch.randperm(len(starts) - 1, generator=generator).tolist()
-    parts = []
+    order, done = torch.empty(n, dtype=dtype), 0
     for first in range(0, len(blocks), n_kept):
         together = torch.cat([torch.arange(starts[b], starts[b + 1]) for b in blocks[first : first + n_kept]])
-        parts.append(together[torch.randperm(len(together), generator=generator)])
-    return torch.cat(parts)
+        order[done : done + len(together)] = together[torch.randperm(len(together), generator=generator)]
+        done += len(together)
+    return order
 
 
 def in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]:
@@ -102,9 +112,9 @@ def own_in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]
     if workers.size() == 1:
         yield from in_order(rows, scale, compute)
         return
-    own = torch.arange(len(rows))[workers.span(len(rows))]
-    for index in torch.split(own, CHUNK):
-        yield to_device(rows, index, scale, compute)
+    own = workers.span(len(rows))
+    for start in range(own.start, own.stop, CHUNK):
+        yield to_device(rows, torch.arange(start, min(start + CHUNK, own.stop)), scale, compute)
 
 
 class Encode:
@@ -127,7 +137,11 @@ class Encode:
 
 @torch.inference_mode()
 def embed(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor:
-    """Return the code of all rows, (n, z) float32, on the device."""
+    """Return the code of all rows, (n, z) float32, on the device.
+
+    It is filled in place: thousands of small codes, kept between activations that are not, would leave holes of
+    memory that nothing else fits into.
+    """
     code = torch.empty(len(rows), encoder[-1].out_features, device=compute.device)  # type: ignore[index]
     encode, start = Encode(encoder, compute), 0
     for chunk in in_order(rows, scale, compute):
@@ -145,12 +159,10 @@ class Streamed:
     def __len__(self) -> int:
         return len(self._rows)
 
-    @torch.inference_mode()
     def __getitem__(self, index: Tensor) -> Tensor:
         """Return the code of the rows at `index`."""
-        encode = Encode(self._encoder, self._compute)
-        batches = (to_device(self._rows, part, self._scale, self._compute) for part in torch.split(index, CHUNK))
-        return workers.same(torch.cat([encode(batch) for batch in batches]))
+        part = PartOfRows(self._rows, index.numpy())
+        return workers.same(embed(self._encoder, part, self._scale, self._compute))
 
     def split(self, size: int) -> Iterator[Tensor]:  # noqa: ARG002
         """Yield the code of this worker's share of the rows, in order."""

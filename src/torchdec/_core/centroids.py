@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int32, Int64
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -26,7 +26,7 @@ _SETTLED, _CHUNK = 1e-5, 2**14
 
 def kmeans_centroids(
     code: Float[Tensor, "rows code"] | Streamed, n_clusters: int, *, n_init: int, seed: int, started: float
-) -> tuple[Float[Tensor, "clusters code"], Int64[Tensor, " rows"], Centroids]:
+) -> tuple[Float[Tensor, "clusters code"], Int32[Tensor, " rows"], Centroids]:
     """Run k-means on the code of all rows from `n_init` starts and keep the lowest inertia (paper, section 3.1.2).
 
     Starts within 2 % of it are a tie: few far rows can make that difference. Among them the `spread` decides.
@@ -54,7 +54,6 @@ def kmeans_centroids(
     labels, inertia = torch.from_numpy(best.labels_).to(some.device), float(best.inertia_)
     if len(some) < len(code):
         centers, labels, inertia = _settle(code, centers)
-    labels = labels.long()
     record = Centroids(
         inertia=inertia,
         n_init=n_init,
@@ -67,7 +66,9 @@ def kmeans_centroids(
 def _some(code: Tensor | Streamed, random_state: np.random.RandomState) -> Tensor:
     """Return the code of all rows, or of a sample where there are many."""
     if len(code) > _MOST_ROWS:
-        return code[torch.from_numpy(random_state.choice(len(code), _MOST_ROWS, replace=False))]
+        # RandomState.choice would draw an order of all rows.
+        random = np.random.default_rng(random_state.randint(2**31))
+        return code[torch.from_numpy(random.choice(len(code), _MOST_ROWS, replace=False, shuffle=False))]
     return code if isinstance(code, Tensor) else code[torch.arange(len(code))]
 
 
@@ -76,22 +77,24 @@ def _settle(code: Tensor | Streamed, centers: Tensor) -> tuple[Tensor, Tensor, f
 
     Returns centres, the cluster of each row (int32) by them, and the inertia.
     """
+    labels = torch.zeros(len(code), dtype=torch.int32, device=centers.device)
     last = float("inf")
     while True:
         inertia = torch.zeros((), dtype=torch.float64, device=centers.device)
         sums = torch.zeros_like(centers, dtype=torch.float64)
         counts = torch.zeros_like(sums[:, 0])
-        labels = []
+        start = workers.span(len(code)).start
         for chunk in code.split(_CHUNK):
             nearest = squared_distances(chunk, centers).min(dim=1)
-            labels.append(nearest.indices.int())
+            labels[start : start + len(chunk)] = nearest.indices
+            start += len(chunk)
             inertia += nearest.values.sum()
             sums.index_add_(0, nearest.indices, chunk.double())
             counts += nearest.indices.bincount(minlength=len(centers))
         for part in (inertia, sums, counts):
             workers.total(part)
         if inertia.item() > (1 - _SETTLED) * last:
-            return centers, workers.gathered(torch.cat(labels), len(code)), inertia.item()
+            return centers, workers.total(labels), inertia.item()  # zeros but for the own rows
         last = inertia.item()
         centers = torch.where(counts[:, None] > 0, sums / counts[:, None], centers).float()
 

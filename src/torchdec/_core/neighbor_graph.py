@@ -36,7 +36,11 @@ def principal_components(rows: Rows, n_components: int, generator: Generator, co
             centered = chunk - mean
             product += centered.T @ (centered @ basis)
         basis = torch.linalg.qr(product).Q
-    projected = torch.cat([(chunk - mean) @ basis for chunk in in_order(rows, 1.0, compute)])
+    projected = torch.empty(n, width, device=compute.device)
+    start = 0
+    for chunk in in_order(rows, 1.0, compute):
+        projected[start : start + len(chunk)] = (chunk - mean) @ basis
+        start += len(chunk)
     # Rotate the basis so that its columns are the components, the widest first.
     _, _, axes = torch.linalg.svd(projected, full_matrices=False)
     components: Tensor = projected @ axes.T[:, :n_components]

@@ -105,7 +105,7 @@ def self_train(
             targets = new_targets()
             sizes = torch.bincount(targets.labels, minlength=len(centers)).tolist()
             dead = [cluster for cluster, size in enumerate(sizes) if size == 0]
-            changed = (targets.labels != position.labels).float().mean().item()
+            changed = torch.count_nonzero(targets.labels != position.labels).item() / len(rows)
             if dead:
                 _revive(dead, centers, targets, optimizer, source.generator)
                 targets = new_targets()

@@ -121,19 +121,19 @@ def frozen_targets(
     encoder: nn.Module, centers: Tensor, rows: Rows, scale: float, compute: Compute, alpha: float
 ) -> Targets:
     """Compute in one pass over the rows what their targets depend on; of each row, only its cluster is kept."""
-    frozen, centers = deepcopy(encoder).requires_grad_(False), centers.clone()
-    n, own = len(rows), workers.span(len(rows))
+    frozen, centers = _frozen(encoder, compute), centers.clone()
+    n = len(rows)
     every = -(-n // SAMPLE)
-    labels = torch.empty(own.stop - own.start, dtype=torch.int32, device=compute.device)
+    labels = torch.zeros(n, dtype=torch.int32, device=compute.device)
     frequency = torch.zeros(len(centers), dtype=torch.float64, device=compute.device)
     confidence = torch.zeros((), dtype=torch.float64, device=compute.device)
     sample = torch.zeros(-(-n // every), centers.shape[1], device=compute.device)
-    encode, start = Encode(frozen, compute), own.start
+    encode, start = Encode(frozen, compute), workers.span(n).start
     for chunk in own_in_order(rows, scale, compute):
         code = encode(chunk)
         q = log_soft_assignment(code, centers, alpha).exp()
         best = q.max(dim=1)
-        labels[start - own.start :][: len(chunk)] = best.indices
+        labels[start : start + len(chunk)] = best.indices
         frequency += q.sum(dim=0)
         confidence += best.values.sum()
         picked = code[-start % every :: every]
@@ -141,8 +141,8 @@ def frozen_targets(
         start += len(chunk)
     log_frequency = workers.total(frequency).log().float()
     workers.total(confidence)
-    workers.total(sample)  # zeros but for the own rows
-    labels = workers.gathered(labels, n)
+    for of_rows in (sample, labels):
+        workers.total(of_rows)  # zeros but for the own rows
     log_q = log_soft_assignment(sample, centers, alpha)
     kl = kl_divergence(log_target_distribution(log_q, log_frequency), log_q).item()
     p = Frozen(frozen, centers, log_frequency, alpha, compute)
@@ -153,7 +153,15 @@ def restored(state: dict[str, Any], encoder: nn.Module, compute: Compute, alpha:
     """Make the targets of a state again; `encoder` is any of the same shape."""
     if "log_p" in state:
         return Stored(state["log_p"].to(compute.device))
-    frozen = deepcopy(encoder).requires_grad_(False)
+    frozen = _frozen(encoder, compute)
     frozen.load_state_dict(state["encoder"])
     device = compute.device
     return Frozen(frozen, state["centers"].to(device), state["log_frequency"].to(device), alpha, compute)
+
+
+def _frozen(encoder: nn.Module, compute: Compute) -> nn.Module:
+    """Copy an encoder whose weights stay as they are; those that each product would cast anew are cast once."""
+    frozen = deepcopy(encoder).requires_grad_(False)
+    if compute.precision == "bfloat16":
+        frozen[:-1].bfloat16()  # type: ignore[index]
+    return frozen

@@ -197,7 +197,7 @@ def _nearest_clusters(model: DEC) -> list[int | None]:
 
 
 def _standing_out(
-    rows: Rows, labels: NDArray[np.int64], sizes: NDArray[np.int64], n_features: int
+    rows: Rows, labels: NDArray[np.int32], sizes: NDArray[np.int64], n_features: int
 ) -> list[tuple[tuple[str, float], ...]]:
     n, d = rows.shape
     sums, squares = np.zeros((len(sizes), d)), np.zeros(d)

@@ -321,7 +321,7 @@ def _tree(
     }
 
 
-def _truth(labels: NDArray[Any], assigned: NDArray[np.int64], titles: list[str]) -> dict[str, Any]:
+def _truth(labels: NDArray[Any], assigned: NDArray[np.int32], titles: list[str]) -> dict[str, Any]:
     from scipy.optimize import linear_sum_assignment
 
     from torchdec.metrics import ari, clustering_accuracy, nmi
