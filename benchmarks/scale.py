@@ -2,6 +2,7 @@
 
     python benchmarks/scale.py                    all sizes, both representations; minutes each
     python benchmarks/scale.py 100000 neighbors   one case; benchmarks/results/scale.json keeps the others
+    python benchmarks/scale.py 2000000 short      an autoencoder of 200 steps and a short update: for memory alone
     python benchmarks/scale.py bytes              what each row adds to the peak; benchmarks/results/row_bytes.json
 
 Rows of 784 values of one byte in a memmap, around 20 known centres of unequal sizes on a bent surface: part of a
@@ -100,17 +101,20 @@ def write_rows(path: Path, n: int, width: int = WIDTH) -> None:
 def fit(representation: str, path: str, model_path: str) -> dict[str, Any]:
     import torch
 
-    from torchdec import DEC, NeighborEncoder, save
+    from torchdec import DEC, Autoencoder, NeighborEncoder, save
     from torchdec.metrics import clustering_accuracy
 
     rows = np.load(path, mmap_mode="r")
     small = NeighborEncoder((32,), SMALL_CODE, graph_rows=10_000, max_steps=100)
-    stage_1 = small if representation == "small" else representation
-    model = DEC(N_CLUSTERS, representation=stage_1, max_iter=MAX_ITER, random_state=0)
+    stages = {"small": small, "short": Autoencoder(max_steps=200)}
+    stage_1 = stages.get(representation, representation)
+    interval = 500 if representation == "short" else "epoch"
+    model = DEC(N_CLUSTERS, representation=stage_1, update_interval=interval, max_iter=MAX_ITER, random_state=0)
     imports, peak, began = anonymous_memory(), Peak(), perf_counter()
     ends = dict.fromkeys(("Epoch", "Centroids", "Update"), (0.0, 0.0))
     for record in model.iter_fit(rows):
-        ends[type(record).__name__] = record.seconds, process_time()
+        if (kind := type(record).__name__) in ends:
+            ends[kind] = record.seconds, process_time()
     seconds, largest = perf_counter() - began, peak.stop()
     save(model, model_path)
     (first, _), (second, cpu_before), (third, cpu_after) = ends.values()
