@@ -25,8 +25,8 @@ from timing import write
 SIZES = (100_000, 1_000_000, 2_000_000)
 WIDTH, N_CLUSTERS, LATENT = 784, 20, 8
 MAX_ITER = 1
-# With codes of 64 values, z of 1.5 million rows is not kept.
-BYTES_SIZES, SMALL_CODE = (1_500_000, 4_500_000), 64
+# With codes of 64 values, z of 1.2 million rows is not kept.
+BYTES_SIZES, SMALL_CODE = (1_200_000, 3_600_000), 64
 RESULTS = Path(__file__).parent / "results" / "scale.json"
 
 
@@ -108,7 +108,7 @@ def fit(representation: str, path: str, model_path: str) -> dict[str, Any]:
     small = NeighborEncoder((32,), SMALL_CODE, graph_rows=10_000, max_steps=100)
     stages = {"small": small, "short": Autoencoder(max_steps=200)}
     stage_1 = stages.get(representation, representation)
-    interval = 500 if representation == "short" else "epoch"
+    interval = 500 if representation in stages else "epoch"
     model = DEC(N_CLUSTERS, representation=stage_1, update_interval=interval, max_iter=MAX_ITER, random_state=0)
     imports, peak, began = anonymous_memory(), Peak(), perf_counter()
     ends = dict.fromkeys(("Epoch", "Centroids", "Update"), (0.0, 0.0))
