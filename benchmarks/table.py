@@ -5,13 +5,16 @@ python benchmarks/table.py
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from timing import RESULTS
+from timing import NET, RESULTS
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
+# Of a network of 10 Gbit/s.
+NET_BYTES_S = 1.25e9
 
 
 def main() -> None:
@@ -106,20 +109,87 @@ def scale() -> str:
     rows = [
         [
             f"{r['n']:,} x {r['d']}",
-            r["stage_1"],
+            r["stage_1"] if full else "autoencoder, cut short",
             f"{r['mb']:,}",
             f"{r['fit_peak_mb']:,}",
             r["predict_peak_mb"],
-            f"{r['acc']:.3f}",
-            r["threads"],
-            f"{r['fit_s']:,.0f}",
-            f"{r['self_training_rows_s']:,}",
+            *([f"{r['acc']:.3f}", r["threads"], f"{r['fit_s']:,.0f}"] if full else ["", r["threads"], ""]),
+            f"{r['self_training_rows_s']:,}" if full else "",
             f"{r['n'] / r['predict_s']:,.0f}",
         ]
         for r in results_of("scale")
+        for full in [r["stage_1"] != "short"]
     ]
     headings = ["rows", "stage 1", "file, MB", "peak of the fit, MB", "peak of predict, MB", "ACC"]
     return table([*headings, "threads", "fit, s", "rows/s of self-training", "rows/s of predict"], rows)
+
+
+def row_bytes() -> str:
+    rows = [
+        [r["what"], *(f"{peak:,}" for peak in r["peaks_mb"]), f"{r['bytes_a_row']:.0f}"]
+        for r in results_of("row_bytes")
+    ]
+    sizes = (f"peak with {n:,} rows, MB" for n in results_of("row_bytes")[0]["rows"])
+    return table(["what", *sizes, "bytes a row"], rows)
+
+
+def workers() -> str:
+    results = results_of("workers")
+    alone = results[0]
+    parts = ("steps_s", "self_training_s", "fit_s")
+    rows = [
+        [
+            f"{r['workers']} of {r['threads']}",
+            *(f"{r[part]:.1f} ({alone[part] / r[part]:.2f})" for part in parts),
+            f"{r['acc']:.4f}",
+        ]
+        for r in results
+    ]
+    return table(["workers, of threads", "steps, s (times)", "self-training", "whole fit", "ACC"], rows)
+
+
+def scoring() -> str:
+    rows = [
+        [
+            f"{r['n']:,} x {r['d']}",
+            r["files"],
+            r["killed"],
+            r["rows_missing"],
+            r["rows_twice"],
+            f"{r['seconds']:.0f}",
+        ]
+        for r in results_of("scoring")
+    ]
+    return table(["rows", "files", "workers killed", "rows missing", "rows twice", "seconds"], rows)
+
+
+def on_paper() -> str:
+    """Times of one core as measured at the largest size; sums over the net by a ring, which moves them twice."""
+    measured = max(results_of("scale"), key=lambda r: (r["n"], r["stage_1"] == "neighbors"))
+    of_a_row = next(r["bytes_a_row"] for r in results_of("row_bytes") if r["what"] == "fit")
+    n_weights = sum(a * b + b for a, b in pairwise(NET))
+    exchange = 2 * 4 * n_weights / NET_BYTES_S
+    lines = []
+    for n in (10**7, 10**8, 10**9):
+        update = n / measured["self_training_rows_s"]
+        lines.append(
+            [
+                f"10^{len(str(n)) - 1}",
+                f"{n * measured['d'] / 1e9:,.0f}",
+                f"{n * of_a_row / 1e9:.1f}",
+                f"{n * measured['predict_s'] / measured['n'] / 3600:.1f}",
+                f"{update / 3600:.1f}",
+                *(f"{-(-n // batch) * exchange / 3600:.2f}" for batch in (256, 16_384)),
+            ]
+        )
+    titles = [
+        "rows of 784 bytes",
+        "file, GB",
+        "kept of the rows, GB",
+        "a pass, core hours",
+        "an update, core hours",
+    ]
+    return table([*titles, "its exchange, h, batches of 256", "of 16,384"], lines)
 
 
 def table(titles: list[str], rows: list[list[Any]]) -> str:
@@ -136,6 +206,10 @@ TABLES = {
     "growth": growth,
     "exponents": exponents,
     "scale": scale,
+    "row bytes": row_bytes,
+    "workers": workers,
+    "scoring": scoring,
+    "on paper": on_paper,
 }
 
 if __name__ == "__main__":

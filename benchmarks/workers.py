@@ -2,8 +2,8 @@
 
     python benchmarks/workers.py           three minutes; prints and writes benchmarks/results/workers.json
 
-MNIST, all 70,000 rows: an autoencoder of few steps and one update of the targets, in batches of 1,024 rows. Two
-workers share each batch, so the fit is the same but for rounding. Each case runs in processes of its own.
+MNIST, all 70,000 rows: 500 steps on the neighbour graph and one update of the targets, in batches of 1,024 rows.
+Two workers share each batch, so the fit is the same but for rounding. Each case runs in processes of its own.
 """
 
 import json
@@ -19,7 +19,7 @@ import numpy as np
 from timing import write
 
 CASES = [{"workers": 1, "threads": 1}, {"workers": 2, "threads": 1}, {"workers": 1, "threads": 2}]
-STEPS, BATCH = 300, 1024
+STEPS, BATCH = 500, 1024
 
 
 def main() -> None:
@@ -36,23 +36,25 @@ def main() -> None:
 
 
 def one(path: str) -> None:
-    from torchdec import DEC, Autoencoder
+    from torchdec import DEC, NeighborEncoder
     from torchdec._core import workers
     from torchdec.datasets import load
     from torchdec.metrics import clustering_accuracy
 
     data = load("mnist")
     rows = data.x.astype(np.float32)
-    autoencoder = Autoencoder(max_steps=STEPS, batch_size=BATCH)
-    model = DEC(10, representation=autoencoder, batch_size=BATCH, n_init=3, max_iter=1, random_state=0)
+    encoder = NeighborEncoder(max_steps=STEPS, batch_size=BATCH)
+    model = DEC(10, representation=encoder, batch_size=BATCH, n_init=3, max_iter=1, tol=1.0, random_state=0)
     with workers.joined():
         workers.wait_for_all()
         began = perf_counter()
+        starts: dict[str, float] = {}
         ends: dict[str, float] = {}
         for record in model.iter_fit(rows):
+            starts.setdefault(type(record).__name__, record.seconds)
             ends[type(record).__name__] = record.seconds
         result: dict[str, Any] = {
-            "pretraining_s": round(ends["Epoch"], 1),
+            "steps_s": round(ends["Epoch"] - starts["Epoch"], 1),
             "centroids_s": round(ends["Centroids"] - ends["Epoch"], 1),
             "self_training_s": round(ends["Update"] - ends["Centroids"], 1),
             "fit_s": round(perf_counter() - began, 1),

@@ -1,9 +1,11 @@
 """Stacks have the paper's shape, and their weights come from the generator that is passed in."""
 
+import pytest
 import torch
 from torch import nn
 
-from torchdec._core.networks import linear_layers, stack, without_batch_norm
+from torchdec._core import workers
+from torchdec._core.networks import BatchNorm, linear_layers, stack, without_batch_norm
 from torchdec._core.randomness import generator
 
 
@@ -34,3 +36,25 @@ def test_folding_batch_norm_keeps_the_function() -> None:
     folded = without_batch_norm(network)
     assert not any(isinstance(module, nn.BatchNorm1d) for module in folded)
     torch.testing.assert_close(folded(x), network.eval()(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_batch_norm_over_workers_is_that_of_the_whole_batch(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second worker of two has no rows here, so the first one has the whole batch."""
+    results = []
+    for size in (1, 2):
+        monkeypatch.setattr(workers, "size", lambda size=size: size)
+        monkeypatch.setattr(workers, "total", lambda value: value)
+        norm = BatchNorm(5)
+        with torch.no_grad():
+            norm.weight.copy_(torch.arange(1.0, 6.0))
+        x = (3 + 2 * torch.randn(40, 5, generator=generator(0))).to(dtype).requires_grad_()
+        y = norm(x)
+        (y.float() * torch.randn(40, 5, generator=generator(1))).square().sum().backward()
+        results.append([y, x.grad, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var])
+    close = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 0.03, "atol": 0.3}
+    for one, two in zip(*results, strict=True):
+        assert one.dtype == two.dtype
+        torch.testing.assert_close(two, one, **close)

@@ -6,7 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from torchdec.rows import RowsError, _zarr, read_rows
+from small import small_dec
+from torchdec.rows import RowsError, _blocks, _zarr, read_rows
 
 zarr = pytest.importorskip("zarr")
 
@@ -27,6 +28,19 @@ def test_an_array_is_read_in_blocks_of_whole_chunks(options, values_a_block, tmp
     assert rows.block_starts[1] == (50 if values_a_block > 1000 else 8)
     np.testing.assert_array_equal(np.concatenate(list(rows.chunks(7))), X)
     np.testing.assert_array_equal(rows.take(np.array([49, 0, 9])), X[[49, 0, 9]])
+
+
+def test_predict_reads_block_after_block_and_keeps_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(_zarr, "_BLOCK_VALUES", 40)
+    monkeypatch.setattr(_blocks, "KEPT_BYTES", 1)
+    model = small_dec().fit(X)
+    rows = read_rows(write(tmp_path / "x.zarr"))
+    read = []
+    one_block = rows._read
+    monkeypatch.setattr(rows, "_read", lambda number: read.append(number) or one_block(number))
+    np.testing.assert_array_equal(model.predict(rows), model.predict(X))
+    assert read == 2 * list(range(7))  # the check for NaN, and the pass
+    assert not rows._kept
 
 
 def test_a_group_names_its_arrays(tmp_path):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from numbers import Integral
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -39,15 +39,61 @@ class BatchNorm(nn.BatchNorm1d):
         """Normalise each feature."""
         if workers.size() == 1 or not self.training:
             return super().forward(values)
-        values = values.float()
-        n = workers.total(torch.tensor(float(len(values)), device=values.device))
-        mean = workers.total_with_gradient(values.sum(dim=0)) / n
-        centered = values - mean
-        variance = workers.total_with_gradient(centered.square().sum(dim=0)) / n
         with torch.no_grad():
+            n, mean, variance = _of_all_workers(values.float())
             self.running_mean.lerp_(mean, self.momentum)  # type: ignore[union-attr, arg-type]
             self.running_var.lerp_(variance * n / (n - 1), self.momentum)  # type: ignore[union-attr, arg-type]
-        return centered * (variance + self.eps).rsqrt() * self.weight + self.bias
+        normalized: Tensor = _Normalized.apply(  # type: ignore[no-untyped-call]
+            values, self.weight, self.bias, mean, variance, n, self.eps
+        )
+        return normalized
+
+
+def _of_all_workers(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the number of rows of all workers, and mean and variance of each feature over them."""
+    each = torch.zeros(workers.size(), 3, values.shape[1], device=values.device)
+    own_variance, own_mean = torch.var_mean(values, dim=0, correction=0)
+    each[workers.rank()] = torch.stack([torch.full_like(own_mean, len(values)), own_mean, own_variance])
+    counts, means, variances = workers.total(each).unbind(dim=1)
+    n = counts.sum(dim=0)
+    mean = (counts * means).sum(dim=0) / n
+    return n, mean, (counts * (variances + (means - mean).square())).sum(dim=0) / n
+
+
+class _Normalized(torch.autograd.Function):
+    """Normalise by the mean and the variance of `n` rows of all workers, which depend on the values too.
+
+    torch's own kernels do it in one pass each, as if mean and variance were constants; what that leaves out of the
+    gradient is linear in the values.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        values: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        n: Tensor,
+        eps: float,
+    ) -> Tensor:
+        ctx.save_for_backward(values, weight, mean, variance, n)
+        ctx.eps = eps
+        return nn.functional.batch_norm(values, mean, variance, weight, bias, training=False, eps=eps)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        values, weight, mean, variance, n = ctx.saved_tensors
+        of_values, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient.contiguous(), values, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
+        )
+        weight_total, bias_total = workers.total(torch.stack([of_weight, of_bias]))
+        per_value = (variance + ctx.eps).rsqrt()
+        slope = -weight * per_value.square() * weight_total / n
+        constant = -weight * per_value * bias_total / n - slope * mean
+        whole = torch.addcmul(constant, values.float(), slope).add_(of_values)
+        return whole.to(values.dtype), of_weight, of_bias, None, None, None, None
 
 
 def without_batch_norm(network: nn.Sequential) -> nn.Sequential:
