@@ -1,14 +1,16 @@
 """How many clusters `choose_k` recommends on the data sets of TORCHDEC_DATA, and on blobs of known number.
 
-    python experiments/choose_k.py     writes experiments/choose_k.json and the table in docs/choosing-k.md
+    python experiments/choose_k.py [NAME ...]
 
-Labels are used for the column that says how many classes there are, and for nothing else.
+writes experiments/choose_k.json and the table in docs/choosing-k.md; with names ("blobs", "usps", ...) the results
+of the others are kept. Labels are used for the column that says how many classes there are, and for nothing else.
+G trains a DEC for every k, so it is taken on up to 20,000 rows; experiments/paper-number.toml takes it on MNIST.
 """
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -21,14 +23,16 @@ DOCS = HERE.parent / "docs" / "choosing-k.md"
 BEGIN, END = "<!-- choose k: begin -->", "<!-- choose k: end -->"
 SETS = ("usps", "pbmc", "reuters10k", "mnist", "fashion-mnist", "20newsgroups")
 BLOBS = (2, 5, 10, 20, 50)
+MOST_ROWS_FOR_G = 20_000
 
 
 def main() -> None:
-    results = []
-    for result in chain(on_blobs(), on_data()):
-        print({key: value for key, value in result.items() if key != "choice"}, flush=True)
-        results.append(result)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    results = {result["data"]: result for result in json.loads(RESULTS.read_text())}
+    for name in sys.argv[1:] or ("blobs", *SETS):
+        for result in on_blobs() if name == "blobs" else on_data(name):
+            print({key: value for key, value in result.items() if key != "choice"}, flush=True)
+            results[result["data"]] = result
+            RESULTS.write_text(json.dumps(list(results.values()), indent=1) + "\n")
     DOCS.write_text(with_table(DOCS.read_text()))
 
 
@@ -40,19 +44,19 @@ def on_blobs() -> Iterator[dict[str, Any]]:
         yield chosen(f"blobs, {100 * k:,} x 64", rows.astype("float32"), k, range(2, k + 11))
 
 
-def on_data() -> Iterator[dict[str, Any]]:
+def on_data(name: str) -> Iterator[dict[str, Any]]:
     from torchdec.datasets import load
 
-    for name in SETS:
-        dataset = load(name)
-        yield chosen(dataset.title, dataset.x, dataset.n_clusters, range(2, 31))
+    dataset = load(name)
+    yield chosen(dataset.title, dataset.x, dataset.n_clusters, range(2, 31))
 
 
 def chosen(title: str, rows: Any, truth: int, ks: range) -> dict[str, Any]:
     from torchdec.clusters import choose_k
 
     began = perf_counter()
-    choice = choose_k(rows, ks, random_state=0)
+    hold_out = 0.2 if rows.shape[0] <= MOST_ROWS_FOR_G else 0.0
+    choice = choose_k(rows, ks, hold_out=hold_out, random_state=0)
     return {
         "data": title,
         "classes": truth,
@@ -64,14 +68,29 @@ def chosen(title: str, rows: Any, truth: int, ks: range) -> dict[str, Any]:
     }
 
 
+def best(candidates: dict[int, dict[str, Any]], figure: str, of: Callable[..., int]) -> int | str:
+    """Return the k that a figure would choose; nothing where it was not taken."""
+    values = {k: candidate.get(figure) for k, candidate in candidates.items()}
+    return "" if None in values.values() else of(values, key=values.__getitem__)
+
+
+def before_the_fall(candidates: dict[int, dict[str, Any]]) -> int | str:
+    """Return the k after which G falls most, as the paper reads its figure; nothing where G was not taken."""
+    g = {k: candidate.get("generalizability") for k, candidate in candidates.items()}
+    if None in g.values():
+        return ""
+    return max((k for k in g if k + 1 in g), key=lambda k: g[k] - g[k + 1])
+
+
 def with_table(text: str) -> str:
     """Return the text with the table between the two marks made anew from the file of results."""
     return renewed(text, BEGIN, END, table())
 
 
 def table() -> str:
-    titles = "| data | classes | recommended | its strength | runner-up | tried | seconds |"
-    lines = [titles, "|---|---|---|---|---|---|---|"]
+    titles = ("data", "classes", "recommended", "its strength", "runner-up", "by silhouette", "by BIC", "by G")
+    titles += ("tried", "seconds")
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for result in json.loads(RESULTS.read_text()):
         candidates = {candidate["n_clusters"]: candidate for candidate in result["choice"]["candidates"]}
         strength = candidates[result["chosen"]]["strength"]
@@ -82,6 +101,9 @@ def table() -> str:
             result["chosen"],
             f"{strength:.2f}",
             result["runner_up"],
+            best(candidates, "silhouette", max),
+            best(candidates, "bic", min),
+            before_the_fall(candidates),
             f"{first} to {last}",
             round(result["seconds"]),
         )
