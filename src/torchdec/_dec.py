@@ -487,7 +487,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     ) -> NDArray[_Number]:
         """Put what `part` makes of each chunk's (z, q) into one array, in place, so that nothing is kept twice."""
         check_is_fitted(self)
-        rows = validated_rows(self, X, reset=False)
+        rows = self.prepared(validated_rows(self, X, reset=False))
         parts = (part(*chunk) for chunk in self._predict_rows(rows, resolve(self.device, self.precision)))
         first = next(parts)
         whole = np.empty((len(rows), *first.shape[1:]), first.dtype)
