@@ -122,7 +122,8 @@ def kill_one_worker(parent, folder):
     """Kill a worker when the first file is being written; a nanny holds each worker, and spawns it again."""
     while not list(folder.glob(".out.*.partial/*")):
         time.sleep(0.001)
-    workers = [pid for pid in descendants(parent) if b"spawn_main" in command_line(pid)]
+    # By what they are not: where setproctitle is installed, Dask gives its workers another title.
+    workers = [pid for pid in descendants(parent) if b"resource_tracker" not in command_line(pid)]
     os.kill(workers[-1], signal.SIGKILL)
 
 
