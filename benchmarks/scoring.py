@@ -90,7 +90,7 @@ class Watcher:
 
     def _watch(self, parent: int, folder: Path, written: str, kill: bool) -> None:
         while not self._stopped.wait(0.01):
-            workers = [pid for pid in descendants(parent) if b"spawn_main" in command_line(pid)]
+            workers = [pid for pid in descendants(parent) if b"resource_tracker" not in command_line(pid)]
             self.seen.update(workers)
             if kill and not self.killed and workers and len(list(folder.glob(written))) >= N_FILES // 3:
                 os.kill(workers[-1], signal.SIGKILL)
