@@ -46,6 +46,7 @@ bench: $(VENV)/installed-bench
 	$(RUN)python benchmarks/growth.py
 	$(RUN)python benchmarks/memory.py
 	$(RUN)python benchmarks/scale.py
+	$(RUN)torchdec study experiments/precision.toml
 	$(RUN)python benchmarks/table.py
 
 # The main ratios in under five minutes; they are printed, and the files of results are left to `bench`.

@@ -1,10 +1,11 @@
-"""Write the tables of docs/performance.md and docs/scale.md from benchmarks/results.
+"""Write the tables of docs/performance.md and docs/scale.md from benchmarks/results and experiments/runs.
 
 python benchmarks/table.py
 """
 
 import json
 import sys
+from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,33 @@ def fits() -> str:
         if "acc" in r
     ]
     return table(["MNIST, whole fits, one seed", "seconds", "ACC", "NMI"], rows)
+
+
+def defaults() -> str:
+    if not (RESULTS / "defaults.json").exists():
+        return "Not measured yet.\n"
+    rows = [
+        [r["what"], f"{r['seconds']:,.0f}", f"{r['acc']:.3f}", f"{r['nmi']:.3f}"] for r in results_of("defaults")
+    ]
+    return table(["MNIST, one thread, one seed", "processor's seconds", "ACC", "NMI"], rows)
+
+
+def precision() -> str:
+    """Mean and standard deviation over seeds, from the run files of experiments/precision.toml."""
+    from accuracy import spread
+
+    from torchdec.study import read_plan, results
+
+    groups: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
+    for record, _ in results(read_plan(HERE.parent / "experiments" / "precision.toml")):
+        groups[record["dataset"], record["settings"]["precision"]].append(record["score"])
+    if len(groups) < 2:
+        return "Not measured yet.\n"
+    rows = [
+        [*group, *(spread([score[key] for score in scores]) for key in ("acc", "nmi", "ari")), len(scores)]
+        for group, scores in groups.items()
+    ]
+    return table(["data", "precision", "ACC", "NMI", "ARI", "seeds"], rows)
 
 
 def search() -> str:
@@ -202,6 +230,8 @@ TABLES = {
     "steps": steps,
     "epochs": epochs,
     "fits": fits,
+    "defaults": defaults,
+    "precision": precision,
     "search": search,
     "growth": growth,
     "exponents": exponents,

@@ -60,6 +60,13 @@ def products(
     return lambda: seconds_of(run)
 
 
+def simd() -> str:
+    import torch
+
+    matrices = ", AMX" if torch.cpu.get_capabilities().get("amx_bf16") else ""
+    return torch.backends.cpu.get_cpu_capability() + matrices
+
+
 def write(name: str, results: list[dict[str, Any]], device: str = "cpu") -> None:
     """Write the results with the machine that they are from."""
     import torch
@@ -69,7 +76,7 @@ def write(name: str, results: list[dict[str, Any]], device: str = "cpu") -> None
     machine = {
         "cores": os.cpu_count(),
         "architecture": platform.machine(),
-        "simd": torch.backends.cpu.get_cpu_capability(),
+        "simd": simd(),
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "precision": resolve(device).precision,
         "torch": torch.__version__,
