@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/
 # Where a measurement data set lies beside the checkout, the tests on real data use it.
 export TORCHDEC_DATA ?= $(wildcard ../shared/data)
 
-.PHONY: demo test check docs results reproduce bench bench-quick trust clean
+.PHONY: demo test check docs results reproduce bench bench-quick trust mutants sbom clean
 
 demo: $(VENV)/installed
 	$(RUN)torchdec demo
@@ -61,6 +61,15 @@ trust: $(VENV)/installed-trust
 	wait $$soak && exit $$code
 	$(RUN)python trust/page.py
 
+# Changes of the code that tests are to notice: about a thousand, half an hour of one core.
+mutants: $(VENV)/installed-trust
+	$(RUN)python trust/mutants.py
+	$(RUN)python trust/page.py
+
+# What is installed with the package, for those who keep such lists (CycloneDX).
+sbom: $(VENV)/installed-trust
+	$(RUN)cyclonedx-py environment $(RUN)python --pyproject pyproject.toml --output-file sbom.json
+
 # torch is pinned in constraints.txt and installed first: an unpinned one brings gigabytes of CUDA packages.
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
@@ -81,4 +90,4 @@ $(VENV)/installed-trust: $(VENV)/installed-dev
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-run site
+	rm -rf $(VENV) demo-run site sbom.json

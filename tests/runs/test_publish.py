@@ -39,10 +39,18 @@ def test_a_run_appears_with_its_files_and_nothing_beside_it(tmp_path):
     assert sorted(_tree(tmp_path)) == ["a", "a/b", "a/b/out", "a/b/out/model.safetensors", "a/b/out/run.json"]
 
 
-def test_a_run_is_as_readable_as_any_new_directory(tmp_path):
-    write_run_directory(tmp_path / "out", _write_run)
+def test_a_run_and_a_file_are_as_readable_as_any_new_one_whoever_wrote_them(tmp_path):
+    def write_for_the_owner_alone(new):
+        new.write_text("new")
+        new.chmod(0o600)
+
+    write_run_directory(tmp_path / "out", lambda new: write_for_the_owner_alone(new / "model.safetensors"))
+    write_file(tmp_path / "out.txt", write_for_the_owner_alone)
     (tmp_path / "other").mkdir()
-    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == stat.S_IMODE((tmp_path / "other").stat().st_mode)
+    (tmp_path / "other.txt").touch()
+    modes = {str(path.relative_to(tmp_path)): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert modes["out"] == modes["other"]
+    assert modes["out.txt"] == modes["out/model.safetensors"] == modes["other.txt"]
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt(), RuntimeError("bug")])
@@ -170,7 +178,7 @@ def test_the_old_run_comes_back_when_the_new_one_cannot_take_its_place(old, tmp_
     rename = Path.rename
 
     def failing(self, target):
-        if self.name.endswith(".partial"):
+        if self.name.endswith(".complete"):
             raise OSError(5, "Input/output error")
         return rename(self, target)
 
@@ -201,10 +209,10 @@ def test_every_file_is_flushed_to_the_disk_before_the_run_appears(tmp_path, monk
 
 @pytest.mark.parametrize("check", [check_directory, check_file])
 def test_a_folder_that_cannot_be_written_is_found_before_the_work(tmp_path, monkeypatch, check):
-    def refuse(self, *others, **named):
+    def refuse(**named):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     with pytest.raises(RunError, match=r"cannot be written \(Permission denied in"):
         check(tmp_path / "a" / "out")
 
@@ -269,3 +277,41 @@ def test_a_file_that_appears_during_the_writing_is_kept(tmp_path):
 def test_a_directory_is_never_replaced_by_a_file(tmp_path):
     with pytest.raises(RunError, match="is a directory"):
         write_file(tmp_path, pytest.fail, force=True)
+
+
+def _write(target):
+    if target.suffix:
+        write_file(target, lambda new: new.write_text("new"), force=True)
+    else:
+        write_run_directory(target, _write_run, force=True)
+
+
+@pytest.mark.parametrize("name", ["x.txt", "run"])
+def test_the_next_writer_removes_what_a_dead_one_left_beside_the_same_target(tmp_path, name):
+    (tmp_path / f".{name}.0123abcd.partial" / "inside").mkdir(parents=True)
+    (tmp_path / f".{name}.0123abcd.partial" / "half").write_text("half")
+    others = [".other.0123abcd.partial", f".{name}.0123abcd.complete", f".{name}.mine.partial", f"{name}.partial"]
+    for other in others:
+        (tmp_path / other).write_text("not ours")
+    (tmp_path / f".{name}.0123abce.partial").symlink_to(tmp_path / f"{name}.partial")
+    _write(tmp_path / name)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {name, *others, f".{name}.0123abce.partial"}
+    assert (tmp_path / f"{name}.partial").read_text() == "not ours"
+
+
+@pytest.mark.parametrize("name", ["x.txt", "run"])
+def test_what_another_writer_is_still_at_stays(tmp_path, name):
+    target = tmp_path / name
+    second = []
+
+    def write(new):
+        _write(target)
+        second.append(target.exists())
+        assert new.parent.exists()
+        new.write_text("first") if target.suffix else _write_run(new, "first")
+
+    (write_file if target.suffix else write_run_directory)(target, write, force=True)
+    assert second == [True]
+    assert (target if target.suffix else target / "model.safetensors").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -11,7 +11,7 @@ again and again from `old`, with each of these faults:
 - refused by the disk beyond b bytes (EFBIG, which a full disk's ENOSPC resembles).
 
 Of all these, COUNT are tried, evenly spaced. Hidden names are what a killed process may leave; all else has to be
-`old` or `new`, whole.
+`old` or `new`, whole. The next writing removes the hidden ones, but for a whole run that only lacks its name.
 """
 
 import json
@@ -31,12 +31,12 @@ from torchdec import Checkpoint, load, save
 from torchdec._core.journal import State
 from torchdec._export import export_onnx
 from torchdec.cli._app import app
-from torchdec.runs import _lock, _publish
+from torchdec.runs import _lock, _partial, _publish
 from torchdec.study import _measure
 from torchdec.study._plan import Case, Plan
 from torchdec.study._run import run
 
-PUBLISHING = {_publish.__file__, _lock.__file__}
+PUBLISHING = {_publish.__file__, _partial.__file__, _lock.__file__}
 CHANGES = {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate"}
 WRITING = os.O_WRONLY | os.O_RDWR
 BYTES = (0, 1, 100, 1_000, 4_096, 10_000)
@@ -100,9 +100,11 @@ def main(writer: str, folder: Path, count: int) -> None:
         report["new" if found == after else "old"] += 1
         if not kills and (code < 0 or hidden(out)):
             report["litter"].append(f"{name}: exit {code}, {hidden(out)}")
-        # What a fault has left must not stand in the way of the next attempt.
+        # What a fault has left must not stand in the way of the next attempt, which clears it away.
         if in_fork(lambda: write(folder)) != 0 or entries(out) != after:
             report["broken"].append(f"{name}: the next writing failed")
+        if left := [entry for entry in hidden(out) if not entry.endswith(".complete")]:
+            report["litter"].append(f"{name}: still there after the next writing, {left}")
     sys.stdout.write(json.dumps({**report, "faults": len(chosen), "killed": killed}))
 
 

@@ -2,12 +2,11 @@
 
 import ctypes
 import os
-import secrets
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from torchdec.runs._partial import discard, partial, sibling
 from torchdec.runs._record import REPORT, RunError, read_run
 
 _FORCE = "force=True (--force on the command line)"
@@ -72,11 +71,10 @@ def _check_only_a_run(target: Path, shown: str | Path, names: list[str]) -> None
 
 def _check_parent(target: Path, shown: str | Path) -> None:
     parent = next(folder for folder in target.parents if os.path.lexists(folder))
-    trial = _sibling(parent / "torchdec", "trial")
     try:
         # Permissions alone do not tell: a file system may be read-only or full.
-        trial.mkdir()
-        trial.rmdir()
+        with tempfile.TemporaryFile(dir=parent):
+            pass
     except OSError as error:
         raise RunError(
             f"{shown} cannot be written ({error.strerror} in {parent}); name a path in a folder that you may "
@@ -119,19 +117,18 @@ def write_run_directory(directory: str | Path, write: Callable[[Path], None], *,
     check_directory(directory, force=force)
     target = Path(directory).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    new = _sibling(target, "partial")
-    with _removed_on_error(new):
-        new.mkdir()
+    with partial(target) as new:
         write(new)
         for path in new.rglob("*"):
-            _flush(path)
+            _settle(path, new)
         _flush(new)
+        complete = new.rename(sibling(target, "complete"))
     try:
         # The writing takes hours where the training does: something may have appeared meanwhile.
         check_directory(directory, force=force)
-        _move_into_place(new, target)
+        _move_into_place(complete, target)
     except (RunError, OSError) as error:
-        raise RunError(f"The run is complete, but it stays in {new}: {error}") from None
+        raise RunError(f"The run is complete, but it stays in {complete}: {error}") from None
     _flush(target.parent)
 
 
@@ -140,9 +137,9 @@ def _move_into_place(new: Path, target: Path) -> None:
         new.rename(target)
         return
     if _exchange(new, target):
-        shutil.rmtree(new)
+        discard(new, target)
         return
-    old = _sibling(target, "old")
+    old = sibling(target, "old")
     target.rename(old)
     try:
         new.rename(target)
@@ -150,7 +147,7 @@ def _move_into_place(new: Path, target: Path) -> None:
         if not os.path.lexists(target):
             old.rename(target)
         raise
-    shutil.rmtree(old)
+    discard(old, target)
 
 
 def _exchange(first: Path, second: Path) -> bool:
@@ -206,7 +203,7 @@ def write_file(path: str | Path, write: Callable[[Path], None], *, force: bool =
     path : str or Path
         Where the file is to appear; missing folders above it are made.
     write : callable
-        Called once with the path of a file to make, beside the final one and with a hidden name.
+        Called once with the path of a file to make, of the final name and in a hidden folder beside it.
     force : bool, default=False
         Whether a file that is there may be replaced; it is, in one step, after the new one is complete.
 
@@ -228,30 +225,20 @@ def write_file(path: str | Path, write: Callable[[Path], None], *, force: bool =
     check_file(path, force=force)
     target = Path(path).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    new = _sibling(target, "partial")
-    with _removed_on_error(new):
+    with partial(target) as folder:
+        new = folder / target.name
         write(new)
-        _flush(new)
+        _settle(new, folder)
         check_file(path, force=force)
         new.replace(target)
     _flush(target.parent)
 
 
-def _sibling(path: Path, purpose: str) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.{purpose}")
-
-
-@contextmanager
-def _removed_on_error(path: Path) -> Iterator[None]:
-    """Remove a half-written file or directory, whatever stopped the writing: Ctrl-C too."""
-    try:
-        yield
-    except BaseException:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-        raise
+def _settle(path: Path, folder: Path) -> None:
+    """Flush a file or directory, and let a file be read by whoever may read the folder: safetensors forbids it."""
+    if path.is_file():
+        path.chmod(folder.stat().st_mode & 0o666)
+    _flush(path)
 
 
 def _flush(path: Path) -> None:
