@@ -35,8 +35,9 @@ results: $(VENV)/installed-bench
 
 # The experiments of the paper at full size: days on two cores, and each goes on where it was stopped.
 reproduce: $(VENV)/installed-bench
-	for plan in accuracy sensitivity imbalance number pictures faithful; do \
+	for plan in quick accuracy sensitivity imbalance number pictures faithful; do \
 		$(RUN)torchdec study experiments/paper-$$plan.toml || exit; done
+	$(RUN)python experiments/run_time.py
 	$(RUN)python experiments/reproduction.py
 
 bench: $(VENV)/installed-bench

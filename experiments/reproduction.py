@@ -13,6 +13,7 @@ from statistics import mean, median, stdev
 from typing import Any
 
 import reproduction_figures as figures
+import run_time
 from pages import renewed
 from paper_numbers import ACCURACY, IMBALANCE, NUMBER
 
@@ -40,7 +41,7 @@ def with_tables(text: str) -> str:
     """Return the page with what stands between its marks made anew from the run files."""
     for name in TABLES:
         text = renewed(text, f"<!-- {name}: begin -->", f"<!-- {name}: end -->", section(name))
-    return text
+    return renewed(text, run_time.BEGIN, run_time.END, run_time.table())
 
 
 def section(name: str) -> str:
