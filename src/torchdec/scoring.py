@@ -160,8 +160,8 @@ def score_folder(
             sizes = [
                 predictor.file(str(source), str(target)) for source, target in zip(sources, targets, strict=True)
             ]
-        for left in list(staging.rglob(".*")):  # by workers that died while they wrote
-            left.rmdir() if left.is_dir() else left.unlink()
+        for left in list(staging.rglob(".*.partial")):  # by workers that died while they wrote
+            shutil.rmtree(left)
         staging.rename(out)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)

@@ -103,7 +103,10 @@ def main(writer: str, folder: Path, count: int) -> None:
         # What a fault has left must not stand in the way of the next attempt, which clears it away.
         if in_fork(lambda: write(folder)) != 0 or entries(out) != after:
             report["broken"].append(f"{name}: the next writing failed")
-        if left := [entry for entry in hidden(out) if not entry.endswith(".complete")]:
+        # A case of a study that was there already is not written again: an empty folder may stay.
+        if left := [
+            entry for entry in hidden(out) if not entry.endswith(".complete") and any((out / entry).iterdir())
+        ]:
             report["litter"].append(f"{name}: still there after the next writing, {left}")
     sys.stdout.write(json.dumps({**report, "faults": len(chosen), "killed": killed}))
 
