@@ -137,7 +137,7 @@ def whole_pass(name: str, precision: str) -> Callable[[], float]:
         model.encoder_, model.scale_, model.cluster_names_ = stack(NET, generator(0)), 1.0, [""] * 10
         model.cluster_centers_ = np.random.default_rng(1).normal(size=(10, NET[-1])).astype(np.float32)
         model.center_clusters_ = np.arange(10, dtype=np.int32)
-        model.n_features_in_ = NET[0]
+        model.n_features_in_, model.feature_means_, model.feature_deviations_ = NET[0], None, None
         return lambda: seconds_of(lambda: model.predict(rows)) / 20
     encoder, compute = stack(NET, generator(0)).to(DEVICE), resolve(DEVICE, precision)  # type: ignore[arg-type]
     return lambda: seconds_of(lambda: embed(encoder, as_rows(rows), 1.0, compute)) / 20

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from torch import nn
 
-from torchdec._core.batches import CHUNK, Shuffled, embed, to_device
+from torchdec._core.batches import CHUNK, GRAIN, Shuffled, embed, to_device
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.networks import linear_layers, stack
 from torchdec._core.randomness import generator
@@ -68,6 +68,18 @@ def test_a_pass_visits_every_row_once_in_batches_that_are_never_empty(n: int, ba
     assert max(sizes) <= batch_size
     assert max(sizes) - min(sizes) <= 1
     assert sorted(torch.cat(batches).tolist()) == list(range(n))
+
+
+@given(n=st.integers(1, 5000), grains=st.integers(8, 40))
+def test_large_batches_are_cut_at_multiples_of_rows_that_products_like(n: int, grains: int) -> None:
+    batch_size = grains * GRAIN
+    *others, last = [
+        len(batch) for batch in islice(Shuffled(rows_of(n), batch_size, generator(0)), -(-n // batch_size))
+    ]
+    assert all(size % GRAIN == 0 for size in others)
+    assert sum(others) + last == n
+    assert max(*others, last, 0) <= batch_size
+    assert last > 2 * GRAIN or not others
 
 
 def test_each_pass_has_an_order_of_its_own() -> None:

@@ -5,15 +5,32 @@ import torch
 from torch import nn
 
 from torchdec._core import workers
-from torchdec._core.networks import BatchNorm, linear_layers, stack, without_batch_norm
+from torchdec._core.networks import BatchNorm, ReLU, linear_layers, stack, without_batch_norm
 from torchdec._core.randomness import generator
 
 
 def test_relu_lies_between_layers_and_not_on_the_last() -> None:
     network = stack((4, 5, 6, 2), generator(0))
     kinds = [type(module) for module in network]
-    assert kinds == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
+    assert kinds == [nn.Linear, ReLU, nn.Linear, ReLU, nn.Linear]
     assert [layer.out_features for layer in linear_layers(network)] == [5, 6, 2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_relu_is_torchs_and_so_is_its_gradient(dtype: torch.dtype) -> None:
+    values = torch.randn(50, 33, generator=generator(0)).to(dtype)
+    values[0, :6] = torch.tensor([0.0, -0.0, float("inf"), -float("inf"), 1e-40, -1e-40], dtype=dtype)
+    gradient = torch.randn(50, 33, generator=generator(1)).to(dtype)
+    found = []
+    for relu in (ReLU(), nn.ReLU()):
+        leaf = values.clone().requires_grad_()
+        rectified = relu(leaf * 1)
+        rectified.backward(gradient.clone())
+        found.append((rectified, leaf.grad))
+    (ours, our_gradient), (torchs, torchs_gradient) = found
+    assert ours.dtype == dtype
+    assert torch.equal(ours, torchs)
+    assert torch.equal(our_gradient, torchs_gradient)
 
 
 def test_weights_are_those_of_the_generator() -> None:

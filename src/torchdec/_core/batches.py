@@ -15,6 +15,8 @@ from torchdec.rows._protocol import Rows
 # The code of all rows is kept up to so many values (256 MB: 6.7 million rows of 10). Of more it is computed when
 # it is asked for, which takes time and no memory.
 MOST_KEPT = 2**26
+# Batches are cut at multiples of so many rows, where theirs is one: products of odd numbers of rows are slower.
+GRAIN = 32
 # Large enough for full speed, small enough that a chunk's activations stay in the processor's cache.
 CHUNK = 1024
 
@@ -40,7 +42,8 @@ def resident(rows: Rows, scale: float, compute: Compute) -> Tensor | None:
 class Shuffled:
     """Row numbers of batches for ever; each pass visits every row once, in a new order.
 
-    The rows are dealt out evenly, so no batch is empty or tiny, whatever n modulo batch_size is. Rows that lie in
+    The rows are dealt out evenly, give or take `GRAIN`, so no batch is empty or tiny, whatever n modulo batch_size
+    is, nor has more than batch_size. Rows that lie in
     blocks on a disk (`torchdec.rows._blocks.BlockRows`) are mixed only with those of the blocks that are in memory
     together, drawn anew in each pass: so a pass reads each block once.
 
@@ -50,6 +53,7 @@ class Shuffled:
     def __init__(self, rows: Rows, batch_size: int, generator: Generator) -> None:
         self._rows, self._generator = rows, generator
         self._a_pass = -(-len(rows) // batch_size)
+        self._grain = 1 if batch_size % GRAIN or batch_size < 8 * GRAIN else GRAIN
         self._order = torch.empty(0, dtype=torch.int32)
         self.drawn = 0
 
@@ -61,10 +65,12 @@ class Shuffled:
         if position == 0:
             self._deal()
         self.drawn += 1
-        # As Tensor.tensor_split cuts, whose thousands of views would take memory too: the first have one row more.
-        size, longer = divmod(len(self._order), self._a_pass)
-        start = position * size + min(position, longer)
-        return self._order[start : start + size + (position < longer)].long()
+        return self._order[self._cut(position) : self._cut(position + 1)].long()
+
+    def _cut(self, batch: int) -> int:
+        """Return where a batch of a pass begins: at its share of the rows, rounded up."""
+        n = len(self._order)
+        return min(n, self._grain * -(-batch * n // (self._a_pass * self._grain)))
 
     def _deal(self) -> None:
         self._before = self._generator.get_state()

@@ -46,6 +46,7 @@ def resolve(device: str = "auto", precision: Precision = "auto") -> Compute:
         If the device is unknown or not there.
     """
     _limit_threads(joblib.cpu_count())
+    _keep_freed_memory()
     chosen = torch.device(_best_device() if device == "auto" else _checked_device(device))
     if precision == "auto":
         precision = "bfloat16" if _multiplies_bfloat16(chosen) else "float32"
@@ -56,6 +57,15 @@ def _limit_threads(n_cores: int) -> None:
     """Lower the threads of torch and faiss, which see all cores of a machine even where a quota grants few."""
     torch.set_num_threads(min(n_cores, torch.get_num_threads()))
     faiss.omp_set_num_threads(min(n_cores, faiss.omp_get_max_threads()))
+
+
+def _keep_freed_memory() -> None:
+    """Free a block of nearly 32 MB, after which glibc keeps freed blocks up to that size for the next ones.
+
+    Else the activations of a large layer go back to the system and come again, zeroed page by page, at each step.
+    glibc raises its threshold to the largest block of memory of its own that was freed, up to 32 MB (mallopt(3)).
+    """
+    torch.empty(2**25 - 2**16, dtype=torch.uint8)
 
 
 def _best_device() -> str:

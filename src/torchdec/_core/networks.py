@@ -27,9 +27,44 @@ def stack(
     modules: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         if modules:
-            modules += [BatchNorm(n_in), nn.ReLU(inplace=True)] if batch_norm else [nn.ReLU(inplace=True)]
+            modules += [BatchNorm(n_in), ReLU()] if batch_norm else [ReLU()]
         modules.append(_linear(n_in, n_out, generator, init))
     return nn.Sequential(*modules)
+
+
+class ReLU(nn.ReLU):
+    """max(0, x), in place; bfloat16 on a processor as the whole numbers that its bits are, several times faster.
+
+    A number is negative where its first bit is set, and so are those whole numbers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(inplace=True)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Set what is negative to zero."""
+        if values.dtype != torch.bfloat16 or values.device.type != "cpu":
+            return super().forward(values)
+        rectified: Tensor = _Rectified.apply(values)  # type: ignore[no-untyped-call]
+        return rectified
+
+
+class _Rectified(torch.autograd.Function):
+    """ReLU of bfloat16 values. The gradient is changed in place too: the linear layer that follows made it."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        values.view(torch.int16).clamp_min_(0)
+        ctx.mark_dirty(values)
+        ctx.save_for_backward(values)
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (values,) = ctx.saved_tensors
+        bits = gradient.view(torch.int16)
+        torch.ops.aten.threshold_backward.grad_input(bits, values.view(torch.int16), 0, grad_input=bits)
+        return gradient
 
 
 class BatchNorm(nn.BatchNorm1d):
