@@ -1,14 +1,10 @@
 """k-means takes its many starts, and dead clusters get new centres."""
 
-import math
-
-import numpy as np
 import pytest
 import torch
-from sklearn.cluster import KMeans
 
 from torchdec._core import centroids
-from torchdec._core.centroids import kmeans_centroids, reseed, spread
+from torchdec._core.centroids import kmeans_centroids, reseed
 from torchdec._core.randomness import generator
 
 
@@ -54,23 +50,38 @@ def test_of_many_rows_the_starts_see_a_sample_and_the_best_one_settles_on_all(
         torch.testing.assert_close(centers[cluster], code[labels == cluster].mean(0), rtol=1e-3, atol=1e-3)
 
 
-def test_among_near_ties_the_start_with_most_rows_near_their_centre_is_kept(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    code = torch.rand(200, 2, generator=generator(0))
-    spreads = iter([1.0] * 7 + [0.5] + [1.0] * 12)
-    monkeypatch.setattr(centroids, "_TIE", 1e9)
-    monkeypatch.setattr(centroids, "spread", lambda points, kmeans: next(spreads))
-    centers, _, _ = kmeans_centroids(code, 9, n_init=20, seed=0, started=0.0)
-    random_state = np.random.RandomState(0)
-    starts = [KMeans(9, n_init=1, random_state=random_state).fit(code.numpy()) for _ in range(20)]
-    np.testing.assert_array_equal(centers.numpy(), starts[7].cluster_centers_)
+def test_communities_replace_a_start_that_cuts_through_a_wide_cluster() -> None:
+    """One wide group and three tight ones: inertia is lowest where the wide one is cut and two tight are one."""
+    random = generator(0)
+    middles = torch.tensor([[0.0, 0.0], [30.0, 0.0], [32.0, 0.0], [31.0, 2.0]])
+    spreads = torch.tensor([3.0, 0.1, 0.1, 0.1])
+    code = middles[:, None] + spreads[:, None, None] * torch.randn(4, 300, 2, generator=random)
+    truth = torch.arange(4).repeat_interleave(300)
+    whole = {}
+    for communities in (False, True):
+        _, labels, _ = kmeans_centroids(
+            code.reshape(-1, 2), 4, n_init=5, seed=0, started=0.0, communities=communities
+        )
+        whole[communities] = [len(labels[truth == group].unique()) for group in range(4)]
+    assert whole[False][0] > 1
+    assert whole[True] == [1, 1, 1, 1]
 
 
-def test_the_spread_is_the_mean_log_of_one_plus_the_squared_distance() -> None:
-    points = np.array([[0.0], [2.0], [10.0]], dtype=np.float32)
-    kmeans = KMeans(2, n_init=1, random_state=0).fit(points)
-    assert spread(points, kmeans) == pytest.approx((math.log(2) + math.log(2) + 0) / 3)
+def test_communities_that_are_no_clearer_leave_the_lowest_inertia() -> None:
+    code = torch.rand(400, 2, generator=generator(0))
+    plain, other = (
+        kmeans_centroids(code, 9, n_init=5, seed=0, started=0.0, communities=communities)[1]
+        for communities in (False, True)
+    )
+    assert torch.equal(plain, other)
+
+
+@pytest.mark.parametrize(("n", "k"), [(15, 3), (40, 1), (40, 39)])
+def test_where_a_graph_has_no_such_communities_k_means_stays(n: int, k: int) -> None:
+    code = torch.rand(n, 2, generator=generator(0))
+    _, labels, record = kmeans_centroids(code, k, n_init=2, seed=0, started=0.0, communities=True)
+    assert len(labels) == sum(record.sizes) == n
+    assert min(record.sizes) > 0
 
 
 def test_fewer_distinct_rows_than_clusters_is_an_error_that_says_how_many() -> None:

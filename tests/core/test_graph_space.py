@@ -5,7 +5,7 @@ import pytest
 
 from torchdec._core import graph_space
 from torchdec._core.compute import resolve
-from torchdec._core.graph_space import agreement, communities, components_agree
+from torchdec._core.graph_space import agreement, components_agree
 from torchdec._core.randomness import generator
 from torchdec.rows import as_rows
 
@@ -61,13 +61,6 @@ def test_the_choice_looks_at_a_sample_without_empty_rows_and_constant_features(
     assert len(kept) < 50
     assert kept.any(axis=1).all()
     assert (np.ptp(kept, axis=0) > 0).all()
-
-
-def test_communities_are_the_components_of_a_graph_in_pieces() -> None:
-    graph = np.concatenate([ring(20), ring(20) + 20, ring(20) + 40])
-    found = communities(graph)
-    piece = np.arange(60) // 20
-    assert all(len(np.unique(piece[found == community])) == 1 for community in np.unique(found))
 
 
 def test_agreement_is_one_for_all_edges_within_and_zero_for_chance() -> None:

@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sknetwork.clustering import Louvain
 from torch import Generator
 
+from torchdec._core.communities import communities, edges_of
 from torchdec._core.compute import Compute
 from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
 from torchdec.rows import as_rows
@@ -60,7 +59,7 @@ def agreements(
             for points in (components, torch.from_numpy(half))
         ]
         graphs.append(pair)
-        partitions.append([communities(graph) for graph in pair])
+        partitions.append([communities(edges_of(graph)) for graph in pair])
         known &= half.any(axis=1)
 
     def mean_agreement(kind: int) -> float:
@@ -71,14 +70,6 @@ def agreements(
         )
 
     return mean_agreement(0), mean_agreement(1)
-
-
-def communities(graph: Int64[NDArray[np.int64], "rows neighbors"]) -> Int64[NDArray[np.int64], " rows"]:
-    """Partition the rows so that the modularity of their graph is high (Louvain; Blondel et al., 2008)."""
-    n, width = graph.shape
-    edges = csr_matrix((np.ones(n * width), graph.ravel(), np.arange(0, n * width + 1, width)), shape=(n, n))
-    labels = Louvain(random_state=0, shuffle_nodes=True).fit_predict(edges.maximum(edges.T))
-    return np.asarray(labels, dtype=np.int64)
 
 
 def agreement(

@@ -144,6 +144,8 @@ def _without_backprop(problem: Problem) -> Any:
     return SimpleNamespace(labels_=labels.numpy().astype(np.int32))
 
 
+# k-means as the paper has it.
+PAPER = {"init": "k-means++"}
 METHODS = {
     "kmeans": Method("k-means on the rows", _kmeans),
     "umap": Method("UMAP + k-means", _umap),
@@ -151,13 +153,13 @@ METHODS = {
     "ldmgi": Method("LDMGI", _ldmgi, clique_size=5),
     "sec": Method("SEC", _sec, clique_size=5),
     "seclocal": Method("SEC, local models", _sec, settings={"laplacian": "local"}, clique_size=5),
-    "ae": Method("autoencoder + k-means", _dec, "autoencoder", {"max_iter": 0}),
+    "ae": Method("autoencoder + k-means", _dec, "autoencoder", {"max_iter": 0, **PAPER}),
     "aeldmgi": Method("autoencoder + LDMGI", _on_code(_ldmgi), "autoencoder"),
     "aesec": Method("autoencoder + SEC", _on_code(_sec), "autoencoder"),
     "nobackprop": Method("DEC without backprop", _without_backprop, "autoencoder"),
-    "dec": Method("DEC, autoencoder", _dec, "autoencoder"),
-    "idec": Method("IDEC, autoencoder", _dec, "autoencoder", {"reconstruction_weight": 10}),
-    "paper": Method("DEC, stacked denoising autoencoder", _dec, "sdae"),
+    "dec": Method("DEC, autoencoder", _dec, "autoencoder", PAPER),
+    "idec": Method("IDEC, autoencoder", _dec, "autoencoder", {"reconstruction_weight": 10, **PAPER}),
+    "paper": Method("DEC, stacked denoising autoencoder", _dec, "sdae", PAPER),
     "code": Method("neighbors + k-means", _dec, "neighbors", {"max_iter": 0}),
     "neighbors": Method("DEC, neighbors (default)", _dec, "neighbors"),
     "augmented": Method("DEC, neighbors, shift-rotate", _dec, "neighbors", {"shift_rotate": True}),
