@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/
 # Where a measurement data set lies beside the checkout, the tests on real data use it.
 export TORCHDEC_DATA ?= $(wildcard ../shared/data)
 
-.PHONY: demo test check docs results reproduce bench bench-quick trust mutants sbom clean
+.PHONY: demo test check docs results reproduce bench bench-quick trust mutants sbom dist clean
 
 demo: $(VENV)/installed
 	$(RUN)torchdec demo
@@ -70,6 +70,16 @@ mutants: $(VENV)/installed-trust
 sbom: $(VENV)/installed-trust
 	$(RUN)cyclonedx-py environment $(RUN)python --pyproject pyproject.toml --output-file sbom.json
 
+# sdist, and the wheel made of it, in dist/; the wheel is installed alone and used in a folder without a checkout.
+dist: $(VENV)/installed-dev
+	rm -rf dist
+	$(RUN)python -m build --no-isolation
+	$(PYTHON) -m venv dist/venv
+	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		"$$(ls dist/*.whl)[report]"
+	cd dist && venv/bin/torchdec demo && venv/bin/torchdec predict demo-run demo-run/rows.npy -o clusters.parquet
+
 # torch is pinned in constraints.txt and installed first: an unpinned one brings gigabytes of CUDA packages.
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
@@ -90,4 +100,4 @@ $(VENV)/installed-trust: $(VENV)/installed-dev
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-run site sbom.json
+	rm -rf $(VENV) demo-run dist site sbom.json

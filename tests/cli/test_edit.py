@@ -40,7 +40,7 @@ def test_names_are_shown_and_kept(cli, run, data, tmp_path):
         shown = cli.ok(*command).stdout
         assert "[red]" in shown
         assert "\x1b" not in shown
-    assert "edit rename, cluster 1, name the [red] middle" in cli.ok("info", tmp_path / "named").stdout
+    assert " rename, cluster 1, name the [red] middle" in cli.ok("info", tmp_path / "named").stdout
     result = cli.ok("rename", tmp_path / "named", 1, "middle", "-o", tmp_path / "again", "--json")
     assert json.loads(result.stdout)["cluster_names"] == ["", "middle", ""]
 

@@ -1,6 +1,7 @@
 """The pages of the documentation: their code runs, they build without a warning, and they leave out no name."""
 
 import contextlib
+import html
 import io
 import os
 import re
@@ -78,6 +79,15 @@ def test_the_reference_has_the_help_of_every_command(site: Path) -> None:
         assert f'id="torchdec-{name}"' in page
         assert f"Usage: torchdec {name}" in page
         assert command.help.split(".")[0][:30] in page
+
+
+def test_the_page_about_other_tools_shows_every_example_but_the_quickstart(site: Path) -> None:
+    page = (site / "other-tools/index.html").read_text()
+    shown = html.unescape(re.sub(r"<[^>]*>", "", page))
+    examples = sorted(path for path in (ROOT / "examples").glob("*.py") if "quickstart" not in path.name)
+    assert examples
+    for path in examples:
+        assert path.read_text().strip() in shown, path.name
 
 
 def test_the_site_asks_nothing_of_another_server(site: Path) -> None:

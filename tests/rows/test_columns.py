@@ -33,6 +33,16 @@ def test_a_first_line_of_numbers_is_a_row(first, tmp_path):
     np.testing.assert_array_equal(rows.take(np.array([1])), [[3, 4]])
 
 
+@pytest.mark.parametrize("text", ["a;b\n1;2\n", "a;b\n1,5;2,5\n", "a\tb\n1\t2\n", "1;2\n3;4\n"])
+def test_other_marks_between_columns_are_named(text, tmp_path):
+    with pytest.raises(RowsError, match=r"has '(;|\\t)' between its columns; write it with commas"):
+        read_csv(tmp_path, text)
+
+
+def test_one_column_of_numbers_may_have_any_mark_in_its_name(tmp_path):
+    assert read_csv(tmp_path, "weight;kg\n1\n2\n").feature_names == ["weight;kg"]
+
+
 def test_empty_cells_become_nan_and_booleans_numbers(tmp_path):
     rows = read_csv(tmp_path, "a,b,c\n1,true,\n,false,\n")
     np.testing.assert_array_equal(everything(rows), [[1, 1, np.nan], [np.nan, 0, np.nan]])

@@ -11,7 +11,7 @@ import typer
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming
 from torchdec.cli._progress import SECONDS_BETWEEN_LINES
-from torchdec.cli._terminal import tell
+from torchdec.cli._terminal import size_of, tell
 
 
 def data(
@@ -68,7 +68,7 @@ def data(
     if out is not None:
         with naming("-o/--out"):
             write_file(out, lambda path: _write(dataset, path), force=force)
-        tell(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+        tell(f"{out}: {size_of(out)}")
 
 
 def _write(dataset: Any, path: Path) -> None:

@@ -51,7 +51,7 @@ def _print(clusters: "tuple[Cluster, ...]") -> None:
     table = Table(box=SIMPLE_HEAD)
     for heading in ("cluster", "rows", "share", "sure", "least 10 %", "nearest"):
         table.add_column(heading, justify="right")
-    table.add_column("stands out by")
+    table.add_column("stands out by", overflow="fold")
     table.add_column("typical rows")
     for cluster in clusters:
         name = f"{cluster.number} {printable(cluster.name)}".strip()

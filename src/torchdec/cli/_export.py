@@ -7,7 +7,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming
-from torchdec.cli._terminal import tell
+from torchdec.cli._terminal import size_of, tell
 
 
 def export(
@@ -26,4 +26,4 @@ def export(
             export_onnx(fitted, onnx, force=force)
     except ImportError as error:
         raise UserError(str(error)) from None
-    tell(f"{onnx}: {onnx.stat().st_size / 1e6:.1f} MB")
+    tell(f"{onnx}: {size_of(onnx)}")

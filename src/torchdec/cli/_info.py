@@ -10,7 +10,7 @@ from torchdec._core.records import StopReason
 from torchdec.cli import _options
 from torchdec.cli._errors import naming
 from torchdec.cli._summary import print_clusters, print_facts, print_json
-from torchdec.cli._terminal import printable
+from torchdec.cli._terminal import printable, size_of
 
 if TYPE_CHECKING:
     from torchdec.runs._record import Run
@@ -52,9 +52,10 @@ def _run_facts(path: Path, run: "Run") -> Iterator[tuple[str, str]]:
     yield "seconds", _listed({stage: f"{seconds:.1f}" for stage, seconds in run.seconds.items()})
     yield "parameters", _listed(run.parameters)
     yield "versions", _listed(run.versions)
-    yield "files", ", ".join(f"{name} ({_size(path / name)})" for name in run.files)
+    yield "files", ", ".join(f"{name} ({size_of(path / name)})" for name in run.files)
     for edit in run.edits:
-        yield "edit", printable(_listed(edit))
+        what = dict(edit)
+        yield "edit", printable(f"{what.pop('edit')}, {_listed(what)}")
     for warning in run.warnings:
         yield "warning", warning
 
@@ -71,7 +72,7 @@ def _model_info(path: Path, as_json: bool) -> None:
     print_facts(
         [
             ("what", f"model file (format version {header['version']})"),
-            ("path", f"{path} ({_size(path)})"),
+            ("path", f"{path} ({size_of(path)})"),
             ("class", f"{header['class']}, written by torchdec {header['torchdec']}"),
             ("features", f"{header['n_features_in']:,}{shown}"),
             ("scale", f"{header['scale']:.6g}"),
@@ -83,14 +84,3 @@ def _model_info(path: Path, as_json: bool) -> None:
 
 def _listed(values: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
-
-
-def _size(path: Path) -> str:
-    if not path.exists():
-        return "missing"
-    size = float(path.stat().st_size)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

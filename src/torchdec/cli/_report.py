@@ -9,7 +9,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming
-from torchdec.cli._terminal import tell
+from torchdec.cli._terminal import size_of, tell
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
@@ -63,7 +63,7 @@ def report(
     with naming("--labels"):
         known = None if labels is None else read_labels(labels, None)
     write_file(page, lambda new: write_report(new, directory, run, model, rows, shape, known), force=force)
-    tell(f"{page}: {page.stat().st_size / 1e6:.1f} MB")
+    tell(f"{page}: {size_of(page)}")
 
 
 def write_report(

@@ -20,12 +20,22 @@ _CSV_BLOCK = 1 << 24
 
 def read_csv(path: Path) -> DenseRows:
     """Return the rows of a CSV file, see `torchdec.rows.read_rows`."""
-    has_header = not _is_numeric(_first_cells(path))
-    table = arrow_csv.read_csv(
-        path,
-        read_options=arrow_csv.ReadOptions(block_size=_CSV_BLOCK, autogenerate_column_names=not has_header),
-    )
-    return _table_rows(table, path, named=has_header)
+    first = _first_cells(path)
+    has_header = not _is_numeric(first)
+    try:
+        table = arrow_csv.read_csv(
+            path,
+            read_options=arrow_csv.ReadOptions(block_size=_CSV_BLOCK, autogenerate_column_names=not has_header),
+        )
+        return _table_rows(table, path, named=has_header)
+    except (pa.ArrowInvalid, RowsError) as error:
+        mark = next((mark for mark in (";", "\t") if len(first) == 1 and mark in first[0]), None)
+        if mark is None:
+            raise
+        raise RowsError(
+            f"{path}: has {mark!r} between its columns; write it with commas between them, and with points as "
+            "decimal marks"
+        ) from error
 
 
 def _first_cells(path: Path) -> list[str]:
@@ -60,7 +70,8 @@ def refuse_text(fields: Iterable[pa.Field], path: Path) -> None:
         quoted = ", ".join(map(repr, others[:5]))
         raise RowsError(
             f"{path}: {len(others)} of {len(names)} columns hold something other than numbers: "
-            f"{quoted}{more}; drop them or encode them as numbers"
+            f"{quoted}{more}; drop them or encode them as numbers, or name one of texts as text_column "
+            "(--text-column on the command line)"
         )
 
 

@@ -78,8 +78,8 @@ def read_rows(
         raise RowsError(f"{path}: there is no such file; check the path")
     if not path.is_dir() and path.suffix.lower() not in _SUFFIXES:
         raise RowsError(
-            f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, or a folder of "
-            ".parquet, .npz or images"
+            f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, a "
+            ".zarr array, or a folder of .parquet, .npz or images"
         )
     if not path.is_dir() and path.stat().st_size == 0:
         raise RowsError(f"{path}: is empty (0 bytes); write it again")
