@@ -74,6 +74,7 @@ def prepare(source: Path) -> None:
     import sklearn.manifold  # noqa: F401
     import sknetwork.clustering  # noqa: F401
     import torch
+    import torch._dynamo  # the first optimiser does, which takes as long as most tests
 
     torch.set_num_threads(1)  # the threads of a parent are missing in its forks
     assert "torchdec" not in sys.modules
