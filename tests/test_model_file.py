@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,9 @@ def test_a_file_that_cannot_be_written_is_named(
         raise SafetensorError("I/O error: no space left")
 
     monkeypatch.setattr("torchdec._model_file.save_file", refuse)
-    with pytest.raises(OSError, match=f"{tmp_path / 'm'} cannot be written: I/O error: no space left"):
+    with pytest.raises(
+        OSError, match=f"^{re.escape(str(tmp_path / 'm'))} cannot be written: I/O error: no space left"
+    ):
         save(fitted, tmp_path / "m")
     assert not list(tmp_path.iterdir())
 
@@ -194,7 +197,7 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", "null", "[" * 100_000])
 def test_a_header_that_is_no_object_of_json_is_refused(text: str, tmp_path: Path) -> None:
     save_file({"a": torch.zeros(2)}, tmp_path / "m", metadata={"torchdec": text})
-    with pytest.raises(ModelFileError, match="has a damaged header"):
+    with pytest.raises(ModelFileError, match=f"^{re.escape(str(tmp_path / 'm'))} has a damaged header"):
         read_header(tmp_path / "m")
 
 
@@ -250,7 +253,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
     ],
 )
 def test_a_header_or_tensor_that_does_not_fit_is_refused(file: Path, change: dict[str, Any], message: str) -> None:
-    with pytest.raises(ModelFileError, match=message):
+    with pytest.raises(ModelFileError, match=f"^{re.escape(str(file))} .*{message}"):
         load(rewritten(file, **change))
 
 
