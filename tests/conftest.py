@@ -23,7 +23,7 @@ hypothesis.settings.load_profile("torchdec")
 
 # torch warns about most things once a process only, and scikit-learn's checks may swallow that once.
 torch.set_warn_always(True)
-torch.set_num_threads(min(2, os.cpu_count() or 1))
+torch.set_num_threads(min(2, torch.get_num_threads()))
 
 
 @pytest.fixture(autouse=True)

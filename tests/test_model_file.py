@@ -1,6 +1,8 @@
 """What is saved predicts the same bits; what is no model is refused before anything is made of it."""
 
 import json
+import math
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -10,16 +12,18 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
 from small import REPRESENTATIONS, blobs, small_dec
-from torchdec import DEC, load, save
-from torchdec._model_file import ModelFileError, read_header
+from torchdec import DEC, NeighborEncoder, __version__, load, save
+from torchdec._model_file import ModelFileError, model_path, parameters_to_json, read_header
 from torchdec.augment import ShiftRotate
+from torchdec.clusters import merge, rename
+from torchdec.runs import Data, Run, RunError, write_record
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +67,28 @@ def test_feature_names_and_frozen_representations_survive(X: Any, tmp_path: Path
     np.testing.assert_array_equal(again.predict(frame), model.labels_)
 
 
+def test_all_that_was_learned_survives(X: Any, tmp_path: Path) -> None:
+    representation = clone(REPRESENTATIONS["autoencoder"]).set_params(standardize=True)
+    model = small_dec(np.int64(3), n_init=np.int64(2)).set_params(representation=representation)
+    model.fit(X * (10.0 ** np.arange(6)).astype(np.float32))
+    model = rename(merge(model, 0, 2), 1, "größer")
+    save(model, tmp_path / "m")
+    again = load(tmp_path / "m", device="cpu")
+    lost = {"labels_", "history_", "choice_", "encoder_"}
+    learned = {name: value for name, value in vars(model).items() if name.endswith("_") and name not in lost}
+    for name, value in learned.items():
+        np.testing.assert_array_equal(getattr(again, name), value, strict=True)
+        assert type(getattr(again, name)) is type(value), name
+    for name, weight in model.encoder_.state_dict().items():
+        assert torch.equal(again.encoder_.state_dict()[name], weight)
+    assert {name: getattr(again, name) for name in ("n_clusters", "n_init", "device")} == {
+        "n_clusters": 2,
+        "n_init": 2,
+        "device": "cpu",
+    }
+    assert not hasattr(again, "feature_names_in_")
+
+
 def test_an_augmentation_survives_where_it_is_one_of_ours(X: Any, tmp_path: Path) -> None:
     for augment, expected in (
         (ShiftRotate((2, 3), degrees=5), "ShiftRotate(degrees=5, image_shape=(2, 3))"),
@@ -93,10 +119,59 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-def test_the_header_says_what_the_file_is(file: Path) -> None:
+def test_a_file_that_cannot_be_written_is_named(
+    fitted: DEC, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise SafetensorError("I/O error: no space left")
+
+    monkeypatch.setattr("torchdec._model_file.save_file", refuse)
+    with pytest.raises(
+        OSError, match=f"^{re.escape(str(tmp_path / 'm'))} cannot be written: I/O error: no space left"
+    ):
+        save(fitted, tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
     header = read_header(file)
-    assert (header["class"], header["version"], header["n_features_in"]) == ("DEC", 2, 6)
-    assert header["parameters"]["representation"]["class"] == "Autoencoder"
+    parameters = header.pop("parameters")
+    assert header == {
+        "version": 2,
+        "class": "DEC",
+        "torchdec": __version__,
+        "scale": fitted.scale_,
+        "n_features_in": 6,
+        "feature_names_in": None,
+        "n_iter": fitted.n_iter_,
+        "stop_reason": fitted.stop_reason_.name,
+        "clusters": {"of_center": [0, 1], "names": ["", ""], "edits": []},
+        "recipe": None,
+    }
+    assert parameters["representation"]["class"] == "Autoencoder"
+    assert parameters["representation"]["parameters"]["hidden"] == [16, 24]
+
+
+def test_generators_and_functions_are_no_parameters_of_a_file() -> None:
+    parameters = parameters_to_json(
+        DEC(
+            np.int64(4),
+            representation=FrozenEstimator(NeighborEncoder(random_state=np.random.RandomState(0))),
+            augment=lambda rows, generator: rows,
+        )
+    )
+    assert (parameters["n_clusters"], type(parameters["n_clusters"]), parameters["augment"]) == (4, int, None)
+    assert parameters["representation"]["class"] == "NeighborEncoder"
+    assert parameters["representation"]["parameters"]["random_state"] is None
+
+
+def test_the_file_of_a_run_is_that_in_its_directory(file: Path, tmp_path: Path) -> None:
+    assert model_path(str(file)) == file
+    with pytest.raises(RunError, match=r"it has no run\.json"):
+        model_path(tmp_path)
+    run = Run({}, {}, Data("x.npy", (3, 2), "float64", "ab" * 32), {}, (), "CONVERGED", (3,), (1.0,), (), ())
+    write_record(tmp_path, run)
+    assert model_path(tmp_path) == file
 
 
 @pytest.mark.parametrize("keep", [0, 1, 7, 8, 100, -1])
@@ -113,8 +188,17 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
         load(tmp_path / "text")
     with pytest.raises(ModelFileError, match="no torchdec model"):
         load(tmp_path / "other")
+    with pytest.raises(ModelFileError, match="is no torchdec model file"):
+        load(tmp_path)
     with pytest.raises(FileNotFoundError, match="There is no file"):
         load(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", "[" * 100_000])
+def test_a_header_that_is_no_object_of_json_is_refused(text: str, tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(2)}, tmp_path / "m", metadata={"torchdec": text})
+    with pytest.raises(ModelFileError, match=f"^{re.escape(str(tmp_path / 'm'))} has a damaged header"):
+        read_header(tmp_path / "m")
 
 
 def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", **tensors: torch.Tensor) -> Path:
@@ -144,13 +228,8 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
         ),
         ({"header": {"clusters": {"of_center": [0, 1], "names": ["", 5], "edits": []}}}, "do not fit together"),
         ({"header": {"clusters": {"of_center": [0, 1], "names": ["", ""], "edits": [1]}}}, "do not fit together"),
-        ({"header": {"recipe": {"kind": "images", "shape": [4, 4]}}}, "do not fit together"),
-        ({"header": {"recipe": {"kind": "images", "shape": ["6", 1]}}}, "do not fit together"),
-        (
-            {"header": {"recipe": {"kind": "texts", "words": ["a"] * 6, "rarity": [1.0] * 6}}},
-            "do not fit together",
-        ),
-        ({"header": {"recipe": {"kind": "code"}}}, "do not fit together"),
+        ({"header": {"clusters": {"of_center": [0.0, 1], "names": ["", ""], "edits": []}}}, "do not fit together"),
+        ({"header": {"feature_names_in": [1, 2, 3, 4, 5, 6]}}, "do not fit together"),
         ({"radii": torch.zeros(3)}, "do not fit together"),
         ({"confidences": torch.zeros(3)}, "do not fit together"),
         (
@@ -159,14 +238,107 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
         ),
         ({"drop": "encoder.0.bias"}, "do not fit together"),
         ({"centers": torch.zeros(2, 9)}, "do not fit together"),
+        ({"centers": torch.zeros(6)}, "do not fit together"),
+        ({"encoder.0.weight": torch.zeros(16, 6, 1)}, "do not fit together"),
+        ({"encoder.1.weight": torch.zeros(24, 15)}, "do not fit together"),
+        ({"encoder.1.bias": torch.zeros(23)}, "do not fit together"),
+        ({"means": torch.zeros(6)}, "do not fit together"),
+        ({"deviations": torch.ones(6)}, "do not fit together"),
+        ({"means": torch.zeros(5), "deviations": torch.ones(6)}, "do not fit together"),
+        ({"means": torch.zeros(6), "deviations": torch.ones(5)}, "do not fit together"),
+        ({"means": torch.zeros(6), "deviations": torch.tensor([1.0] * 5 + [0])}, "deviations are not all above 0"),
         ({"extra": torch.zeros(1)}, "do not fit together"),
         ({"centers": torch.full((2, 3), torch.nan)}, "not finite"),
         ({"centers": torch.zeros(2, 3, dtype=torch.float64)}, "not finite float32"),
     ],
 )
 def test_a_header_or_tensor_that_does_not_fit_is_refused(file: Path, change: dict[str, Any], message: str) -> None:
-    with pytest.raises(ModelFileError, match=message):
+    with pytest.raises(ModelFileError, match=f"^{re.escape(str(file))} .*{message}"):
         load(rewritten(file, **change))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "class",
+        "torchdec",
+        "parameters",
+        "scale",
+        "n_features_in",
+        "feature_names_in",
+        "n_iter",
+        "stop_reason",
+        "clusters",
+        "recipe",
+    ],
+)
+def test_a_part_of_the_header_that_is_of_another_kind_is_named(key: str, file: Path) -> None:
+    with pytest.raises(ModelFileError, match=f"not understood: {key}"):
+        load(rewritten(file, {key: True}))
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, math.inf, math.nan])
+def test_a_scale_that_is_no_positive_number_is_refused(scale: float, file: Path) -> None:
+    with pytest.raises(ModelFileError, match="not understood: class, scale"):
+        load(rewritten(file, {"scale": scale}))
+
+
+WORDS = list("abcdef")
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"kind": "images", "shape": [2, 3]},
+        {"kind": "images", "shape": [1, 2, 3]},
+        {"kind": "texts", "words": WORDS, "rarity": [1.0] * 6},
+        {"kind": "cells", "genes": WORDS, "total": None},
+        {"kind": "cells", "genes": WORDS, "total": 1.0},
+    ],
+)
+def test_a_recipe_comes_back(recipe: dict[str, Any], file: Path) -> None:
+    assert load(rewritten(file, {"recipe": recipe})).recipe_ == recipe
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"kind": "code"},
+        {"kind": "images"},
+        {"kind": "images", "shape": [6]},
+        {"kind": "images", "shape": [4, 4]},
+        {"kind": "images", "shape": [-2, -3]},
+        {"kind": "images", "shape": [2, 3, 1.0]},
+        {"kind": "images", "shape": ["6", 1]},
+        {"kind": "texts", "words": ["a"] * 6, "rarity": [1.0] * 6},
+        {"kind": "texts", "words": [*WORDS[:5], 6], "rarity": [1.0] * 6},
+        {"kind": "texts", "words": WORDS, "rarity": [1.0] * 5},
+        {"kind": "texts", "words": WORDS, "rarity": [1] * 6},
+        {"kind": "texts", "words": WORDS[:5], "rarity": [1.0] * 5},
+        {"kind": "cells", "genes": ["a"] * 6, "total": 1.0},
+        {"kind": "cells", "genes": [*WORDS[:5], 6], "total": 1.0},
+        {"kind": "cells", "genes": WORDS[:5], "total": 1.0},
+        {"kind": "cells", "genes": WORDS, "total": 0.5},
+        {"kind": "cells", "genes": WORDS, "total": math.inf},
+        {"kind": "cells", "genes": WORDS, "total": 1},
+    ],
+)
+def test_a_recipe_that_does_not_fit_is_refused(recipe: dict[str, Any], file: Path) -> None:
+    with pytest.raises(ModelFileError, match="do not fit together"):
+        load(rewritten(file, {"recipe": recipe}))
+
+
+def test_what_a_fit_may_leave_is_not_refused(file: Path, X: Any) -> None:
+    """A number of clusters that was chosen, a centre without rows, two centres of a cluster, a whole scale."""
+    header = {
+        "parameters": {"n_clusters": "auto"},
+        "scale": 2,
+        "clusters": {"of_center": [0, 0], "names": ["both"], "edits": [{}]},
+    }
+    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5)}
+    model = load(rewritten(file, header, radii=torch.tensor([1.0, torch.nan]), **columns))
+    assert set(model.predict(X)) == {0}
+    assert (model.scale_, model.feature_deviations_[0]) == (2.0, 0.5)
 
 
 def test_a_header_that_lies_about_its_size_allocates_nothing(file: Path) -> None:

@@ -12,6 +12,7 @@ error messages is left as it is: tests look for the words that matter in them, a
 
 import argparse
 import difflib
+import gc
 import json
 import os
 import resource
@@ -70,13 +71,18 @@ def prepare(source: Path) -> None:
     import pyarrow.parquet  # noqa: F401
     import pytest  # noqa: F401
     import safetensors.torch  # noqa: F401
+    import sklearn.cluster
     import sklearn.ensemble
+    import sklearn.frozen
     import sklearn.manifold  # noqa: F401
     import sknetwork.clustering  # noqa: F401
     import torch
+    import torch._dynamo  # the first optimiser does, which takes as long as most tests
+    import zarr  # noqa: F401
 
     torch.set_num_threads(1)  # the threads of a parent are missing in its forks
     assert "torchdec" not in sys.modules
+    gc.freeze()  # none of this is garbage, and each fork would look for some in all of it
 
 
 def tried(module: str, folder: Path, again: set[str] | None, before: dict[str, Any] | None) -> dict[str, Any]:
@@ -93,6 +99,7 @@ def tried(module: str, folder: Path, again: set[str] | None, before: dict[str, A
             path.write_text(mutant)
             if not tests_fail(TESTS[module], LONGEST * limit + 10)[0]:
                 survivors.append({"function": place, "change": change})
+                print(change)
             print(f"{module} {number + 1}/{len(mutants)}, {len(survivors)} survived", flush=True)
     finally:
         path.write_text(code)

@@ -60,8 +60,8 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : DEC
-        Fitted. Its weights, centres, scale, feature names and parameters are kept; `labels_`, `history_` and
-        the decoder are not.
+        Fitted. Its weights, centres, scale, feature names and parameters are kept; `labels_`, `history_`,
+        `choice_` and the decoder are not.
     path : path
         An existing file is replaced; missing folders above it are made.
 
@@ -169,7 +169,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
     Returns
     -------
     DEC
-        Fitted, without `labels_` and `history_`.
+        Fitted, without `labels_`, `history_` and `choice_`.
 
     Raises
     ------

@@ -1,11 +1,19 @@
 """k-means takes its many starts, and dead clusters get new centres."""
 
+from time import perf_counter
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 
 from torchdec._core import centroids
+from torchdec._core.batches import Streamed, embed
 from torchdec._core.centroids import kmeans_centroids, reseed
+from torchdec._core.compute import resolve
+from torchdec._core.networks import stack
 from torchdec._core.randomness import generator
+from torchdec.rows import as_rows
 
 
 def clumps(k: int, each: int = 30) -> torch.Tensor:
@@ -13,9 +21,23 @@ def clumps(k: int, each: int = 30) -> torch.Tensor:
     return (centers[:, None] + 0.1 * torch.randn(k, each, 2, generator=generator(1))).reshape(-1, 2)
 
 
+def starting_from(monkeypatch: pytest.MonkeyPatch, *starts: tuple[list[list[float]], float]) -> None:
+    """Let the starts of k-means arrive at these centres and inertias."""
+    given = iter(starts)
+
+    def kmeans(points: np.ndarray, *_: object) -> SimpleNamespace:
+        centers, inertia = np.array((start := next(given))[0], dtype=np.float32), start[1]
+        labels = np.square(points[:, None] - centers).sum(2).argmin(1).astype(np.int32)
+        return SimpleNamespace(cluster_centers_=centers, labels_=labels, inertia_=inertia)
+
+    monkeypatch.setattr(centroids, "_kmeans", kmeans)
+
+
 def test_centres_are_the_means_of_their_rows_in_float32() -> None:
     code = clumps(4)
-    centers, labels, record = kmeans_centroids(code, 4, n_init=5, seed=0, started=0.0)
+    began = perf_counter()
+    centers, labels, record = kmeans_centroids(code, 4, n_init=5, seed=0, started=began)
+    assert 0 < record.seconds <= perf_counter() - began
     assert centers.dtype == torch.float32
     for cluster in range(4):
         torch.testing.assert_close(centers[cluster], code[labels == cluster].mean(0), rtol=1e-4, atol=1e-4)
@@ -67,6 +89,88 @@ def test_communities_replace_a_start_that_cuts_through_a_wide_cluster() -> None:
     assert whole[True] == [1, 1, 1, 1]
 
 
+def test_the_sample_holds_no_row_twice_and_comes_from_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = torch.arange(1000.0)[:, None]
+    monkeypatch.setattr(centroids, "_MOST_ROWS", 600)
+    seen: list[list[float]] = []
+    kmeans = centroids._kmeans
+    monkeypatch.setattr(
+        centroids, "_kmeans", lambda points, *a: seen.append(sorted(points[:, 0])) or kmeans(points, *a)
+    )
+    for seed in (0, 0, 1):
+        kmeans_centroids(code, 2, n_init=1, seed=seed, started=0.0)
+    assert len(set(seen[0])) == 600
+    assert seen[1] == seen[0]
+    assert seen[2] != seen[0]
+
+
+def test_the_starts_see_all_of_131072_rows_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    kmeans = centroids._kmeans
+    monkeypatch.setattr(centroids, "_kmeans", lambda points, *a: seen.append(len(points)) or kmeans(points, *a))
+    rows = torch.rand(131_073, 1, generator=generator(0))
+    for code in (rows[:-1], rows):
+        kmeans_centroids(code, 2, n_init=1, seed=0, started=0.0)
+    assert seen == [131_072, 131_072]
+
+
+def test_a_code_that_is_computed_when_it_is_asked_for_gives_what_a_tensor_gives() -> None:
+    rows, cpu = as_rows(np.random.default_rng(0).random((300, 4), dtype=np.float32)), resolve("cpu", "float32")
+    encoder = stack((4, 2), generator(0))
+    ours, theirs = (
+        kmeans_centroids(code, 3, n_init=2, seed=0, started=0.0)
+        for code in (Streamed(encoder, rows, 1.0, cpu), embed(encoder, rows, 1.0, cpu))
+    )
+    assert torch.equal(ours[0], theirs[0])
+    assert torch.equal(ours[1], theirs[1])
+
+
+@pytest.fixture
+def chunks_of_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all but three rows be too many, and a pass take them one by one."""
+    monkeypatch.setattr(centroids, "_MOST_ROWS", 3)
+    monkeypatch.setattr(centroids, "_CHUNK", 1)
+
+
+@pytest.mark.usefixtures("chunks_of_one_row")
+def test_settling_finds_the_means_and_keeps_the_centre_of_a_cluster_without_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = torch.tensor([[0.0], [1.0], [10.0], [2.0], [50.0]])
+    starting_from(monkeypatch, ([[0.0], [9.0], [60.0], [1e6]], 0.0))
+    centers, labels, record = kmeans_centroids(code, 4, n_init=1, seed=0, started=0.0)
+    assert centers.tolist() == [[1.0], [10.0], [50.0], [1e6]]
+    assert labels.tolist() == [0, 0, 1, 0, 2]
+    assert labels.dtype == torch.int32
+    assert record.sizes == (3, 1, 1, 0)
+    assert record.inertia == 2.0
+
+
+@pytest.mark.usefixtures("chunks_of_one_row")
+def test_the_inertia_of_all_rows_has_more_digits_than_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where 2e8 is reached, numbers of float32 are 16 apart.
+    code = torch.tensor([[990_000.0], [1_010_000.0], *[[-1.0], [1.0]] * 50])
+    starting_from(monkeypatch, ([[0.0], [1e6]], 0.0))
+    assert kmeans_centroids(code, 2, n_init=1, seed=0, started=0.0)[2].inertia == 2e8 + 100
+
+
+@pytest.mark.parametrize("most", [100, 8])
+def test_as_many_distinct_rows_as_clusters_leave_no_inertia(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(centroids, "_MOST_ROWS", most)
+    code = torch.tensor([[0.0], [1.0]]).repeat(20, 1)
+    centers, _, record = kmeans_centroids(code, 2, n_init=3, seed=0, started=0.0)
+    assert sorted(centers[:, 0].tolist()) == [0.0, 1.0]
+    assert record.inertia == 0
+
+
+def test_the_start_with_the_lowest_inertia_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = torch.tensor([[0.0], [0.0], [0.0], [4.0]])
+    starting_from(monkeypatch, ([[0.5]], 101.9), ([[1.0]], 100.0), ([[0.0]], 102.1))
+    centers, _, record = kmeans_centroids(code, 1, n_init=3, seed=0, started=0.0)
+    assert centers.tolist() == [[1.0]]
+    assert record.inertia == 100.0
+
+
 def test_communities_that_are_no_clearer_leave_the_lowest_inertia() -> None:
     code = torch.rand(400, 2, generator=generator(0))
     plain, other = (
@@ -112,3 +216,22 @@ def test_reseeding_works_when_all_rows_lie_on_their_centre() -> None:
     centers = torch.tensor([[1.0, 1.0], [1e6, 1e6]])
     reseed(centers, [1], code, torch.zeros(10, dtype=torch.long), generator(0))
     assert torch.equal(centers, torch.ones(2, 2))
+
+
+def test_the_row_is_drawn_in_proportion_to_its_squared_distance() -> None:
+    code = torch.tensor([[0.0], [1.0], [-2.0]])
+    drawn = []
+    for seed in range(400):
+        centers = torch.tensor([[0.0], [1e6]])
+        reseed(centers, [1], code, torch.zeros(3, dtype=torch.long), generator(seed))
+        drawn.append(centers[1].item())
+    assert set(drawn) == {1.0, -2.0}
+    assert drawn.count(-2.0) == pytest.approx(320, abs=24)  # four fifths, within three standard deviations
+
+
+def test_rows_go_over_to_a_new_centre_that_is_nearer_before_the_next_one_is_moved() -> None:
+    # 61 and 43 rows; then 41, 43 and 20; then 41, 38, 20 and 5.
+    code = torch.tensor([0.0] * 40 + [1.0] + [10.0] * 20 + [100.0] * 38 + [104.0] * 5)[:, None]
+    centers = torch.tensor([[0.0], [100.0], [1e6], [1e6], [1e6]])
+    reseed(centers, [2, 3, 4], code, torch.tensor([0] * 61 + [1] * 43), generator(0))
+    assert centers[:, 0].tolist() == [0, 100, 10, 104, 1]

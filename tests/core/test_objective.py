@@ -57,6 +57,11 @@ def test_q_equals_the_naive_loop_for_any_alpha(alpha: float) -> None:
     np.testing.assert_allclose(log_soft_assignment(z, mu, alpha).exp(), naive_q(z, mu, alpha), rtol=1e-12)
 
 
+def test_alpha_is_1_by_default_as_in_the_paper() -> None:
+    z, mu = points(7, 3)
+    np.testing.assert_allclose(log_soft_assignment(z, mu).exp(), naive_q(z, mu, 1.0), rtol=1e-12)
+
+
 def test_q_has_the_value_calculated_by_hand_for_alpha_3() -> None:
     # squared distances 3 and 0: kernels (1 + 1)^-2 = 1/4 and 1
     q = log_soft_assignment(torch.zeros(1, 3), torch.tensor([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]), 3.0).exp()
@@ -134,9 +139,10 @@ def test_rows_far_from_all_centres_and_targets_of_zero_stay_finite() -> None:
     assert z.grad.isfinite().all()
 
 
-def test_distances_are_exact_far_from_the_origin() -> None:
-    z = torch.tensor([[1000.0, 1000.0]])
-    torch.testing.assert_close(squared_distances(z, z + 0.0625), torch.tensor([[0.0078125]]), rtol=1e-6, atol=0)
+@pytest.mark.parametrize("n", [1, 100])
+def test_distances_are_exact_far_from_the_origin(n: int) -> None:
+    z = torch.full((n, 2), 1000.0)
+    torch.testing.assert_close(squared_distances(z, z + 0.0625), torch.full((n, n), 0.0078125), rtol=1e-6, atol=0)
 
 
 def test_reconstruction_error_is_a_mean_over_rows_and_features() -> None:

@@ -30,6 +30,7 @@ def test_rows_that_fit_as_well_as_seen_ones_give_1() -> None:
     q = assignments(50, 1, 0)
     assert generalizability(q, q[::-1]) == pytest.approx(1)
     assert generalizability(np.eye(3), np.eye(3)) == 1
+    assert generalizability([[1, 0], [0, 1]], [[1, 0], [0, 1]]) == 1
     assert generalizability(q, np.eye(4)) == float("inf")
 
 
@@ -37,6 +38,12 @@ def test_a_cluster_without_rows_changes_nothing() -> None:
     train, validation = assignments(300, 2, 0), assignments(200, 1, 1)
     wider = [np.pad(q, ((0, 0), (0, 1))) for q in (train, validation)]
     assert generalizability(*wider) == pytest.approx(generalizability(train, validation))
+
+
+def test_probabilities_may_be_rounded() -> None:
+    train, validation = assignments(300, 2, 0), assignments(200, 1, 1)
+    rounded = generalizability(train.round(4), validation.astype(np.float16))
+    assert rounded == pytest.approx(generalizability(train, validation), rel=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +59,8 @@ def test_a_cluster_without_rows_changes_nothing() -> None:
 def test_other_arrays_are_refused(train: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         generalizability(train, [[0.5, 0.5]])
+
+
+def test_the_argument_that_is_wrong_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^q_validation holds rows that are no probabilities"):
+        generalizability([[0.5, 0.5]], [[0.5, 0.6]])

@@ -364,6 +364,10 @@ EDITS = {
     "a share that is none": (lambda m: m.least_confidence(1.5), "1.5"),
     "no numbers to choose from": (lambda m: choose_k(X, []), "k"),
     "numbers beyond the rows": (lambda m: choose_k(X, [2, N + 1]), str(N + 1)),
+    **{
+        f"holding out {share!r}": (lambda m, share=share: choose_k(X, [2, 3], hold_out=share), "hold_out=")
+        for share in (-0.1, 1, 1.5, np.nan, np.inf, None, "a fifth", [0.2], 1j, 0.001, 0.999)
+    },
     "the loss of no rows": (lambda m: generalizability(1.0, 0.0), "q_train"),
 }
 

@@ -121,7 +121,7 @@ def _settle(code: Tensor | Streamed, centers: Tensor) -> tuple[Tensor, Tensor, f
             counts += nearest.indices.bincount(minlength=len(centers))
         for part in (inertia, sums, counts):
             workers.total(part)
-        if inertia.item() > (1 - _SETTLED) * last:
+        if inertia.item() >= (1 - _SETTLED) * last:
             return centers, workers.total(labels), inertia.item()  # zeros but for the own rows
         last = inertia.item()
         centers = torch.where(counts[:, None] > 0, sums / counts[:, None], centers).float()
@@ -159,14 +159,12 @@ def reseed(
     """
     owner = labels.clone()
     for cluster in dead:
-        largest = int(torch.bincount(owner, minlength=len(centers)).argmax())
+        largest = int(torch.bincount(owner).argmax())
         members = (owner == largest).nonzero().squeeze(1)
         weight = squared_distances(code[members], centers[largest : largest + 1]).squeeze(1).cpu().double()
-        if not weight.sum() > 0:
-            weight = torch.ones_like(weight)
         # multinomial takes at most 2^24 categories; inverting the cumulative sum has no such limit.
-        edge = torch.rand(1, generator=generator, dtype=torch.float64) * weight.sum()
-        drawn = int(torch.searchsorted(weight.cumsum(0), edge).clamp(max=len(members) - 1))
+        below = weight.cumsum(0)
+        drawn = int(torch.searchsorted(below, torch.rand(1, generator=generator, dtype=torch.float64) * below[-1]))
         centers[cluster] = code[members[drawn]]
         nearer = squared_distances(code[members], centers[[largest, cluster]]).argmin(dim=1) == 1
         owner[members[nearer]] = cluster

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def choose_k(
     tried = sorted(set(ks))
     if not tried or tried[0] < 1:
         raise ValueError(f"ks={tried[:5]} holds no number of clusters, or one below 1; try range(2, 21).")
-    if not 0 <= hold_out < 1:
+    if not (isinstance(hold_out, Real) and 0 <= hold_out < 1):
         raise ValueError(f"hold_out={hold_out!r} is no share of the rows below 1; try 0.2, or 0 for no G.")
     rows = as_rows(X)
     if tried[-1] > len(rows) // 2:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from torchdec.rows._protocol import spans
+from torchdec.rows._protocol import RowsError, spans
 
 # Memory for blocks that are kept.
 KEPT_BYTES = 1 << 28
@@ -154,7 +154,16 @@ class SlicedRows(BlockRows):
         self.names = names
 
     def _read(self, number: int) -> Any:
-        return self._source[int(self.block_starts[number]) : int(self.block_starts[number + 1])]
+        first, end = int(self.block_starts[number]), int(self.block_starts[number + 1])
+        try:
+            return self._source[first:end]
+        except (RowsError, MemoryError):
+            raise
+        except Exception as error:  # damaged bytes make decoders raise errors of any kind
+            raise RowsError(
+                f"X has rows {first} to {end - 1} that cannot be read ({' '.join(str(error).split())}); "
+                "they may be damaged: write them again"
+            ) from error
 
 
 def _dense(block: Any, index: NDArray[np.int64] | slice) -> NDArray[np.float32]:
