@@ -17,7 +17,7 @@ from torchdec.study import read_plan, results
 HERE = Path(__file__).parent
 PLAN, ABLATION = HERE / "accuracy.toml", HERE / "ablation.toml"
 # The data sets and the methods of a page, in order; None is all.
-ORDER = ("mnist", "usps", "fashion-mnist", "reuters10k", "pbmc", "20newsgroups", "ag-news", "mouse-bladder")
+ORDER = ("mnist", "usps", "fashion-mnist", "reuters10k", "pbmc", "20newsgroups", "ag-news", "mouse-bladder", "digits")
 TABLES = {HERE.parent / "README.md": ("neighbors",), HERE.parent / "docs" / "accuracy.md": None}
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 ABLATION_PAGE = HERE.parent / "docs" / "accuracy.md"
@@ -65,9 +65,10 @@ def with_ablation(text: str) -> str:
     datasets = list(dict.fromkeys(record["dataset"] for record in records))
     groups: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for record in [*default, *records]:
-        settings = ", ".join(f"{key}={value}" for key, value in record["case"]["stage_1"].items())
+        changed = {**record["case"]["stage_1"], **record["case"]["settings"]}
+        settings = ", ".join(f"{key}={value}" for key, value in changed.items())
         groups[settings or "default"][record["dataset"]].append(record)
-    titles = ["NeighborEncoder", *(f"{about}: {what}" for about in datasets for what in ("ACC", "NMI", "seconds"))]
+    titles = ["setting", *(f"{about}: {what}" for about in datasets for what in ("ACC", "NMI", "seconds"))]
     lines = [titles, ["---"] * len(titles)]
     for settings, own in groups.items():
         line = [settings]
