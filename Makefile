@@ -65,6 +65,7 @@ trust: $(VENV)/installed-trust
 # Changes of the code that tests are to notice: about a thousand, half an hour of one core.
 mutants: $(VENV)/installed-trust
 	$(RUN)python trust/mutants.py
+	$(RUN)python trust/page.py
 
 # What is installed with the package, for those who keep such lists (CycloneDX).
 sbom: $(VENV)/installed-trust

@@ -64,6 +64,7 @@ def test_feature_names_and_frozen_representations_survive(X: Any, tmp_path: Path
     save(model, tmp_path / "m")
     again = load(tmp_path / "m")
     assert list(again.feature_names_in_) == list("abcdef")
+    assert again.feature_names_in_.dtype == object
     np.testing.assert_array_equal(again.predict(frame), model.labels_)
 
 
@@ -250,6 +251,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
         ({"extra": torch.zeros(1)}, "do not fit together"),
         ({"centers": torch.full((2, 3), torch.nan)}, "not finite"),
         ({"centers": torch.zeros(2, 3, dtype=torch.float64)}, "not finite float32"),
+        ({"centers": torch.zeros(2, 3, dtype=torch.bfloat16)}, "not finite float32"),
     ],
 )
 def test_a_header_or_tensor_that_does_not_fit_is_refused(file: Path, change: dict[str, Any], message: str) -> None:

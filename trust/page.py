@@ -6,6 +6,7 @@ python trust/page.py
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "trust" / "results"
@@ -22,7 +23,7 @@ def with_counts(text: str) -> str:
     sys.path.insert(0, str(ROOT / "experiments"))
     from pages import renewed
 
-    for name, lines in {"suite": suite(), "fuzz": fuzz(), "soak": soak()}.items():
+    for name, lines in {"suite": suite(), "fuzz": fuzz(), "soak": soak(), "mutants": mutants()}.items():
         text = renewed(text, BEGIN.format(name), END.format(name), "".join(f"{line}\n" for line in lines))
     return text
 
@@ -30,7 +31,7 @@ def with_counts(text: str) -> str:
 def suite() -> list[str]:
     found = json.loads((RESULTS / "suite.json").read_text())
     passed, counted = found["passed"], found["counted"]
-    bad = passed["test_bad_arrays"] + passed["test_bad_files"]
+    bad = sum(count for name, count in passed.items() if name.startswith("test_bad_"))
     return [
         "| what | how often |",
         "|---|---|",
@@ -64,6 +65,26 @@ def soak() -> list[str]:
             for r in results
         ),
     ]
+
+
+def mutants() -> list[str]:
+    sys.path.insert(0, str(ROOT / "trust"))
+    from mutants import TESTS
+
+    results = json.loads((RESULTS / "mutants.json").read_text())["results"]
+    return [
+        "| module | its tests | changes | noticed | share |",
+        "|---|---|---|---|---|",
+        *(_mutants(r["module"].removeprefix("src/torchdec/"), TESTS[r["module"]], [r]) for r in results),
+        _mutants("all", [], results),
+    ]
+
+
+def _mutants(name: str, tests: list[str], results: list[dict[str, Any]]) -> str:
+    tried = sum(r["mutants"] for r in results)
+    killed = tried - sum(len(r["survivors"]) for r in results)
+    files = ", ".join(f"`{test}`" for test in tests)
+    return f"| {name} | {files} | {tried:,} | {killed:,} | {100 * killed / tried:.1f} % |"
 
 
 if __name__ == "__main__":
