@@ -80,6 +80,13 @@ def test_a_file_that_cannot_be_read_leaves_nothing(model, folder, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+def test_what_a_killed_process_left_of_the_folder_is_removed(model, folder, tmp_path):
+    (tmp_path / ".out.0123abcd.partial").mkdir()
+    (tmp_path / ".out.0123abcd.partial" / "part-0.parquet").write_bytes(b"half")
+    score_folder(Predictor(str(model)), folder, tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+
+
 def test_a_folder_is_never_replaced_nor_written_into_itself(model, folder, tmp_path):
     (tmp_path / "out").mkdir()
     for out, words in ((tmp_path / "out", "exists"), (folder / "out", "lies in the folder that is read")):

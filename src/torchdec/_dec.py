@@ -498,8 +498,7 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
         self, X: Any, part: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[_Number]]
     ) -> NDArray[_Number]:
         """Put what `part` makes of each chunk's (z, q) into one array, in place, so that nothing is kept twice."""
-        check_is_fitted(self)
-        rows = self.prepared(validated_rows(self, X, reset=False))
+        rows = self._new_rows(X)
         parts = (part(*chunk) for chunk in self._predict_rows(rows, resolve(self.device, self.precision)))
         first = next(parts)
         whole = np.empty((len(rows), *first.shape[1:]), first.dtype)
@@ -511,9 +510,12 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
 
     def predict_chunks(self, X: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory."""
+        yield from self._predict_rows(self._new_rows(X), resolve(self.device, self.precision))
+
+    def _new_rows(self, X: Any) -> Rows:
+        """Check rows that are to be predicted, and prepare them."""
         check_is_fitted(self)
-        rows = self.prepared(validated_rows(self, X, reset=False))
-        yield from self._predict_rows(rows, resolve(self.device, self.precision))
+        return self.prepared(validated_rows(self, X, reset=False))
 
     def prepared(self, rows: Rows) -> Rows:
         """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""

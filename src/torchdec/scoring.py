@@ -1,7 +1,6 @@
 """Scoring beyond one process: one picklable predictor for Dask, Spark, Ray and folders of Parquet."""
 
 import contextlib
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torchdec.rows._inside import files_inside
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import RowsError
+from torchdec.runs._partial import partial
 from torchdec.runs._publish import write_file
 from torchdec.runs._tables import write_assignments
 
@@ -150,10 +150,9 @@ def score_folder(
         raise RowsError(f"{out}: exists; name a new folder, as folders are never replaced")
     if out.is_relative_to(folder):
         raise RowsError(f"{out}: lies in the folder that is read; name another one")
-    staging = out.with_name(f".{out.name}.{secrets.token_hex(4)}.partial")
-    targets = [staging / source.relative_to(folder) for source in sources]
-    try:
-        staging.mkdir(parents=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with partial(out) as staging:
+        targets = [staging / source.relative_to(folder) for source in sources]
         if n_workers or scheduler:
             sizes = _with_dask(predictor, sources, targets, n_workers, scheduler)
         else:
@@ -163,9 +162,6 @@ def score_folder(
         for left in list(staging.rglob(".*.partial")):  # by workers that died while they wrote
             shutil.rmtree(left)
         staging.rename(out)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
     return tuple(sum(counts) for counts in zip(*sizes, strict=True))
 
 

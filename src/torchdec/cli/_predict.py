@@ -66,35 +66,48 @@ def predict(
         return
     from torchdec._model_file import load, model_path
     from torchdec.rows._files import read_rows
-    from torchdec.runs._h5ad import write_h5ad
-    from torchdec.runs._publish import check_file, write_file
-    from torchdec.runs._tables import Clusters, write_assignments
 
-    into_cells = out.suffix.lower() == ".h5ad"
-    with naming("-o/--out"):
-        check_file(out, force=force)
-        _refuse_inputs(out, data, model)
-        if into_cells and data.suffix.lower() != ".h5ad":
-            raise ValueError(f"{out} would be a copy of an .h5ad, which {data} is not; name a .parquet.")
+    _check_out(out, data, model, force=force)
     with naming("MODEL"):
         fitted = load(model_path(model), device=device)
     with naming("DATA"):
         rows = read_rows(data, text_column=text_column, recipe=fitted.recipe_)
+    sizes = _write_clusters(out, fitted, rows, data, reject, force=force)
+    n_used, n_rejected = sum(size > 0 for size in sizes), rows.shape[0] - sum(sizes)
+    rejected = f", {n_rejected:,} in none (-1)" if reject else ""
+    tell(f"{out}: {rows.shape[0]:,} rows in {n_used} of {len(sizes)} clusters{rejected}")
+
+
+def _check_out(out: Path, data: Path, model: Path, *, force: bool) -> None:
+    from torchdec.runs._publish import check_file
+
+    with naming("-o/--out"):
+        check_file(out, force=force)
+        _refuse_inputs(out, data, model)
+        if _is_h5ad(out) and not _is_h5ad(data):
+            raise ValueError(f"{out} would be a copy of an .h5ad, which {data} is not; name a .parquet.")
+
+
+def _write_clusters(
+    out: Path, model: "DEC", rows: "Rows", data: Path, reject: float, *, force: bool
+) -> tuple[int, ...]:
+    """Write the clusters of rows as they are predicted, and return how many each has."""
+    from torchdec.runs._h5ad import write_h5ad
+    from torchdec.runs._publish import write_file
+    from torchdec.runs._tables import Clusters, write_assignments
+
     done: list[Clusters] = []
-    chunks = _predicted(fitted, rows, str(data))
-    least = fitted.least_confidence(reject)
+    chunks = _predicted(model, rows, str(data))
+    least = model.least_confidence(reject)
 
     def write(new: Path) -> None:
-        if into_cells:
+        if _is_h5ad(out):
             done.append(write_h5ad(new, data, chunks, least))
         else:
             done.append(write_assignments(new, (q for _, q in chunks), least, getattr(rows, "names", None)))
 
     write_file(out, write, force=force)
-    sizes = done[0].sizes
-    n_used, n_rejected = sum(size > 0 for size in sizes), rows.shape[0] - sum(sizes)
-    rejected = f", {n_rejected:,} in none (-1)" if reject else ""
-    tell(f"{out}: {rows.shape[0]:,} rows in {n_used} of {len(sizes)} clusters{rejected}")
+    return done[0].sizes
 
 
 def _predict_folder(
@@ -122,3 +135,7 @@ def _refuse_inputs(out: Path, *inputs: Path) -> None:
     for path in inputs:
         if out.exists() and path.exists() and out.samefile(path):
             raise UserError(f"{out} is also what is read; name another file.")
+
+
+def _is_h5ad(path: Path) -> bool:
+    return path.suffix.lower() == ".h5ad"
