@@ -213,7 +213,7 @@ def read_names(directory: str | Path) -> list[str] | None:
     try:
         if NAME_FIELD.name not in pq.read_schema(path).names:
             return None
-        names: list[str] = pq.read_table(path, columns=[NAME_FIELD.name]).column(0).to_pylist()
+        names: list[str] = _read(path, [NAME_FIELD.name]).column(0).to_pylist()
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         raise RunError(f"{path} cannot be read ({' '.join(str(error).split())}); fit again.") from None
     return names
@@ -239,7 +239,7 @@ def read_assignments(directory: str | Path) -> NDArray[np.int32]:
     """
     path = Path(directory) / ASSIGNMENTS
     try:
-        table = pq.read_table(path, columns=["row", "cluster"])
+        table = _read(path, ["row", "cluster"])
         clusters: NDArray[np.int32] = table.column("cluster").to_numpy().astype(np.int32)
         in_order = np.array_equal(table.column("row").to_numpy(), np.arange(len(clusters)))
     except FileNotFoundError:
@@ -249,3 +249,13 @@ def read_assignments(directory: str | Path) -> NDArray[np.int32]:
     if not in_order:
         raise RunError(f"{path} does not hold the rows 0, 1, 2, ... in order; fit again.")
     return clusters
+
+
+def _read(path: Path, columns: list[str]) -> pa.Table:
+    """Read columns of a file whose row groups have as many rows as it: they may claim billions."""
+    with pq.ParquetFile(path) as file:
+        metadata = file.metadata
+        groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        if min(groups, default=0) < 0 or sum(groups) != metadata.num_rows:
+            raise ValueError(f"its row groups have not the {metadata.num_rows} rows of it")
+        return file.read(columns=columns)
