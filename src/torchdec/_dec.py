@@ -91,8 +91,8 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
     init : {"auto", "k-means++"}, default="auto"
         What k-means starts from. "k-means++" is the paper's. "auto" adds one start, from the communities of the
         graph of near rows of the code, which is kept where its clusters are clearly better separated: they leave
-        less than two thirds of the edges cut. It is so where some clusters are much wider than others, since
-        k-means prefers equal ones.
+        less than two thirds of the edges cut, and modularity rises. It may be so where some clusters are much
+        wider than others, since k-means prefers equal ones.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is, in every training step (DEC-DA); the
         targets come from the rows as they are. `torchdec.augment.ShiftRotate` is for images,

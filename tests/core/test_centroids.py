@@ -171,6 +171,20 @@ def test_the_start_with_the_lowest_inertia_is_kept(monkeypatch: pytest.MonkeyPat
     assert record.inertia == 100.0
 
 
+def test_communities_of_lower_modularity_leave_the_lowest_inertia() -> None:
+    """Two tiny groups beside a disc: to set them apart cuts fewer edges than to cut the disc, and says less."""
+    random = generator(0)
+    disc = torch.randn(4000, 2, generator=random)
+    disc = 3 * disc[disc.norm(dim=1) < 1]
+    tiny = torch.tensor([[6.5, 0.0], [6.5, 2.5]])[:, None] + 0.1 * torch.randn(2, 30, 2, generator=random)
+    code = torch.cat([disc, tiny.reshape(-1, 2)])
+    plain, other = (
+        kmeans_centroids(code, 3, n_init=5, seed=0, started=0.0, communities=communities)[1]
+        for communities in (False, True)
+    )
+    assert torch.equal(plain, other)
+
+
 def test_communities_that_are_no_clearer_leave_the_lowest_inertia() -> None:
     code = torch.rand(400, 2, generator=generator(0))
     plain, other = (

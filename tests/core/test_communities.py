@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from torchdec._core.communities import communities, conductance, edges_of, k_communities
+from torchdec._core.communities import communities, conductance, edges_of, k_communities, modularity
 
 
 def rings(*sizes: int) -> csr_matrix:
@@ -49,6 +49,12 @@ def test_pieces_are_merged_where_there_are_fewer_communities_to_be() -> None:
 
 def test_more_communities_than_rows_are_not_found() -> None:
     assert k_communities(rings(10), 11) is None
+
+
+def test_modularity_is_the_share_of_edges_within_beyond_chance() -> None:
+    edges = rings(10, 30)
+    assert modularity(edges, (np.arange(40) >= 10).astype(int)) == pytest.approx(1 - 0.25**2 - 0.75**2)
+    assert modularity(edges, np.zeros(40, dtype=int)) == pytest.approx(0)
 
 
 def test_conductance_is_the_mean_share_of_edges_that_leave() -> None:

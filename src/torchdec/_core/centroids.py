@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from torchdec._core import workers
 from torchdec._core.batches import Streamed
-from torchdec._core.communities import conductance, edges_of, k_communities
+from torchdec._core.communities import conductance, edges_of, k_communities, modularity
 from torchdec._core.objective import squared_distances
 from torchdec._core.records import Centroids
 from torchdec._nearest import nearest
@@ -87,8 +87,10 @@ def _clearer(points: NDArray[np.float32], best: KMeans, random_state: np.random.
         return best
     means = np.stack([some[found == community].mean(axis=0) for community in range(k)])
     other = _kmeans(points, k, random_state, means)
-    cut, other_cut = (conductance(edges, start.predict(some)) for start in (best, other))
-    return other if other_cut < _CLEARER * cut else best
+    before, after = best.predict(some), other.predict(some)
+    fewer_cut = conductance(edges, after) < _CLEARER * conductance(edges, before)
+    # Few edges are cut too where a handful of rows is a cluster of its own; modularity asks for large ones.
+    return other if fewer_cut and modularity(edges, after) > modularity(edges, before) else best
 
 
 def _some(code: Tensor | Streamed, random_state: np.random.RandomState) -> Tensor:

@@ -44,7 +44,7 @@ def k_communities(edges: csr_matrix, k: int) -> Int64[NDArray[np.int64], " rows"
         else:
             low = middle
     if exact:
-        return max(exact, key=lambda labels: get_modularity(edges, labels))
+        return max(exact, key=lambda labels: modularity(edges, labels))
     return None if more is None else _merged(edges, more, k)
 
 
@@ -62,6 +62,11 @@ def _merged(edges: csr_matrix, labels: NDArray[np.int64], k: int) -> NDArray[np.
         group[group == second] = first
         group[group > second] -= 1
     return np.asarray(group[labels])
+
+
+def modularity(edges: csr_matrix, labels: NDArray[np.integer]) -> float:
+    """Share of the edges within groups, beyond what chance would put there."""
+    return float(get_modularity(edges, labels))
 
 
 def conductance(edges: csr_matrix, labels: NDArray[np.integer]) -> float:
