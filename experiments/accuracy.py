@@ -17,7 +17,17 @@ from torchdec.study import read_plan, results
 HERE = Path(__file__).parent
 PLAN, ABLATION = HERE / "accuracy.toml", HERE / "ablation.toml"
 # The data sets and the methods of a page, in order; None is all.
-ORDER = ("mnist", "usps", "fashion-mnist", "reuters10k", "pbmc", "20newsgroups", "ag-news", "mouse-bladder", "digits")
+ORDER = (
+    "mnist",
+    "usps",
+    "fashion-mnist",
+    "reuters10k",
+    "pbmc",
+    "20newsgroups",
+    "ag-news",
+    "mouse-bladder",
+    "digits",
+)
 TABLES = {HERE.parent / "README.md": ("neighbors",), HERE.parent / "docs" / "accuracy.md": None}
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 ABLATION_PAGE = HERE.parent / "docs" / "accuracy.md"
