@@ -144,13 +144,24 @@ def _width(field: pa.Field, first: pa.RecordBatch | None, path: Path) -> int:
 def _look(path: Path) -> tuple[_Columns, list[int]]:
     """Return the columns of a file and the rows of each of its row groups."""
     with _naming(path), parquet.ParquetFile(path) as file:
-        metadata, schema = file.metadata, file.schema_arrow
-        groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        if min(groups, default=0) < 0 or sum(groups) != metadata.num_rows:
-            raise RowsError(f"{path}: its row groups have not the {metadata.num_rows} rows of it; write it again")
+        groups, schema = rows_of_groups(file.metadata, path), file.schema_arrow
         needs_row = any(_is_list(kind) and not pa.types.is_fixed_size_list(kind) for kind in schema.types)
         first = next(file.iter_batches(1), None) if needs_row else None
     return _Columns(path, schema, first), groups
+
+
+def rows_of_groups(metadata: parquet.FileMetaData, path: Path) -> list[int]:
+    """Return the rows of each row group of a file; damaged ones may claim billions, which a reader would look for.
+
+    Raises
+    ------
+    RowsError
+        If they are not those of the file.
+    """
+    groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    if min(groups, default=0) < 0 or sum(groups) != metadata.num_rows:
+        raise RowsError(f"{path}: its row groups have not the {metadata.num_rows} rows of it; write it again")
+    return groups
 
 
 @contextmanager

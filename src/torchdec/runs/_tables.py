@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from torchdec.rows._parquet import rows_of_groups
 from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, RunError
 
 # Small enough to hold (2 MB), large enough that reading one column of many rows is fast.
@@ -252,10 +253,7 @@ def read_assignments(directory: str | Path) -> NDArray[np.int32]:
 
 
 def _read(path: Path, columns: list[str]) -> pa.Table:
-    """Read columns of a file whose row groups have as many rows as it: they may claim billions."""
+    """Read columns of a file whose row groups have as many rows as it."""
     with pq.ParquetFile(path) as file:
-        metadata = file.metadata
-        groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        if min(groups, default=0) < 0 or sum(groups) != metadata.num_rows:
-            raise ValueError(f"its row groups have not the {metadata.num_rows} rows of it")
+        rows_of_groups(file.metadata, path)
         return file.read(columns=columns)
