@@ -33,7 +33,7 @@ def stack(
 
 
 class ReLU(nn.ReLU):
-    """max(0, x), in place; bfloat16 on a processor as the whole numbers that its bits are, several times faster.
+    """max(0, x), in place; bfloat16 on a processor as the whole numbers that its bits are, which is faster.
 
     A number is negative where its first bit is set, and so are those whole numbers.
     """
