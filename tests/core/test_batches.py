@@ -112,12 +112,12 @@ def test_the_code_of_all_rows_is_that_of_each_chunk(n: int) -> None:
 
 def test_the_hidden_layers_have_the_chosen_precision_and_the_last_one_float32() -> None:
     encoder = stack((4, 8, 2), generator(0))
-    seen = []
-    for layer in linear_layers(encoder):
-        layer.register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
-    code = embed(encoder, as_rows(np.ones((3, 4), dtype=np.float32)), 1.0, resolve("cpu", "bfloat16"))
-    assert seen == [torch.bfloat16, torch.float32]
-    assert code.dtype == torch.float32
+    first, last = linear_layers(encoder)
+    rows = torch.rand(3, 4, generator=generator(1))
+    hidden = torch.nn.functional.linear(rows.bfloat16(), first.weight.bfloat16(), first.bias.bfloat16()).relu()
+    code = embed(encoder, as_rows(rows.numpy()), 1.0, resolve("cpu", "bfloat16"))
+    torch.testing.assert_close(code, last(hidden.float()).detach(), rtol=1e-6, atol=0)
+    assert not torch.allclose(code, encoder(rows), rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])

@@ -149,6 +149,21 @@ def test_reconstruction_error_is_a_mean_over_rows_and_features() -> None:
     assert reconstruction_error(torch.zeros(2, 5), torch.full((2, 5), 3.0)).item() == 9
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_reconstruction_error_and_its_gradient_are_torchs_mse(dtype: torch.dtype) -> None:
+    rows, reconstructed = (torch.randn(30, 7, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    found = []
+    for error_of in (reconstruction_error, lambda x, y: torch.nn.functional.mse_loss(y.float(), x)):
+        leaf = reconstructed.to(dtype).requires_grad_()
+        error = error_of(rows, leaf)
+        (3 * error).backward()
+        found.append((error, leaf.grad))
+    (error, gradient), (expected, expected_gradient) = found
+    assert gradient.dtype == dtype
+    torch.testing.assert_close(error, expected)
+    torch.testing.assert_close(gradient, expected_gradient)
+
+
 @given(
     n=st.integers(1, 12),
     k=st.integers(1, 6),

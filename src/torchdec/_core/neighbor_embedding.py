@@ -67,7 +67,7 @@ def embed_neighbors(
         x = source.take(torch.cat([own, workers.share(partners)[0]]))
         with source.compute.arithmetic():
             code = encoder(x).float()
-            reconstructed = decoder(code).float() if decoder else None
+            reconstructed = decoder(code) if decoder else None
         anchors, theirs = (workers.gathered(half, len(index)) for half in code.tensor_split(2))
         value = neighbor_loss(anchors, theirs, workers.span(len(index)))
         if reconstructed is not None:

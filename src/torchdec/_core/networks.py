@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from numbers import Integral
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 
-from torchdec._core import workers
+from torchdec._core.layers import BatchNorm, ReLU, Stack
 
 Initializer = Literal["glorot", "gaussian"]
 
 
 def stack(
     widths: Sequence[int], generator: Generator, init: Initializer = "glorot", *, batch_norm: bool = False
-) -> nn.Sequential:
+) -> Stack:
     """Build fully connected layers of the given widths, ReLU between them, the last one linear.
 
     Biases start at zero. Weights are Glorot's uniform, or Gaussian with standard deviation 0.01 as in the
@@ -29,109 +29,10 @@ def stack(
         if modules:
             modules += [BatchNorm(n_in), ReLU()] if batch_norm else [ReLU()]
         modules.append(_linear(n_in, n_out, generator, init))
-    return nn.Sequential(*modules)
+    return Stack(*modules)
 
 
-class ReLU(nn.ReLU):
-    """max(0, x), in place; bfloat16 on a processor as the whole numbers that its bits are, which is faster.
-
-    A number is negative where its first bit is set, and so are those whole numbers.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(inplace=True)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Set what is negative to zero."""
-        if values.dtype != torch.bfloat16 or values.device.type != "cpu":
-            return super().forward(values)
-        rectified: Tensor = _Rectified.apply(values)  # type: ignore[no-untyped-call]
-        return rectified
-
-
-class _Rectified(torch.autograd.Function):
-    """ReLU of bfloat16 values. The gradient is changed in place too: the linear layer that follows made it."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        values.view(torch.int16).clamp_min_(0)
-        ctx.mark_dirty(values)
-        ctx.save_for_backward(values)
-        return values
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (values,) = ctx.saved_tensors
-        bits = gradient.view(torch.int16)
-        torch.ops.aten.threshold_backward.grad_input(bits, values.view(torch.int16), 0, grad_input=bits)
-        return gradient
-
-
-class BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation by the mean and the variance of the whole batch, whichever workers have its rows."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Normalise each feature."""
-        if workers.size() == 1 or not self.training:
-            return super().forward(values)
-        with torch.no_grad():
-            n, mean, variance = _of_all_workers(values.float())
-            self.running_mean.lerp_(mean, self.momentum)  # type: ignore[union-attr, arg-type]
-            self.running_var.lerp_(variance * n / (n - 1), self.momentum)  # type: ignore[union-attr, arg-type]
-        normalized: Tensor = _Normalized.apply(  # type: ignore[no-untyped-call]
-            values, self.weight, self.bias, mean, variance, n, self.eps
-        )
-        return normalized
-
-
-def _of_all_workers(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the number of rows of all workers, and mean and variance of each feature over them."""
-    each = torch.zeros(workers.size(), 3, values.shape[1], device=values.device)
-    own_variance, own_mean = torch.var_mean(values, dim=0, correction=0)
-    each[workers.rank()] = torch.stack([torch.full_like(own_mean, len(values)), own_mean, own_variance])
-    counts, means, variances = workers.total(each).unbind(dim=1)
-    n = counts.sum(dim=0)
-    mean = (counts * means).sum(dim=0) / n
-    return n, mean, (counts * (variances + (means - mean).square())).sum(dim=0) / n
-
-
-class _Normalized(torch.autograd.Function):
-    """Normalise by the mean and the variance of `n` rows of all workers, which depend on the values too.
-
-    torch's own kernels do it in one pass each, as if mean and variance were constants; what that leaves out of the
-    gradient is linear in the values.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        values: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        mean: Tensor,
-        variance: Tensor,
-        n: Tensor,
-        eps: float,
-    ) -> Tensor:
-        ctx.save_for_backward(values, weight, mean, variance, n)
-        ctx.eps = eps
-        return nn.functional.batch_norm(values, mean, variance, weight, bias, training=False, eps=eps)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        values, weight, mean, variance, n = ctx.saved_tensors
-        of_values, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-            gradient.contiguous(), values, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
-        )
-        weight_total, bias_total = workers.total(torch.stack([of_weight, of_bias]))
-        per_value = (variance + ctx.eps).rsqrt()
-        slope = -weight * per_value.square() * weight_total / n
-        constant = -weight * per_value * bias_total / n - slope * mean
-        whole = torch.addcmul(constant, values.float(), slope).add_(of_values)
-        return whole.to(values.dtype), of_weight, of_bias, None, None, None, None
-
-
-def without_batch_norm(network: nn.Sequential) -> nn.Sequential:
+def without_batch_norm(network: nn.Sequential) -> Stack:
     """Fold each batch normalisation into the linear layer before it: the same function in evaluation mode."""
     modules: list[nn.Module] = []
     for module in network.eval():
@@ -139,7 +40,7 @@ def without_batch_norm(network: nn.Sequential) -> nn.Sequential:
             modules[-1] = fuse_linear_bn_eval(cast("nn.Linear", modules[-1]), module)
         else:
             modules.append(module)
-    return nn.Sequential(*modules)
+    return Stack(*modules)
 
 
 def linear_layers(network: nn.Module) -> list[nn.Linear]:

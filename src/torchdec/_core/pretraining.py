@@ -75,7 +75,7 @@ def _whole_loss(encoder: nn.Module, decoder: nn.Module, source: Source) -> Calla
         rows = source.take(own)
         with source.compute.arithmetic():
             reconstructed = decoder(encoder(rows))
-        return part * reconstruction_error(rows, reconstructed.float())
+        return part * reconstruction_error(rows, reconstructed)
 
     return loss
 
@@ -97,7 +97,7 @@ def _pair_loss(
             if not last:
                 hidden = drop(hidden.relu(), dropout, source.noise)
             output = decoder(hidden)
-        return part * reconstruction_error(clean.float(), (output.relu() if below else output).float()) / 2
+        return part * reconstruction_error(clean.float(), output.relu() if below else output) / 2
 
     return loss
 

@@ -223,7 +223,7 @@ def _batch_loss(
     """Equation 2 on a batch and its targets, plus the weighted reconstruction error where there is a decoder."""
     with compute.arithmetic():
         code = encoder(x).float()
-        reconstructed = decoder(code).float() if decoder else None
+        reconstructed = decoder(code) if decoder else None
     loss = kl_divergence(log_p, log_soft_assignment(code, centers, settings.alpha))
     if reconstructed is not None:
         loss = loss + settings.reconstruction_weight * reconstruction_error(x, reconstructed)
