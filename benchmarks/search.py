@@ -24,19 +24,23 @@ def main() -> None:
 
 
 def exact() -> dict[str, Any]:
+    from torchdec._core.compute import resolve
     from torchdec._core.neighbor_graph import nearest_neighbors
     from torchdec.datasets import load
 
     rows = torch.from_numpy(load("mnist").x).float()
-    seconds = seconds_of(lambda: nearest_neighbors(rows, 15, cosine=False))
+    seconds = seconds_of(lambda: nearest_neighbors(rows, 15, cosine=False, compute=resolve()))
     return {"what": "exact graph of MNIST, 70,000 x 784", "seconds": round(seconds, 1)}
 
 
 def approximate() -> dict[str, Any]:
+    from torchdec._core.compute import resolve
     from torchdec._core.neighbor_graph import nearest_neighbors
 
     rows, found = many_rows(), []
-    seconds = seconds_of(lambda: found.append(nearest_neighbors(torch.from_numpy(rows), 15, cosine=False)))
+    seconds = seconds_of(
+        lambda: found.append(nearest_neighbors(torch.from_numpy(rows), 15, cosine=False, compute=resolve()))
+    )
     queries = np.random.default_rng(1).choice(N_MANY, QUERIES, replace=False)
     _, true = faiss.knn(rows[queries], rows, 16)
     recall = np.mean([len(set(found[0][q]) & set(t[t != q])) / 15 for q, t in zip(queries, true, strict=True)])

@@ -50,7 +50,7 @@ def results() -> Iterator[dict[str, Any]]:
             principal_components(rows, 50, generator(0), compute),
             torch.from_numpy(rows.take(np.arange(len(y)))),
         )
-        graphs = [nearest_neighbors(each, 15, cosine=True) for each in points]
+        graphs = [nearest_neighbors(each, 15, cosine=True, compute=compute) for each in points]
         scores = [
             agreements(sample(rows, generator(seed)), 50, 15, generator(seed), compute, cosine=True)
             for seed in range(5)

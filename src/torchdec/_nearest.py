@@ -33,10 +33,10 @@ def nearest(points: NDArray[np.float32], n_neighbors: int, *, cosine: bool) -> N
         index.add(base)
         index.nprobe = 32
         _, found = index.search(base, n_neighbors + 1)
-    return _without_self(found)
+    return without_self(found)
 
 
-def _without_self(found: NDArray[np.int64]) -> NDArray[np.int64]:
+def without_self(found: NDArray[np.int64]) -> NDArray[np.int64]:
     """Take each row's own number out of its list; where duplicates crowd it out, drop the farthest instead.
 
     An approximate search marks what it did not find as -1; the nearest neighbour stands in.

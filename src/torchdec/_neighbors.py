@@ -229,7 +229,7 @@ class NeighborEncoder(Representation):
                 start += len(chunk)
         else:
             points = principal_components(rows, n_components, generator, compute)
-        graph = nearest_neighbors(points, n_neighbors, cosine=cosine)
+        graph = nearest_neighbors(points, n_neighbors, cosine=cosine, compute=compute)
         return "rows" if n_components is None else "components", workers.same(torch.from_numpy(graph))
 
 

@@ -29,7 +29,7 @@ def test_the_loss_equals_the_naive_loop() -> None:
 
 def test_neighbours_end_nearer_than_other_rows() -> None:
     X, y = blobs(150, 6, 3)
-    graph = nearest_neighbors(torch.from_numpy(X), 5, cosine=False)
+    graph = nearest_neighbors(torch.from_numpy(X), 5, cosine=False, compute=resolve("cpu", "float32"))
     encoder = stack((6, 16, 2), generator(0), batch_norm=True)
     source = Source(as_rows(X), 1.0, 50, generator(1), resolve("cpu", "float32"), 0.0)
     training = embed_neighbors(

@@ -41,21 +41,21 @@ def test_components_are_at_most_the_features() -> None:
 @pytest.mark.parametrize("cosine", [False, True])
 def test_neighbours_equal_brute_force(cosine: bool) -> None:
     points = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
-    found = nearest_neighbors(torch.from_numpy(points), 6, cosine=cosine)
+    found = nearest_neighbors(torch.from_numpy(points), 6, cosine=cosine, compute=CPU)
     np.testing.assert_array_equal(found, brute_force(points, 6, cosine=cosine))
 
 
 def test_no_row_is_its_own_neighbour_even_among_duplicates() -> None:
-    found = nearest_neighbors(torch.ones(40, 3), 5, cosine=False)
+    found = nearest_neighbors(torch.ones(40, 3), 5, cosine=False, compute=CPU)
     assert found.shape == (40, 5)
     assert not (found == np.arange(40)[:, None]).any()
 
 
 def test_the_approximate_search_finds_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     points = torch.from_numpy(blobs(3000, 8, 10)[0])
-    exact = nearest_neighbors(points, 10, cosine=False)
+    exact = nearest_neighbors(points, 10, cosine=False, compute=CPU)
     monkeypatch.setattr(_nearest, "EXACT_UP_TO", 1000)
-    approximate = nearest_neighbors(points, 10, cosine=False)
+    approximate = nearest_neighbors(points, 10, cosine=False, compute=CPU)
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, approximate, strict=True)])
     assert recall > 0.95
 
@@ -63,7 +63,7 @@ def test_the_approximate_search_finds_nearly_the_same(monkeypatch: pytest.Monkey
 def test_rows_of_zeros_are_nobodys_near_neighbour_under_the_cosine() -> None:
     points = np.abs(np.random.default_rng(0).normal(size=(60, 4))).astype(np.float32)
     points[:5] = 0
-    found = nearest_neighbors(torch.from_numpy(points), 10, cosine=True)
+    found = nearest_neighbors(torch.from_numpy(points), 10, cosine=True, compute=CPU)
     assert not np.isin(found[5:], np.arange(5)).any()
 
 

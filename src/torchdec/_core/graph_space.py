@@ -55,7 +55,7 @@ def agreements(
         half = np.ascontiguousarray(values[:, columns.numpy()])
         components = principal_components(as_rows(half), n_components, generator, compute)
         pair = [
-            nearest_neighbors(points, n_neighbors, cosine=cosine)
+            nearest_neighbors(points, n_neighbors, cosine=cosine, compute=compute)
             for points in (components, torch.from_numpy(half))
         ]
         graphs.append(pair)

@@ -7,11 +7,14 @@ from torch import Generator, Tensor
 
 from torchdec._core.batches import in_order
 from torchdec._core.compute import Compute
-from torchdec._nearest import nearest
+from torchdec._core.exact_neighbors import exact_neighbors
+from torchdec._nearest import EXACT_UP_TO, nearest, without_self
 from torchdec.rows._protocol import Rows
 
 # How often a neighbour that does not count the row among its own is drawn, against one that does.
 ONE_WAY = 0.25
+# Multiplications of an exact search from which on products of bfloat16 pay (37,000 rows of 784).
+_LARGE = 2**40
 _OVERSAMPLING = 10
 _PASSES = 6
 
@@ -47,8 +50,16 @@ def principal_components(rows: Rows, n_components: int, generator: Generator, co
     return components
 
 
-def nearest_neighbors(points: Tensor, n_neighbors: int, *, cosine: bool) -> NDArray[np.int64]:
-    """Find the `n_neighbors` nearest other rows of each row; see `torchdec._nearest`."""
+def nearest_neighbors(points: Tensor, n_neighbors: int, *, cosine: bool, compute: Compute) -> NDArray[np.int64]:
+    """Find the `n_neighbors` nearest other rows of each row, nearest first, int64 (n, n_neighbors).
+
+    As `torchdec._nearest`; an exact search that is large goes by products of bfloat16 where `compute` takes them.
+    """
+    n, d = points.shape
+    fits = compute.device.type == "cpu" or compute.has_room(4 * 3 * n * d)
+    if n <= EXACT_UP_TO and n * n * d >= _LARGE and compute.precision == "bfloat16" and fits:
+        found = exact_neighbors(points.to(compute.device), n_neighbors + 1, cosine=cosine)
+        return without_self(found.cpu().numpy())
     return nearest(points.cpu().numpy(), n_neighbors, cosine=cosine)
 
 
