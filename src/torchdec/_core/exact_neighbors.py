@@ -26,8 +26,8 @@ def exact_neighbors(
     With centred rows x, d_ij = o_i + o_j - x_i x_j is half the squared distance where o = ||x||^2 / 2, and one
     minus the cosine where rows have length one, mean m and o = (1 - m m) / 2 - m x. Distances of rows that are
     rounded to bfloat16 propose more rows than are asked for, of which the distances in float32 are taken. Rounding
-    x to r moves d_ij by at most ||x_i - r_i|| ||x_j|| + ||r_i|| ||x_j - r_j|| (Cauchy and Schwarz). Where a row that
-    was not proposed could therefore be nearer, the distances of all rows are taken in float32.
+    x to r moves d_ij by at most ||x_i - r_i|| ||x_j|| + ||r_i|| ||x_j - r_j|| (Cauchy and Schwarz). Where a row
+    that was not proposed could therefore be nearer, the distances of all rows are taken in float32.
     """
     if cosine:
         points = torch.nn.functional.normalize(points, eps=torch.finfo(points.dtype).tiny)
