@@ -1,44 +1,36 @@
 """Deep Embedded Clustering: `DEC.iter_fit` is the algorithm of the paper from top to bottom."""
 
 import warnings
-from collections.abc import Callable, Generator, Iterator
-from itertools import chain
+from collections.abc import Generator
 from numbers import Integral, Real
 from time import perf_counter
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int32, Int64
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.base import ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import ClassifierTags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from torchdec._assigned import Assigned
-from torchdec._core.batches import Streamed, code_of, in_order
+from torchdec._core.batches import Streamed, code_of
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, opened
 from torchdec._core.number_of_clusters import Choice, choose
-from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, Settings, self_train
 from torchdec._core.training import MANY_ROWS, Source
+from torchdec._predictor import QUANTILES, Predictor
 from torchdec._presets import PRESETS, new_representation, own_networks
 from torchdec._representation import Representation, freeze, validated_rows
 from torchdec.augment import Augment
 from torchdec.rows import Rows
-from torchdec.rows._standardized import standardized
 
-_Number = TypeVar("_Number", bound=np.number[Any])
-# Where the confidences of the fitted rows are kept: every percent of them.
-_QUANTILES = np.linspace(0, 1, 101)
 # Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, the fewest rows for that, and
 # the most, evenly spaced, of which it draws the halves.
 _MOST_CLUSTERS, _DIVISIONS, _FEWEST_TO_CHOOSE, _MOST_TO_CHOOSE = 30, 5, 4, 2**20
@@ -46,7 +38,7 @@ _MOST_CLUSTERS, _DIVISIONS, _FEWEST_TO_CHOOSE, _MOST_TO_CHOOSE = 30, 5, 4, 2**20
 _COLLAPSED = 0.9
 
 
-class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     """Deep Embedded Clustering: learn an embedding and clusters in it together, without labels.
 
     Three stages. A representation is learnt from the rows; k-means puts centres into its code; then encoder and
@@ -417,9 +409,9 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
 
     def _calibrate(self, rows: Rows, compute: Compute) -> None:
         """Learn from the rows how sure and how near their assignments are, and keep their labels."""
-        assigned = Assigned(self, self._predict_rows(rows, compute))
+        assigned = Assigned(self, self.assigned_rows(rows, compute))
         self.labels_ = assigned.labels
-        self.confidence_quantiles_ = np.quantile(assigned.confidence, _QUANTILES).astype(np.float32)
+        self.confidence_quantiles_ = np.quantile(assigned.confidence, QUANTILES).astype(np.float32)
         own = (assigned.distance[assigned.center == center] for center in range(len(self.cluster_centers_)))
         self.center_radii_ = np.array([np.median(d) if len(d) else np.nan for d in own], dtype=np.float32)
 
@@ -448,130 +440,6 @@ class DEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseE
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-    def predict(self, X: Any, *, reject: float = 0.0) -> Int32[NDArray[np.int32], " rows"]:
-        """Assign rows to clusters: the argmax of `predict_proba`, int32 of shape (n,).
-
-        Parameters
-        ----------
-        X : array, sparse matrix, DataFrame or Rows of shape (n, d)
-        reject : float in [0, 1), default=0.0
-            Rows that are less sure of their cluster than this share of the rows of `fit` get -1. New rows that
-            are like those of `fit` are rejected at this rate, stranger ones more often.
-
-        Raises
-        ------
-        ValueError
-            If `X` has another width than at fit, or values that are not finite.
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        """
-        least = self.least_confidence(reject)
-
-        def labels(q: NDArray[np.float32]) -> NDArray[np.int32]:
-            return np.where(q.max(axis=1) < least, -1, q.argmax(axis=1)).astype(np.int32)
-
-        return self._of_all(X, lambda _, q: labels(q))
-
-    def least_confidence(self, reject: float) -> float:
-        """Return the confidence (largest soft assignment) that this share of the rows of `fit` did not reach.
-
-        Raises
-        ------
-        ValueError
-            If `reject` is not in [0, 1).
-        """
-        check_is_fitted(self)
-        if not 0 <= reject < 1:
-            raise ValueError(f"reject={reject!r} is no share of rows; try 0.05, or 0 to assign all.")
-        return float(np.interp(reject, _QUANTILES, self.confidence_quantiles_)) if reject else 0.0
-
-    def predict_proba(self, X: Any) -> Float32[NDArray[np.float32], "rows clusters"]:
-        """Return the soft assignments q of rows to clusters (equation 1), float32 of shape (n, k)."""
-        return self._of_all(X, lambda _, q: q)
-
-    def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
-        """Embed rows: their code z, float32 of shape (n, z)."""
-        return self._of_all(X, lambda code, _: code)
-
-    def _of_all(
-        self, X: Any, part: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[_Number]]
-    ) -> NDArray[_Number]:
-        """Put what `part` makes of each chunk's (z, q) into one array, in place, so that nothing is kept twice."""
-        rows = self._new_rows(X)
-        parts = (part(*chunk) for chunk in self._predict_rows(rows, resolve(self.device, self.precision)))
-        first = next(parts)
-        whole = np.empty((len(rows), *first.shape[1:]), first.dtype)
-        start = 0
-        for values in chain([first], parts):
-            whole[start : start + len(values)] = values
-            start += len(values)
-        return whole
-
-    def predict_chunks(self, X: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory."""
-        yield from self._predict_rows(self._new_rows(X), resolve(self.device, self.precision))
-
-    def _new_rows(self, X: Any) -> Rows:
-        """Check rows that are to be predicted, and prepare them."""
-        check_is_fitted(self)
-        return self.prepared(validated_rows(self, X, reset=False))
-
-    def prepared(self, rows: Rows) -> Rows:
-        """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""
-        return standardized(rows, self.feature_means_, self.feature_deviations_)
-
-    def _predict_rows(
-        self, rows: Rows, compute: Compute
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        encoder = self.encoder_.to(compute.device)
-        start = 0
-        for chunk in in_order(rows, self.scale_, compute):
-            with torch.inference_mode():
-                code = encoder(chunk).cpu().numpy()
-            finite = np.isfinite(code).all(axis=1)
-            if not finite.all():
-                row, usual = start + int(finite.argmin()), 1 / self.scale_
-                raise ValueError(
-                    f"X has values in row {row} that are too large for this model, which was fitted on values of "
-                    f"about {usual:.0e} (root mean square); give them in the same units."
-                )
-            start += len(code)
-            yield code, self.assign(code)
-
-    @torch.inference_mode()
-    def assign(
-        self, code: Float32[NDArray[np.float32], "rows code"]
-    ) -> Float32[NDArray[np.float32], "rows clusters"]:
-        """Assign codes, such as `transform` gives, softly to clusters: q of equation 1.
-
-        A cluster of several centres has the largest of theirs, and the rows of q are normalised again: so it gets
-        the rows that its centres would get.
-        """
-        centers = torch.from_numpy(self.cluster_centers_)
-        q = log_soft_assignment(torch.tensor(code), centers, self.alpha).exp()
-        q.nan_to_num_(1 / len(centers))  # so far from all centres that float32 does not hold the distance
-        n_clusters = len(self.cluster_names_)
-        if np.array_equal(self.center_clusters_, np.arange(n_clusters)):
-            return q.numpy()
-        clusters = torch.from_numpy(self.center_clusters_).long().expand_as(q)
-        largest = torch.zeros(len(q), n_clusters).scatter_reduce_(1, clusters, q, "amax")
-        return (largest / largest.sum(dim=1, keepdim=True)).numpy()
-
-    def nearest_centers(
-        self, code: Float32[NDArray[np.float32], "rows code"]
-    ) -> tuple[Int64[NDArray[np.int64], " rows"], Float32[NDArray[np.float32], " rows"]]:
-        """Return the nearest centre of each code, and the Euclidean distance to it."""
-        distances = squared_distances(torch.tensor(code), torch.from_numpy(self.cluster_centers_)).sqrt()
-        nearest = distances.min(dim=1)
-        return nearest.indices.numpy(), nearest.values.numpy()
-
-    @property
-    def _n_features_out(self) -> int:
-        return int(self.cluster_centers_.shape[1])
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "cluster_centers_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
