@@ -142,7 +142,7 @@ def scale() -> str:
             f"{r['fit_peak_mb']:,}",
             r["predict_peak_mb"],
             *([f"{r['acc']:.3f}", r["threads"], f"{r['fit_s']:,.0f}"] if full else ["", r["threads"], ""]),
-            f"{r['self_training_rows_s']:,}" if full else "",
+            f"{r['self_training_rows_cpu_s']:,}" if full else "",
             f"{r['n'] / r['predict_s']:,.0f}",
         ]
         for r in results_of("scale")
@@ -199,7 +199,7 @@ def on_paper() -> str:
     exchange = 2 * 4 * n_weights / NET_BYTES_S
     lines = []
     for n in (10**7, 10**8, 10**9):
-        update = n / measured["self_training_rows_s"]
+        update = n / measured["self_training_rows_cpu_s"]
         lines.append(
             [
                 f"10^{len(str(n)) - 1}",
