@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from small import blobs
 from torchdec._core.compute import resolve
@@ -25,6 +26,21 @@ def test_the_loss_equals_the_naive_loop() -> None:
         kernel = [1 / (1 + float((anchors[i] - other).square().sum())) for other in everything]
         total -= math.log(kernel[5 + i] / sum(kernel[m] for m in range(10) if m != i))
     assert neighbor_loss(anchors, neighbors).item() == pytest.approx(total / 5, rel=1e-5)
+
+
+def test_the_gradient_is_that_of_the_formula() -> None:
+    g, own = generator(0), slice(2, 7)
+    codes = [torch.randn(9, 3, generator=g, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+
+    def formula(anchors: Tensor, neighbors: Tensor) -> Tensor:
+        mine = anchors[own]
+        kernel = 1 / (1 + torch.cdist(mine, torch.cat([anchors, neighbors])).square())
+        others = kernel.sum(dim=1) - 1  # all but itself
+        return (others.log() + (mine - neighbors[own]).square().sum(dim=1).log1p()).mean()
+
+    expected = torch.autograd.grad(formula(*codes), codes)
+    found = torch.autograd.grad(neighbor_loss(*codes, own), codes)
+    torch.testing.assert_close(found, expected)
 
 
 def test_neighbours_end_nearer_than_other_rows() -> None:

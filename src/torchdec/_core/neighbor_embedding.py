@@ -1,6 +1,7 @@
 """Stage 1 from the neighbour graph: rows that are neighbours get codes that are near; a generator of `Epoch`."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,19 +28,38 @@ def neighbor_loss(
     first, last, _ = own.indices(len(anchors))
     mine = anchors[own]
     others = torch.cat([mine, anchors[:first], anchors[last:], neighbors])
-    kernel = _one_plus_squared_distances(mine, others).fill_diagonal_(torch.inf).reciprocal()
+    to_others: Tensor = _LogOfKernels.apply(*_lifted(mine, others))  # type: ignore[no-untyped-call]
     to_neighbor = (mine - neighbors[own]).square().sum(dim=1)
-    return (kernel.sum(dim=1).log() + to_neighbor.log1p()).mean()
+    return (to_others + to_neighbor.log1p()).mean()
 
 
-def _one_plus_squared_distances(
+def _lifted(
     a: Float[Tensor, "rows code"], b: Float[Tensor, "others code"]
-) -> Float[Tensor, "rows others"]:
-    """Expand the square in one product; accurate, since unlike in self-training the codes fill the space."""
+) -> tuple[Float[Tensor, "rows lifted"], Float[Tensor, "others lifted"]]:
+    """Factor the matrix of 1 + ||a - b||^2; accurate, since unlike in self-training the codes fill the space."""
     a_square, b_square = a.square().sum(dim=1, keepdim=True), b.square().sum(dim=1, keepdim=True)
     left = torch.cat([-2 * a, 1 + a_square, torch.ones_like(a_square)], dim=1)
-    right = torch.cat([b, torch.ones_like(b_square), b_square], dim=1)
-    return (left @ right.T).clamp(min=1)
+    return left, torch.cat([b, torch.ones_like(b_square), b_square], dim=1)
+
+
+class _LogOfKernels(torch.autograd.Function):
+    """Logarithm of the sum of 1 / (1 + ||z_i - z_m||^2) over m, without m = i, for each i.
+
+    The matrix of kernels is the largest that a step has, so it is made in place, and turned into its gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor) -> Tensor:
+        kernel = (left @ right.T).clamp_(min=1).fill_diagonal_(torch.inf).reciprocal_()
+        total = kernel.sum(dim=1)
+        ctx.save_for_backward(left, right, kernel, total)
+        return total.log()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        left, right, kernel, total = ctx.saved_tensors
+        of_products = kernel.square_().mul_((-gradient / total)[:, None])
+        return of_products @ right, (left.T @ of_products).T
 
 
 def embed_neighbors(
