@@ -68,9 +68,11 @@ def test_a_fit_is_the_same_within_roundings_whatever_the_number_of_threads(repre
             found.append(small_dec(3, representation, precision="float32").fit(x))
     finally:
         torch.set_num_threads(before)
+    # Steps amplify roundings; where a code lies matters beside how far codes reach, not beside its own coordinates.
+    extent = np.abs(found[0].cluster_centers_).max()
     for other in found[1:]:
         assert clustering_accuracy(found[0].labels_, other.labels_) == 1
-        np.testing.assert_allclose(other.cluster_centers_, found[0].cluster_centers_, rtol=2e-2, atol=2e-2)
+        np.testing.assert_allclose(other.cluster_centers_, found[0].cluster_centers_, rtol=0, atol=0.02 * extent)
 
 
 def test_one_row_in_ten_thousand_keeps_the_others_in_their_clusters():
