@@ -68,7 +68,7 @@ def test_a_fit_is_the_same_within_roundings_whatever_the_number_of_threads(repre
             found.append(small_dec(3, representation, precision="float32").fit(x))
     finally:
         torch.set_num_threads(before)
-    # Steps amplify roundings; where a code lies matters beside how far codes reach, not beside its own coordinates.
+    # Steps amplify roundings, which are small beside how far codes reach, not beside a coordinate near zero.
     extent = np.abs(found[0].cluster_centers_).max()
     for other in found[1:]:
         assert clustering_accuracy(found[0].labels_, other.labels_) == 1
