@@ -409,7 +409,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
 
     def _calibrate(self, rows: Rows, compute: Compute) -> None:
         """Learn from the rows how sure and how near their assignments are, and keep their labels."""
-        assigned = Assigned(self, self.assigned_rows(rows, compute))
+        assigned = Assigned(self, self._predict_rows(rows, compute))
         self.labels_ = assigned.labels
         self.confidence_quantiles_ = np.quantile(assigned.confidence, QUANTILES).astype(np.float32)
         own = (assigned.distance[assigned.center == center] for center in range(len(self.cluster_centers_)))

@@ -89,7 +89,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     ) -> NDArray[_Number]:
         """Put what `part` makes of each chunk's (z, q) into one array, in place, so that nothing is kept twice."""
         rows = self._new_rows(X)
-        parts = (part(*chunk) for chunk in self.assigned_rows(rows, resolve(self.device, self.precision)))
+        parts = (part(*chunk) for chunk in self._predict_rows(rows, resolve(self.device, self.precision)))
         first = next(parts)
         whole = np.empty((len(rows), *first.shape[1:]), first.dtype)
         start = 0
@@ -100,7 +100,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def predict_chunks(self, X: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory."""
-        yield from self.assigned_rows(self._new_rows(X), resolve(self.device, self.precision))
+        yield from self._predict_rows(self._new_rows(X), resolve(self.device, self.precision))
 
     def _new_rows(self, X: Any) -> Rows:
         """Check rows that are to be predicted, and prepare them."""
@@ -111,7 +111,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""
         return standardized(rows, self.feature_means_, self.feature_deviations_)
 
-    def assigned_rows(
+    def _predict_rows(
         self, rows: Rows, compute: Compute
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         encoder = self.encoder_.to(compute.device)
