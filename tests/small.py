@@ -28,3 +28,15 @@ def blobs(
     centers = random.normal(size=(k, d))
     labels = np.arange(n) % k
     return (centers[labels] + spread * random.normal(size=(n, d))).astype(np.float32), labels
+
+
+def brute_force(points: NDArray[np.floating], n_neighbors: int, *, cosine: bool) -> NDArray[np.int64]:
+    """Return the nearest other rows of each row, nearest first."""
+    points = points.astype(np.float64)
+    if cosine:
+        points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-30)
+        nearness = points @ points.T
+    else:
+        nearness = -np.square(points[:, None] - points[None]).sum(axis=2)
+    np.fill_diagonal(nearness, -np.inf)
+    return np.argsort(-nearness, axis=1)[:, :n_neighbors]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from small import blobs
+from small import blobs, brute_force
 from torchdec import _nearest
 from torchdec._core.compute import resolve
 from torchdec._core.neighbor_graph import ONE_WAY, edge_probabilities, nearest_neighbors, principal_components
@@ -12,16 +12,6 @@ from torchdec._core.randomness import generator
 from torchdec.rows import as_rows
 
 CPU = resolve("cpu", "float32")
-
-
-def brute_force(points: np.ndarray, k: int, *, cosine: bool) -> np.ndarray:
-    if cosine:
-        points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-30)
-        nearness = points @ points.T
-    else:
-        nearness = -np.square(points[:, None] - points[None]).sum(axis=2)
-    np.fill_diagonal(nearness, -np.inf)
-    return np.argsort(-nearness, axis=1)[:, :k]
 
 
 def test_components_equal_those_of_the_full_decomposition() -> None:
