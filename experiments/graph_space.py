@@ -47,7 +47,7 @@ def results() -> Iterator[dict[str, Any]]:
         picked = np.random.default_rng(0).permutation(len(y))[:MOST_ROWS]
         rows, y = as_rows(x[picked]), y[picked]
         points = (
-            principal_components(rows, 50, generator(0), compute),
+            principal_components(rows, 50, generator(0), compute)[0],
             torch.from_numpy(rows.take(np.arange(len(y)))),
         )
         graphs = [nearest_neighbors(each, 15, cosine=True, compute=compute) for each in points]

@@ -1,5 +1,6 @@
 """Rows with known clusters, and estimators that are trained for real but in a moment."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,21 @@ def blobs(
     return (centers[labels] + spread * random.normal(size=(n, d))).astype(np.float32), labels
 
 
-def brute_force(points: NDArray[np.floating], n_neighbors: int, *, cosine: bool) -> NDArray[np.int64]:
-    """Return the nearest other rows of each row, nearest first."""
-    points = points.astype(np.float64)
-    if cosine:
-        points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-30)
-        nearness = points @ points.T
-    else:
-        nearness = -np.square(points[:, None] - points[None]).sum(axis=2)
-    np.fill_diagonal(nearness, -np.inf)
-    return np.argsort(-nearness, axis=1)[:, :n_neighbors]
+def brute_force(
+    points: NDArray[np.floating], n_neighbors: int, *, cosine: bool, copies: Sequence[NDArray[np.floating]] = ()
+) -> NDArray[np.int64]:
+    """Return the other rows that are nearest to each row or to one of its copies, nearest first."""
+
+    def nearness(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        if cosine:
+            return _unit(rows) @ _unit(points).T
+        return -np.square(rows.astype(np.float64)[:, None] - points[None]).sum(axis=2)
+
+    best = np.max([nearness(rows) for rows in (points, *copies)], axis=0)
+    np.fill_diagonal(best, -np.inf)
+    return np.argsort(-best, axis=1)[:, :n_neighbors]
+
+
+def _unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+    rows = rows.astype(np.float64)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)

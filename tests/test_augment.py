@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from torchdec import DEC, Autoencoder, NeighborEncoder
+from torchdec._core.neighbor_graph import COPIES
 from torchdec._core.randomness import generator
 from torchdec.augment import Augment, ShiftRotate
 
@@ -97,9 +98,9 @@ def test_any_callable_of_the_form_will_do() -> None:
     assert isinstance(ShiftRotate((8, 8)), Augment)
 
 
-def test_an_autoencoder_is_augmented_in_both_stages_and_a_neighbor_encoder_in_self_training() -> None:
+def test_an_autoencoder_trains_on_changed_rows_and_a_neighbor_encoder_looks_for_their_neighbours() -> None:
     X = np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32)
-    for representation, in_stage_1 in ((Autoencoder, 64), (NeighborEncoder, 0)):
+    for representation, in_stage_1 in ((Autoencoder, 64), (NeighborEncoder, COPIES * 64)):
         seen = Seen()
         stage_1 = representation((8,), 2, max_epochs=1, batch_size=16)
         DEC(2, representation=stage_1, augment=seen, max_iter=0, random_state=0).fit(X)

@@ -1,5 +1,6 @@
 """The nearest other rows of each row, exact or from an index; no torch."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import faiss
@@ -9,31 +10,69 @@ from numpy.typing import NDArray
 # Up to here an exact search takes less time than building an index; its cost is quadratic.
 EXACT_UP_TO = 200_000
 _PART = 2**14
+# Distances and numbers of the nearest rows, each (n, n_found).
+_Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
-def nearest(points: NDArray[np.float32], n_neighbors: int, *, cosine: bool) -> NDArray[np.int64]:
+def nearest(
+    points: NDArray[np.float32],
+    n_neighbors: int,
+    *,
+    cosine: bool,
+    copies: Iterable[NDArray[np.float32]] = (),
+) -> NDArray[np.int64]:
     """Find the `n_neighbors` nearest other rows of each row, nearest first, int64 (n, n_neighbors).
 
+    With `copies`, each as `points` but every row changed, those that are nearest to a row or to any of its copies.
     Exact up to `EXACT_UP_TO` rows; above it from an inverted file of sqrt(n) lists, of which 32 are searched.
     A row of zeros has similarity 0 to all under the cosine, so it is nobody's near neighbour.
     """
     base = np.ascontiguousarray(points, dtype=np.float32)
-    n, d = base.shape
-    metric = faiss.METRIC_L2
     if cosine:
-        # Part by part: the norm of all rows at once would take another copy of them.
-        norms = [np.linalg.norm(part, axis=1, keepdims=True) for part in np.array_split(base, -(-n // _PART))]
-        base = base / np.maximum(np.concatenate(norms), np.finfo(np.float32).tiny)
-        metric = faiss.METRIC_INNER_PRODUCT
-    if n <= EXACT_UP_TO:
-        _, found = faiss.knn(base, base, n_neighbors + 1, metric=metric)
-    else:
+        base = _of_length_one(base)
+    search = _search(base, n_neighbors + 1, faiss.METRIC_INNER_PRODUCT if cosine else faiss.METRIC_L2)
+    far, found = search(base)
+    for copy in copies:
+        others = search(_of_length_one(copy) if cosine else np.ascontiguousarray(copy))
+        far, found = _nearer_of((far, found), others)
+    return without_self(found)
+
+
+def _of_length_one(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    # Part by part: the norm of all rows at once would take another copy of them.
+    parts = np.array_split(points, -(-len(points) // _PART))
+    norms = np.concatenate([np.linalg.norm(part, axis=1, keepdims=True) for part in parts])
+    return np.asarray(points / np.maximum(norms, np.finfo(np.float32).tiny))
+
+
+def _search(base: NDArray[np.float32], n_found: int, metric: int) -> Callable[[NDArray[np.float32]], _Found]:
+    """Return what finds the nearest of `base`: how far they are from each row it gets, and their numbers."""
+    n, d = base.shape
+    sign = np.float32(-1 if metric == faiss.METRIC_INNER_PRODUCT else 1)
+    if n > EXACT_UP_TO:
         index: Any = faiss.index_factory(d, f"IVF{int(n**0.5)},Flat", metric)
         index.train(base)
         index.add(base)
         index.nprobe = 32
-        _, found = index.search(base, n_neighbors + 1)
-    return without_self(found)
+
+    def search(rows: NDArray[np.float32]) -> _Found:
+        if n <= EXACT_UP_TO:
+            far, found = faiss.knn(rows, base, n_found, metric=metric)
+        else:
+            far, found = index.search(rows, n_found)
+        return sign * far, found
+
+    return search
+
+
+def _nearer_of(some: _Found, others: _Found) -> _Found:
+    """Keep as many as either has, the nearest of both, each once."""
+    far, found = np.hstack([some[0], others[0]]), np.hstack([some[1], others[1]])
+    order = np.lexsort((far, found))
+    far, found = np.take_along_axis(far, order, axis=1), np.take_along_axis(found, order, axis=1)
+    far[:, 1:][found[:, 1:] == found[:, :-1]] = np.inf
+    order = np.argsort(far, axis=1, kind="stable")[:, : some[0].shape[1]]
+    return np.take_along_axis(far, order, axis=1), np.take_along_axis(found, order, axis=1)
 
 
 def without_self(found: NDArray[np.int64]) -> NDArray[np.int64]:

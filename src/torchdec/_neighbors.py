@@ -1,26 +1,27 @@
 """Stage 1 from the neighbour graph: an encoder that keeps neighbours together, with `Autoencoder`'s interface."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from torchdec._core import workers
-from torchdec._core.batches import CHUNK
+from torchdec._core.batches import CHUNK, joined
 from torchdec._core.compute import Compute, Precision
 from torchdec._core.graph_space import components_agree
 from torchdec._core.journal import Journal
 from torchdec._core.neighbor_embedding import embed_neighbors
-from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
+from torchdec._core.neighbor_graph import changed_copies, nearest_neighbors, principal_components
 from torchdec._core.networks import stack, without_batch_norm
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._representation import Representation, freeze
+from torchdec.augment import Augment
 from torchdec.rows import Rows, as_rows
 from torchdec.rows._part import PartOfRows
 
@@ -35,8 +36,8 @@ class NeighborEncoder(Representation):
 
     The nearest neighbours of each row are found once, among the rows or their leading principal components. Each
     step then embeds a batch of rows together with one neighbour of each, and maximises the likelihood of picking
-    that neighbour among all other rows of the batch, by Student's t kernel of their codes. Neighbours are the only
-    augmentation: changing the rows at random on top of that made the clusters worse (docs/accuracy.md).
+    that neighbour among all other rows of the batch, by Student's t kernel of their codes. The rows of a batch are
+    as they are, even with an augmentation: changing them there made the clusters worse (docs/accuracy.md).
 
     Parameters
     ----------
@@ -73,6 +74,10 @@ class NeighborEncoder(Representation):
     learning_rate : float or "auto", default="auto"
         Peak of the one-cycle schedule of Adam. "auto" is 0.002, or 0.006 from 32,768 rows on, whose larger
         batches bear larger steps.
+    augment : callable or None, default=None
+        Changes rows at random in ways that leave their cluster as it is. The neighbours of a row are then those
+        that are nearest to it or to any of 32 changed copies of it; the search takes 33 times as long.
+        `torchdec.augment.ShiftRotate` is for images, `torchdec.augment.Augment` the form of others.
     standardize : bool or "auto", default="auto"
         Whether each column is first brought to mean 0 and standard deviation 1. "auto" does so where columns have
         different units: fewer than 3 hold nearly all the variance of at least 5 times as many, and they are not
@@ -130,6 +135,7 @@ class NeighborEncoder(Representation):
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "augment": [callable, None],
         "standardize": ["boolean", StrOptions({"auto"})],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
@@ -150,6 +156,7 @@ class NeighborEncoder(Representation):
         max_steps: int = 2000,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: float | Literal["auto"] = "auto",
+        augment: Augment | None = None,
         standardize: bool | Literal["auto"] = "auto",
         device: str = "auto",
         precision: Precision = "auto",
@@ -166,6 +173,7 @@ class NeighborEncoder(Representation):
         self.max_steps = max_steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.augment = augment
         self.standardize = standardize
         self.device = device
         self.precision = precision
@@ -222,14 +230,14 @@ class NeighborEncoder(Representation):
                 agree = components_agree(rows, _COMPONENTS, n_neighbors, generator, compute, cosine=cosine)
                 n_components = _COMPONENTS if agree else None
         if n_components is None:
-            points = torch.empty(n, d)
-            start = 0
-            for chunk in rows.chunks(CHUNK):
-                points[start : start + len(chunk)] = torch.from_numpy(chunk)
-                start += len(chunk)
+            points = joined(map(torch.from_numpy, rows.chunks(CHUNK)), n)
+            project: Callable[[Tensor], Tensor] = nn.Identity()
         else:
-            points = principal_components(rows, n_components, generator, compute)
-        graph = nearest_neighbors(points, n_neighbors, cosine=cosine, compute=compute)
+            points, project = principal_components(rows, n_components, generator, compute)
+        copies = None
+        if self.augment is not None:
+            copies = changed_copies(rows, self.augment, self.scale_, project, generator, compute)
+        graph = nearest_neighbors(points, n_neighbors, cosine=cosine, compute=compute, copies=copies)
         return "rows" if n_components is None else "components", workers.same(torch.from_numpy(graph))
 
 

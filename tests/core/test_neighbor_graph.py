@@ -7,7 +7,13 @@ import torch
 from small import blobs, brute_force
 from torchdec import _nearest
 from torchdec._core.compute import resolve
-from torchdec._core.neighbor_graph import ONE_WAY, edge_probabilities, nearest_neighbors, principal_components
+from torchdec._core.neighbor_graph import (
+    ONE_WAY,
+    changed_copies,
+    edge_probabilities,
+    nearest_neighbors,
+    principal_components,
+)
 from torchdec._core.randomness import generator
 from torchdec.rows import as_rows
 
@@ -16,7 +22,9 @@ CPU = resolve("cpu", "float32")
 
 def test_components_equal_those_of_the_full_decomposition() -> None:
     X = blobs(300, 20, 6, spread=0.1)[0] + 3
-    got = principal_components(as_rows(X), 5, generator(0), CPU).numpy()
+    components, project = principal_components(as_rows(X), 5, generator(0), CPU)
+    torch.testing.assert_close(project(torch.from_numpy(X[:9])), components[:9], atol=1e-4, rtol=0)
+    got = components.numpy()
     centered = X - X.mean(axis=0)
     u, s, _ = np.linalg.svd(centered, full_matrices=False)
     expected = u[:, :5] * s[:5]
@@ -25,7 +33,7 @@ def test_components_equal_those_of_the_full_decomposition() -> None:
 
 
 def test_components_are_at_most_the_features() -> None:
-    assert principal_components(as_rows(blobs(30, 4, 2)[0]), 50, generator(0), CPU).shape == (30, 4)
+    assert principal_components(as_rows(blobs(30, 4, 2)[0]), 50, generator(0), CPU)[0].shape == (30, 4)
 
 
 @pytest.mark.parametrize("cosine", [False, True])
@@ -33,6 +41,42 @@ def test_neighbours_equal_brute_force(cosine: bool) -> None:
     points = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
     found = nearest_neighbors(torch.from_numpy(points), 6, cosine=cosine, compute=CPU)
     np.testing.assert_array_equal(found, brute_force(points, 6, cosine=cosine))
+
+
+@pytest.mark.parametrize("exact_up_to", [100, 10])
+@pytest.mark.parametrize("cosine", [False, True])
+def test_rows_that_are_near_to_a_copy_are_neighbours_too(
+    cosine: bool, exact_up_to: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        _nearest, "EXACT_UP_TO", exact_up_to
+    )  # 10: all lists of the approximate search are searched
+    random = np.random.default_rng(0)
+    points = random.normal(size=(80, 4)).astype(np.float32)
+    copies = random.normal(size=(3, 80, 4)).astype(np.float32)
+    changed = map(torch.from_numpy, copies)
+    found = nearest_neighbors(torch.from_numpy(points), 6, cosine=cosine, compute=CPU, copies=changed)
+    np.testing.assert_array_equal(found, brute_force(points, 6, cosine=cosine, copies=copies))
+
+
+def test_copies_that_are_turned_join_rows_that_are_turned() -> None:
+    """Signals that begin anywhere: of each kind the neighbours are the other kinds', but for copies."""
+    random = np.random.default_rng(0)
+    kinds = np.repeat(np.arange(3), 40)
+    rows = np.stack([np.roll(signal, random.integers(32)) for signal in random.normal(size=(3, 32))[kinds]])
+    rows = as_rows(rows.astype(np.float32))
+
+    def turned(rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        by = torch.randint(32, (len(rows), 1), generator=generator)
+        return rows.gather(1, (torch.arange(32) + by) % 32)
+
+    points, project = principal_components(rows, 32, generator(0), CPU)
+    copies = changed_copies(rows, turned, 2.0, project, generator(0), CPU)
+    joined, plain = (
+        nearest_neighbors(points, 5, cosine=True, compute=CPU, copies=changed) for changed in (copies, None)
+    )
+    assert (kinds[joined] == kinds[:, None]).mean() > 0.99
+    assert (kinds[plain] == kinds[:, None]).mean() < 0.9
 
 
 def test_no_row_is_its_own_neighbour_even_among_duplicates() -> None:

@@ -1,6 +1,6 @@
 """The only ways in which rows reach a network: shuffled for training, in order for everything else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -31,9 +31,15 @@ def resident(rows: Rows, scale: float, compute: Compute) -> Tensor | None:
     n, d = rows.shape
     if not compute.has_room(4 * n * d):
         return None
-    whole = torch.empty(n, d, device=compute.device)
-    start = 0
-    for chunk in in_order(rows, scale, compute):
+    return joined(in_order(rows, scale, compute), n)
+
+
+def joined(chunks: Iterable[Tensor], n: int) -> Tensor:
+    """Put chunks of n rows in all into one tensor, in place: concatenation needs twice the memory."""
+    whole, start = torch.empty(0), 0
+    for chunk in chunks:
+        if start == 0:
+            whole = chunk.new_empty(n, chunk.shape[1])
         whole[start : start + len(chunk)] = chunk
         start += len(chunk)
     return whole

@@ -53,7 +53,7 @@ def agreements(
     graphs, partitions, known = [], [], np.ones(len(values), dtype=bool)
     for columns in torch.randperm(values.shape[1], generator=generator).tensor_split(2):
         half = np.ascontiguousarray(values[:, columns.numpy()])
-        components = principal_components(as_rows(half), n_components, generator, compute)
+        components, _ = principal_components(as_rows(half), n_components, generator, compute)
         pair = [
             nearest_neighbors(points, n_neighbors, cosine=cosine, compute=compute)
             for points in (components, torch.from_numpy(half))
