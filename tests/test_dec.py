@@ -30,6 +30,11 @@ from torchdec.rows import as_rows
 Blobs = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
+def unchanged(rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Change nothing, as an augmentation."""
+    return rows
+
+
 @pytest.mark.parametrize("representation", ["autoencoder", "neighbors"])
 def test_clusters_that_are_there_are_found(representation: str) -> None:
     X, y = blobs(150, 8, 3)
@@ -80,6 +85,23 @@ def test_the_same_seed_gives_the_same_bits(representation: str, two_blobs: Blobs
 def test_labels_never_enter_training(two_blobs: Blobs) -> None:
     X, y = two_blobs
     np.testing.assert_array_equal(small_dec().fit(X).transform(X), small_dec().fit(X, y).transform(X))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "steps"),
+    [
+        ({}, 3),
+        ({"augment": unchanged}, 30),
+        ({"augment": unchanged, "update_interval": "epoch"}, 3),
+        ({"augment": unchanged, "update_interval": 2}, 2),
+    ],
+)
+def test_targets_stay_for_more_passes_where_rows_are_changed(
+    parameters: dict[str, Any], steps: int, two_blobs: Blobs
+) -> None:
+    X, _ = two_blobs
+    history = small_dec(batch_size=-(-len(X) // 3), **parameters).fit(X).history_
+    assert [record.step for record in history if isinstance(record, Update)][:2] == [0, steps]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ from torchdec.rows import Rows
 # Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, the fewest rows for that, and
 # the most, evenly spaced, of which it draws the halves.
 _MOST_CLUSTERS, _DIVISIONS, _FEWEST_TO_CHOOSE, _MOST_TO_CHOOSE = 30, 5, 4, 2**20
+# Passes over the rows between updates of the targets, where rows are changed at random.
+_AUGMENTED_PASSES = 10
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
 _COLLAPSED = 0.9
 
@@ -60,9 +62,10 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         Weight of the reconstruction error beside the KL divergence (IDEC). Both are means over rows, the error
         also over features, of rows scaled so that predicting zero costs 1. IDEC's gamma is 1 over this weight:
         its 0.1 corresponds to 10 (up to the learning rate). Needs a representation with a decoder.
-    update_interval : int or "epoch", default="epoch"
+    update_interval : int, "epoch" or "auto", default="auto"
         Steps between updates of the targets; "epoch" is one pass over the rows. More often follows the
-        clusters faster and costs one pass through the encoder each time.
+        clusters faster and costs one pass through the encoder each time. "auto" is one pass, or ten with an
+        augmentation: targets had better stay until the encoder gives changed rows the clusters of the rows.
     tol : float, default=0.001
         Stop when less than this share of the rows changed their cluster between two updates. Changes are
         counted a update, so a smaller `update_interval` stops sooner.
@@ -76,8 +79,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     momentum : float, default=0.9
         Of SGD.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is 256, or 2,048 from 32,768 rows on where `update_interval` is "epoch": products of
-        more rows run faster, and steps are fewer.
+        Rows a step. "auto" is 256, or 2,048 from 32,768 rows on where `update_interval` is counted in
+        passes: products of more rows run faster, and steps are fewer.
     n_init : int, default=20
         Starts of k-means; the one with the lowest inertia is kept.
     init : {"auto", "k-means++"}, default="auto"
@@ -158,7 +161,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         "representation": [StrOptions(set(PRESETS)), Representation, FrozenEstimator],
         "alpha": [Interval(Real, 0, 1e18, closed="neither")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
-        "update_interval": [Interval(Integral, 1, None, closed="left"), StrOptions({"epoch"})],
+        "update_interval": [Interval(Integral, 1, None, closed="left"), StrOptions({"epoch", "auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -180,7 +183,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         representation: str | Representation | FrozenEstimator = "neighbors",
         alpha: float = 1.0,
         reconstruction_weight: float = 0.0,
-        update_interval: int | Literal["epoch"] = "epoch",
+        update_interval: int | Literal["epoch", "auto"] = "auto",
         tol: float = 1e-3,
         max_iter: int = 20,
         patience: int = 5,
@@ -310,7 +313,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
                 centers,
                 labels.to(compute.device),
                 source,
-                self._settings(len(rows), self.reconstruction_weight),
+                self._settings(source, self.reconstruction_weight),
             )
             reason = StopReason.INTERRUPTED
             try:
@@ -342,17 +345,21 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
 
     def _pace(self, n_rows: int) -> tuple[int, float]:
         """Return the rows a step and the learning rate, where they were left open."""
-        many = n_rows >= MANY_ROWS and self.update_interval == "epoch" and self.batch_size == "auto"
+        many = n_rows >= MANY_ROWS and isinstance(self.update_interval, str) and self.batch_size == "auto"
         batch_size = (2048 if many else 256) if self.batch_size == "auto" else self.batch_size
         learning_rate = (0.04 if many else 0.01) if self.learning_rate == "auto" else self.learning_rate
         return batch_size, learning_rate
 
-    def _settings(self, n_rows: int, reconstruction_weight: float) -> Settings:
+    def _settings(self, source: Source, reconstruction_weight: float) -> Settings:
+        interval = self.update_interval
+        if isinstance(interval, str):
+            passes = _AUGMENTED_PASSES if interval == "auto" and self.augment is not None else 1
+            interval = passes * source.steps_an_epoch
         return Settings(
             alpha=self.alpha,
             reconstruction_weight=reconstruction_weight,
-            update_interval=self.update_interval,
-            learning_rate=self._pace(n_rows)[1],
+            update_interval=interval,
+            learning_rate=self._pace(len(source.rows))[1],
             momentum=self.momentum,
         )
 

@@ -99,7 +99,9 @@ def test_self_training_is_the_same_with_either(monkeypatch: pytest.MonkeyPatch) 
         encoder, centers = setup()
         source = Source(ROWS, 0.7, 128, generator(2), CPU, 0.0)
         labels = torch.zeros(N, dtype=torch.long)
-        updates = self_train(encoder, None, centers, labels, source, Settings(1.0, 0.0, "epoch", 0.05, 0.9))
+        updates = self_train(
+            encoder, None, centers, labels, source, Settings(1.0, 0.0, source.steps_an_epoch, 0.05, 0.9)
+        )
         runs.append((list(islice(updates, 4)), centers.detach()))
     (stored, centers), (frozen, other) = runs
     torch.testing.assert_close(centers, other, rtol=1e-4, atol=1e-4)
@@ -117,7 +119,7 @@ def test_a_dead_cluster_lives_again_where_no_code_is_kept(monkeypatch: pytest.Mo
     source = Source(ROWS, 0.7, 128, generator(2), CPU, 0.0)
     labels = torch.zeros(N, dtype=torch.long)
     first, second = islice(
-        self_train(encoder, None, centers, labels, source, Settings(1.0, 0.0, "epoch", 0.01, 0.9)), 2
+        self_train(encoder, None, centers, labels, source, Settings(1.0, 0.0, source.steps_an_epoch, 0.01, 0.9)), 2
     )
     assert first.reseeded == (2,)
     assert second.sizes[2] > 0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -27,7 +27,7 @@ class Settings:
 
     alpha: float
     reconstruction_weight: float
-    update_interval: int | Literal["epoch"]
+    update_interval: int
     learning_rate: float
     momentum: float
 
@@ -60,7 +60,7 @@ def self_train(
     parameters = [centers, *networks.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
     rows, scale, compute, batches = source.rows, source.scale, source.compute, source.batches()
-    interval = source.steps_an_epoch if settings.update_interval == "epoch" else settings.update_interval
+    interval = settings.update_interval
     position = Position(centers, labels, lambda state: restored(state, encoder, compute, settings.alpha))
     source.journal.follow(
         "self-training", networks=networks, optimizer=optimizer, batches=batches, position=position

@@ -161,7 +161,7 @@ def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Com
     batch_size, _ = model._pace(len(rows))
     source = Source(rows, model.scale_, batch_size, generator(seed), compute, started, model.augment)
     unknown = torch.zeros(len(rows), dtype=torch.long, device=compute.device)
-    settings = model._settings(len(rows), reconstruction_weight=0.0)  # a saved model has no decoder
+    settings = model._settings(source, reconstruction_weight=0.0)  # a saved model has no decoder
     for record in self_train(encoder, None, centers, unknown, source, settings):
         if isinstance(record, Update) and record.number == updates:
             break
