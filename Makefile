@@ -29,6 +29,7 @@ results: $(VENV)/installed-bench
 	$(RUN)torchdec study experiments/ablation.toml
 	$(RUN)python experiments/accuracy.py
 	$(RUN)python experiments/graph_space.py
+	$(RUN)python experiments/changed_rows.py
 	$(RUN)python experiments/choose_k.py
 	$(RUN)python experiments/edits.py
 	$(RUN)python experiments/own_data.py

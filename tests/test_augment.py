@@ -106,7 +106,7 @@ def test_an_autoencoder_trains_on_changed_rows_and_a_neighbor_encoder_looks_for_
         DEC(2, representation=stage_1, augment=seen, max_iter=0, random_state=0).fit(X)
         assert seen.rows == in_stage_1
         DEC(2, representation=stage_1, augment=seen, tol=1.0, batch_size=16, random_state=0).fit(X)
-        assert seen.rows == 2 * in_stage_1 + 10 * 64
+        assert seen.rows == 2 * in_stage_1 + 10 * 64 // 2
 
 
 def test_a_representation_keeps_its_own_augmentation() -> None:

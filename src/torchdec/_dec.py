@@ -89,9 +89,9 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         less than two thirds of the edges cut, and modularity rises. It may be so where some clusters are much
         wider than others, since k-means prefers equal ones.
     augment : callable or None, default=None
-        Changes rows at random in ways that leave their cluster as it is, in every training step (DEC-DA); the
-        targets come from the rows as they are. `torchdec.augment.ShiftRotate` is for images,
-        `torchdec.augment.Augment` the form of others. Passed on to an `Autoencoder` that has none of its own.
+        Changes rows at random in ways that leave their cluster as it is: half of the rows of every training step;
+        the targets come from the rows as they are (as in DEC-DA). `torchdec.augment.ShiftRotate` is for images,
+        `torchdec.augment.Augment` the form of others. Passed on to a representation that has none of its own.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...; passed on to a representation left at "auto".
     precision : {"auto", "float32", "bfloat16"}, default="auto"

@@ -10,6 +10,7 @@ sys.path[:0] = [str(ROOT / folder) for folder in ("experiments", "benchmarks", "
 
 import accuracy  # noqa: E402
 import block_shuffle  # noqa: E402
+import changed_rows  # noqa: E402
 import choose_k  # noqa: E402
 import edits  # noqa: E402
 import graph_space  # noqa: E402
@@ -31,6 +32,11 @@ def test_a_table_is_made_from_the_run_files(path: Path) -> None:
 def test_the_table_of_graph_spaces_is_made_from_its_file() -> None:
     text = graph_space.DOCS.read_text()
     assert graph_space.with_table(text) == text
+
+
+def test_the_table_of_changed_rows_is_made_from_its_file() -> None:
+    text = changed_rows.DOCS.read_text()
+    assert changed_rows.with_table(text) == text
 
 
 def test_the_table_of_chosen_numbers_is_made_from_its_file() -> None:

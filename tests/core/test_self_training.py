@@ -19,7 +19,7 @@ from torchdec._core.networks import stack
 from torchdec._core.objective import log_soft_assignment, reconstruction_error
 from torchdec._core.randomness import generator
 from torchdec._core.records import Stretch, Update
-from torchdec._core.self_training import Calmest, Settings, self_train
+from torchdec._core.self_training import Calmest, Settings, half_changed, self_train
 from torchdec._core.targets import stored_targets
 from torchdec._core.training import Source
 from torchdec.rows import as_rows
@@ -98,6 +98,16 @@ def test_updates_come_after_the_interval(steps: int, monkeypatch: pytest.MonkeyP
     updates = list(islice(Setup(update_interval=steps).updates(), 3))
     assert [update.step for update in updates] == [0, steps, 2 * steps]
     assert len(taken) == 2 * steps
+
+
+@pytest.mark.parametrize("n", [8, 7, 1])
+def test_half_of_a_batch_is_changed(n: int) -> None:
+    batch = torch.rand(n, 5, generator=generator(0))
+    source = Source(as_rows(batch.numpy()), 1.0, 4, generator(0), CPU, 0.0, lambda rows, generator: -rows)
+    changed = half_changed(batch, source)
+    torch.testing.assert_close(changed.abs(), batch)
+    assert (changed < 0).any(dim=1).sum() == n - n // 2
+    assert half_changed(batch, replace(source, augment=None)) is batch
 
 
 def test_encoder_and_centres_learn_together_and_the_divergence_falls() -> None:

@@ -71,7 +71,7 @@ def self_train(
             index = next(batches)
             own, part = workers.share(index)
             batch = source.as_they_are(own)
-            log_p, x = p.of(own, batch), source.changed(batch)
+            log_p, x = p.of(own, batch), half_changed(batch, source)
             loss = part * _batch_loss(x, log_p, encoder, with_decoder, centers, settings, compute)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -124,6 +124,14 @@ def self_train(
             )
 
     return updates()
+
+
+def half_changed(batch: Tensor, source: Source) -> Tensor:
+    """Change half of a batch where there is an augmentation; rows that stay as they are keep their clusters."""
+    if source.augment is None:
+        return batch
+    changed, kept = batch.tensor_split(2)
+    return torch.cat([source.changed(changed), kept])
 
 
 class Position:
