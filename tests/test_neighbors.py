@@ -1,5 +1,7 @@
 """The encoder of the neighbour graph as an estimator of its own."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -7,6 +9,8 @@ from torch import nn
 
 from small import REPRESENTATIONS, blobs
 from torchdec import DEC, NeighborEncoder, _neighbors
+from torchdec._core.neighbor_graph import COPIES
+from torchdec._core.records import Search
 from torchdec.metrics import clustering_accuracy
 
 
@@ -102,3 +106,14 @@ def test_a_sample_that_is_too_large_to_copy_is_read_where_it_lies(monkeypatch: p
     copied = clone(stage_1).fit(X).transform(X)
     monkeypatch.setattr(_neighbors, "_MOST_VALUES", 150 * 6 - 1)
     np.testing.assert_array_equal(clone(stage_1).fit(X).transform(X), copied)
+
+
+@pytest.mark.parametrize(("augment", "n_searches"), [(None, 1), (lambda rows, generator: rows, 1 + COPIES)])
+def test_the_search_reports_how_far_it_is_and_is_no_part_of_the_history(augment: Any, n_searches: int) -> None:
+    encoder = clone(REPRESENTATIONS["neighbors"]).set_params(augment=augment, max_epochs=1)
+    records = list(encoder.iter_fit(blobs(60, 5, 2)[0]))
+    searches = [record for record in records if isinstance(record, Search)]
+    assert searches == records[: len(searches)]
+    assert [record.done for record in searches] == [*range(n_searches + 1)]
+    assert {record.total for record in searches} == {n_searches}
+    assert encoder.history_ == records[len(searches) :]

@@ -249,7 +249,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         return self
 
     def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Generator[Record, None, None]:
-        """Fit step by step: a generator of `Epoch`, `Centroids` and `Update` records, and `Stretch` of many rows.
+        """Fit step by step: a generator of `Search`, `Epoch`, `Centroids`, `Update` and `Stretch` records.
 
         When it is exhausted, the estimator is fitted. If it is closed, or interrupted from the keyboard, during
         self-training, the estimator is fitted too, as it was at that moment; before that it is not. With a

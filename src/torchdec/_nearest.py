@@ -1,6 +1,6 @@
 """The nearest other rows of each row, exact or from an index; no torch."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import faiss
@@ -14,28 +14,42 @@ _PART = 2**14
 _Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
-def nearest(
-    points: NDArray[np.float32],
-    n_neighbors: int,
-    *,
-    cosine: bool,
-    copies: Iterable[NDArray[np.float32]] = (),
-) -> NDArray[np.int64]:
+def nearest(points: NDArray[np.float32], n_neighbors: int, *, cosine: bool) -> NDArray[np.int64]:
     """Find the `n_neighbors` nearest other rows of each row, nearest first, int64 (n, n_neighbors).
 
-    With `copies`, each as `points` but every row changed, those that are nearest to a row or to any of its copies.
     Exact up to `EXACT_UP_TO` rows; above it from an inverted file of sqrt(n) lists, of which 32 are searched.
     A row of zeros has similarity 0 to all under the cosine, so it is nobody's near neighbour.
     """
-    base = np.ascontiguousarray(points, dtype=np.float32)
-    if cosine:
-        base = _of_length_one(base)
-    search = _search(base, n_neighbors + 1, faiss.METRIC_INNER_PRODUCT if cosine else faiss.METRIC_L2)
-    far, found = search(base)
-    for copy in copies:
-        others = search(_of_length_one(copy) if cosine else np.ascontiguousarray(copy))
-        far, found = _nearer_of((far, found), others)
-    return without_self(found)
+    return NearestRows(points, n_neighbors, cosine=cosine).neighbors
+
+
+class NearestRows:
+    """The nearest other rows of each row, or of the row and changed copies of it, as `nearest` finds them."""
+
+    def __init__(self, points: NDArray[np.float32], n_neighbors: int, *, cosine: bool) -> None:
+        self._cosine = cosine
+        base = self._normalized(points)
+        self._search = _search(base, n_neighbors + 1, faiss.METRIC_INNER_PRODUCT if cosine else faiss.METRIC_L2)
+        self._far, self._found = self._search(base)
+
+    def add(self, copy: NDArray[np.float32]) -> None:
+        """Take in what is near to a copy of each row, in the order of the rows."""
+        far, found = self._search(self._normalized(copy))
+        far, found = np.hstack([self._far, far]), np.hstack([self._found, found])
+        order = np.lexsort((far, found))
+        far, found = np.take_along_axis(far, order, axis=1), np.take_along_axis(found, order, axis=1)
+        far[:, 1:][found[:, 1:] == found[:, :-1]] = np.inf  # a row that is near to several counts once
+        order = np.argsort(far, axis=1, kind="stable")[:, : self._far.shape[1]]
+        self._far, self._found = np.take_along_axis(far, order, axis=1), np.take_along_axis(found, order, axis=1)
+
+    @property
+    def neighbors(self) -> NDArray[np.int64]:
+        """Numbers of the nearest other rows, nearest first, (n, n_neighbors)."""
+        return without_self(self._found)
+
+    def _normalized(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        points = np.ascontiguousarray(points, dtype=np.float32)
+        return _of_length_one(points) if self._cosine else points
 
 
 def _of_length_one(points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -63,16 +77,6 @@ def _search(base: NDArray[np.float32], n_found: int, metric: int) -> Callable[[N
         return sign * far, found
 
     return search
-
-
-def _nearer_of(some: _Found, others: _Found) -> _Found:
-    """Keep as many as either has, the nearest of both, each once."""
-    far, found = np.hstack([some[0], others[0]]), np.hstack([some[1], others[1]])
-    order = np.lexsort((far, found))
-    far, found = np.take_along_axis(far, order, axis=1), np.take_along_axis(found, order, axis=1)
-    far[:, 1:][found[:, 1:] == found[:, :-1]] = np.inf
-    order = np.argsort(far, axis=1, kind="stable")[:, : some[0].shape[1]]
-    return np.take_along_axis(far, order, axis=1), np.take_along_axis(found, order, axis=1)
 
 
 def without_self(found: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,13 +1,14 @@
 """Stage 1 from the neighbour graph: an encoder that keeps neighbours together, with `Autoencoder`'s interface."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from numbers import Integral, Real
+from time import perf_counter
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from torchdec._core import workers
 from torchdec._core.batches import CHUNK, joined
@@ -15,11 +16,12 @@ from torchdec._core.compute import Compute, Precision
 from torchdec._core.graph_space import components_agree
 from torchdec._core.journal import Journal
 from torchdec._core.neighbor_embedding import embed_neighbors
-from torchdec._core.neighbor_graph import changed_copies, nearest_neighbors, principal_components
+from torchdec._core.neighbor_graph import COPIES, changed_copies, nearest_neighbors, principal_components
 from torchdec._core.networks import stack, without_batch_norm
 from torchdec._core.randomness import generator, split
-from torchdec._core.records import Epoch
+from torchdec._core.records import Epoch, Search
 from torchdec._core.training import MANY_ROWS, Source
+from torchdec._nearest import NearestRows
 from torchdec._representation import Representation, freeze
 from torchdec.augment import Augment
 from torchdec.rows import Rows, as_rows
@@ -179,16 +181,17 @@ class NeighborEncoder(Representation):
         self.precision = precision
         self.random_state = random_state
 
-    def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Epoch]:
+    def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Search | Epoch]:
         if len(rows) < 2:
             raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
         names = ("sample", "network", "decoder", "components", "batches")
         seeds = journal.once("network seeds", lambda: split(self.random_state, *names))
         if len(rows) > self.graph_rows:
             rows = _sample(rows, self.graph_rows, seeds["sample"])
-        self.space_, graph = journal.once(
-            "graph", lambda: self._graph(rows, generator(seeds["components"]), compute)
-        )
+        if "graph" not in journal.results:
+            search = self._search(rows, generator(seeds["components"]), compute, started)
+            journal.results["graph"] = yield from search
+        self.space_, graph = journal.results["graph"]
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
         decoder = None
@@ -218,26 +221,36 @@ class NeighborEncoder(Representation):
         """Whether a decoder is trained too."""
         return self.reconstruction_weight > 0
 
-    def _graph(self, rows: Rows, generator: Generator, compute: Compute) -> tuple[str, Tensor]:
+    def _search(
+        self, rows: Rows, random: torch.Generator, compute: Compute, started: float
+    ) -> Generator[Search, None, tuple[str, Tensor]]:
         """Return the space that neighbours were found in, and the neighbours of each row."""
         n, d = rows.shape
+        n_searches = 1 if self.augment is None else 1 + COPIES
+        yield Search(0, n_searches, perf_counter() - started)
         n_neighbors = min(self.n_neighbors, n - 1)
         cosine = self.metric == "cosine" or (self.metric == "auto" and d > _COMPONENTS)
         n_components = self.n_components
         if n_components == "auto":
             n_components = _COMPONENTS
             if d > 2 * _COMPONENTS and n * d <= _MOST_VALUES and n > _COMPONENTS:
-                agree = components_agree(rows, _COMPONENTS, n_neighbors, generator, compute, cosine=cosine)
+                agree = components_agree(rows, _COMPONENTS, n_neighbors, random, compute, cosine=cosine)
                 n_components = _COMPONENTS if agree else None
         if n_components is None:
             points = joined(map(torch.from_numpy, rows.chunks(CHUNK)), n)
             project: Callable[[Tensor], Tensor] = nn.Identity()
         else:
-            points, project = principal_components(rows, n_components, generator, compute)
-        copies = None
-        if self.augment is not None:
-            copies = changed_copies(rows, self.augment, self.scale_, project, generator, compute)
-        graph = nearest_neighbors(points, n_neighbors, cosine=cosine, compute=compute, copies=copies)
+            points, project = principal_components(rows, n_components, random, compute)
+        if self.augment is None:
+            graph = nearest_neighbors(points, n_neighbors, cosine=cosine, compute=compute)
+        else:
+            nearest = NearestRows(points.cpu().numpy(), n_neighbors, cosine=cosine)
+            copies = changed_copies(rows, self.augment, self.scale_, project, random, compute)
+            for done, copy in enumerate(copies, start=1):
+                yield Search(done, n_searches, perf_counter() - started)
+                nearest.add(copy.numpy())
+            graph = nearest.neighbors
+        yield Search(n_searches, n_searches, perf_counter() - started)
         return "rows" if n_components is None else "components", workers.same(torch.from_numpy(graph))
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchdec._core.batches import embed
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, Journal, opened
-from torchdec._core.records import Epoch
+from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
 from torchdec.rows import Rows, as_rows, check_finite
 from torchdec.rows._convert import refuse_unseen
@@ -101,7 +101,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Whether a decoder is trained too."""
 
     @abstractmethod
-    def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Epoch]:
+    def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Search | Epoch]:
         """Learn `encoder_` and `decoder_` from `scale_` times the rows, reporting on the way."""
 
     def fit(self, X: Any, y: None = None, *, checkpoint: Checkpoint | None = None) -> Self:  # noqa: ARG002
@@ -131,15 +131,15 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             pass
         return self
 
-    def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Iterator[Epoch]:
-        """Fit step by step: a generator of `Epoch` records; when it is exhausted, the estimator is fitted."""
+    def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Iterator[Search | Epoch]:
+        """Fit step by step: a generator of `Search` and `Epoch` records; the estimator is fitted when it ends."""
         started = perf_counter()
         self._validate_params()
         rows = validated_rows(self, X, reset=True)
         with opened(checkpoint, self, rows) as journal:
             yield from self.learn(rows, started - journal.seconds, journal)
 
-    def learn(self, rows: Rows, started: float, journal: Journal) -> Iterator[Epoch]:
+    def learn(self, rows: Rows, started: float, journal: Journal) -> Iterator[Search | Epoch]:
         """Fit to rows that were validated, as a part of the fit that has this journal and began at that time."""
         compute = resolve(self.device, self.precision)
         self.scale_, *columns = journal.once("scale", lambda: learn_scale(rows, self.standardize, compute))
@@ -147,7 +147,8 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             None if column is None else column.numpy() for column in columns
         )
         for record in self._train(self.prepared(rows), compute, started, journal):
-            journal.record(record)
+            if isinstance(record, Epoch):
+                journal.record(record)
             yield record
         self.history_ = [record for record in journal.history if isinstance(record, Epoch)]
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from torchdec._core.records import Centroids, Epoch, Update
+from torchdec._core.records import Centroids, Epoch, Search, Update
 from torchdec.cli._progress import Pace, progress
 
 
@@ -40,6 +40,16 @@ def test_self_training_counts_from_the_centroids_and_knows_only_its_longest_end(
     assert (start.rate, start.left) == (None, None)
     reading = pace.read(_update(2, 80, 34.0))
     assert (reading.rate, reading.left, reading.at_most) == (20.0, 16.0, True)
+
+
+def test_the_search_for_neighbours_says_how_far_it_is():
+    pace = Pace(max_updates=10)
+    lines = [pace.read(record).line() for record in (Search(0, 33, 1.0), Search(11, 33, 12.0), _epoch(100, 40.0))]
+    assert lines == [
+        "search: 0 of 33 searches",
+        "search: 11 of 33 searches, 24 s left",
+        "pretraining: 100 of 1,000 steps, 4 steps/s, 4 min 12 s left, loss 0.5",
+    ]
 
 
 def test_a_line_says_stage_count_rate_time_left_and_facts():

@@ -15,6 +15,7 @@ from torchdec._core.neighbor_graph import (
     principal_components,
 )
 from torchdec._core.randomness import generator
+from torchdec._nearest import NearestRows
 from torchdec.rows import as_rows
 
 CPU = resolve("cpu", "float32")
@@ -54,9 +55,10 @@ def test_rows_that_are_near_to_a_copy_are_neighbours_too(
     random = np.random.default_rng(0)
     points = random.normal(size=(80, 4)).astype(np.float32)
     copies = random.normal(size=(3, 80, 4)).astype(np.float32)
-    changed = map(torch.from_numpy, copies)
-    found = nearest_neighbors(torch.from_numpy(points), 6, cosine=cosine, compute=CPU, copies=changed)
-    np.testing.assert_array_equal(found, brute_force(points, 6, cosine=cosine, copies=copies))
+    nearest = NearestRows(points, 6, cosine=cosine)
+    for copy in copies:
+        nearest.add(copy)
+    np.testing.assert_array_equal(nearest.neighbors, brute_force(points, 6, cosine=cosine, copies=copies))
 
 
 def test_copies_that_are_turned_join_rows_that_are_turned() -> None:
@@ -71,12 +73,11 @@ def test_copies_that_are_turned_join_rows_that_are_turned() -> None:
         return rows.gather(1, (torch.arange(32) + by) % 32)
 
     points, project = principal_components(rows, 32, generator(0), CPU)
-    copies = changed_copies(rows, turned, 2.0, project, generator(0), CPU)
-    joined, plain = (
-        nearest_neighbors(points, 5, cosine=True, compute=CPU, copies=changed) for changed in (copies, None)
-    )
-    assert (kinds[joined] == kinds[:, None]).mean() > 0.99
-    assert (kinds[plain] == kinds[:, None]).mean() < 0.9
+    nearest = NearestRows(points.numpy(), 5, cosine=True)
+    assert (kinds[nearest.neighbors] == kinds[:, None]).mean() < 0.9
+    for copy in changed_copies(rows, turned, 2.0, project, generator(0), CPU):
+        nearest.add(copy.numpy())
+    assert (kinds[nearest.neighbors] == kinds[:, None]).mean() > 0.99
 
 
 def test_no_row_is_its_own_neighbour_even_among_duplicates() -> None:

@@ -1,6 +1,6 @@
 """The nearest neighbours of every row, in the space of the leading principal components."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -70,17 +70,11 @@ def changed_copies(
         yield joined((project(chunk).cpu() for chunk in changed), len(rows))
 
 
-def nearest_neighbors(
-    points: Tensor, n_neighbors: int, *, cosine: bool, compute: Compute, copies: Iterable[Tensor] | None = None
-) -> NDArray[np.int64]:
+def nearest_neighbors(points: Tensor, n_neighbors: int, *, cosine: bool, compute: Compute) -> NDArray[np.int64]:
     """Find the `n_neighbors` nearest other rows of each row, nearest first, int64 (n, n_neighbors).
 
-    As `torchdec._nearest`; an exact search that is large, and without copies, goes by products of bfloat16 where
-    `compute` takes them.
+    As `torchdec._nearest`; an exact search that is large goes by products of bfloat16 where `compute` takes them.
     """
-    if copies is not None:
-        changed = (copy.numpy() for copy in copies)
-        return nearest(points.cpu().numpy(), n_neighbors, cosine=cosine, copies=changed)
     n, d = points.shape
     fits = compute.device.type == "cpu" or compute.has_room(4 * 3 * n * d)
     if n <= EXACT_UP_TO and n * n * d >= _LARGE and compute.precision == "bfloat16" and fits:

@@ -5,6 +5,23 @@ from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """How far the search for neighbours is, before a `NeighborEncoder` is trained; no part of the history.
+
+    Attributes
+    ----------
+    done, total : int
+        Searches done and planned: one from the rows, and one from each changed copy of them.
+    seconds : float
+        Since the fit began.
+    """
+
+    done: int
+    total: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """A stretch of representation training (stage 1).
 
@@ -112,7 +129,7 @@ class Stretch:
     seconds: float
 
 
-Record = Epoch | Centroids | Update | Stretch
+Record = Search | Epoch | Centroids | Update | Stretch
 
 
 class StopReason(Enum):

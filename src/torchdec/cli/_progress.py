@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from torchdec._core.records import Centroids, Epoch, Record, Stretch, Update
+from torchdec._core.records import Centroids, Epoch, Record, Search, Stretch, Update
 from torchdec.cli._terminal import tell
 
 SECONDS_BETWEEN_LINES = 3.0
@@ -58,7 +58,10 @@ class Pace:
 
     def read(self, record: Record) -> Reading:
         """Return the reading of the next record."""
-        if isinstance(record, Epoch):
+        facts = ""
+        if isinstance(record, Search):
+            done, total, unit, stage = record.done, record.total, "searches", "search"
+        elif isinstance(record, Epoch):
             facts = f"loss {record.loss:.4g}"
             done, total, unit, stage = record.step, record.n_steps, "steps", record.stage
         elif isinstance(record, Stretch):
@@ -78,7 +81,8 @@ class Pace:
         if isinstance(record, Centroids) or not done or spent <= 0:
             return Reading(stage, done, total, unit, facts, at_most=at_most)
         left = spent / done * max(total - done, 0)
-        return Reading(stage, done, total, unit, facts, record.step / spent, left, at_most)
+        rate = None if isinstance(record, Search) else record.step / spent
+        return Reading(stage, done, total, unit, facts, rate, left, at_most)
 
 
 @contextmanager
