@@ -96,15 +96,27 @@ def _on_code(fit: Callable[[Problem], Any]) -> Callable[[Problem], Any]:
 
 def _dec(problem: Problem) -> Any:
     from torchdec import DEC
+
+    return DEC(
+        problem.n_clusters,
+        representation=problem.representation,
+        random_state=problem.seed,
+        **problem.settings,
+    ).fit(problem.rows)
+
+
+def _shift_rotated(problem: Problem) -> Any:
+    """Fit a DEC with an encoder that no other method shares: the neighbours depend on the augmentation too."""
+    from torchdec import DEC
     from torchdec.augment import ShiftRotate
 
-    settings = dict(problem.settings)
-    if settings.pop("shift_rotate", False):
-        if problem.image_shape is None:
-            raise ValueError("shift_rotate needs rows that are images.")
-        settings["augment"] = ShiftRotate(problem.image_shape)
+    if problem.image_shape is None:
+        raise ValueError("The method augmented needs rows that are images.")
     return DEC(
-        problem.n_clusters, representation=problem.representation, random_state=problem.seed, **settings
+        problem.n_clusters,
+        augment=ShiftRotate(problem.image_shape),
+        random_state=problem.seed,
+        **problem.settings,
     ).fit(problem.rows)
 
 
@@ -162,5 +174,5 @@ METHODS = {
     "paper": Method("DEC, stacked denoising autoencoder", _dec, "sdae", PAPER),
     "code": Method("neighbors + k-means", _dec, "neighbors", {"max_iter": 0}),
     "neighbors": Method("DEC, neighbors (default)", _dec, "neighbors"),
-    "augmented": Method("DEC, neighbors, shift-rotate", _dec, "neighbors", {"shift_rotate": True}),
+    "augmented": Method("DEC, neighbors, shift-rotate", _shift_rotated),
 }
