@@ -116,3 +116,10 @@ def test_a_representation_keeps_its_own_augmentation() -> None:
     DEC(2, representation=stage_1, augment=other, max_iter=0, random_state=0).fit(X)
     assert own.rows == 32
     assert other.rows == 0
+
+
+@pytest.mark.parametrize("representation", [Autoencoder, NeighborEncoder])
+def test_an_augmentation_that_changes_the_shape_is_named(representation: type) -> None:
+    X = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)
+    with pytest.raises(ValueError, match=r"augment=.* made \(32, 3\) of rows of shape \(32, 6\)"):
+        representation((8,), 2, augment=lambda rows, generator: rows[:, :3]).fit(X)

@@ -32,6 +32,23 @@ class Augment(Protocol):
         ...
 
 
+def apply(augment: Augment, rows: Tensor, generator: Generator) -> Tensor:
+    """Return the changed rows of an augmentation, which have the shape of the rows.
+
+    Raises
+    ------
+    ValueError
+        If they have another.
+    """
+    changed = augment(rows, generator)
+    if changed.shape != rows.shape:
+        raise ValueError(
+            f"augment={augment!r} made {tuple(changed.shape)} of rows of shape {tuple(rows.shape)}; "
+            "it has to return as many rows and values as it gets."
+        )
+    return changed
+
+
 class ShiftRotate(BaseEstimator):  # type: ignore[misc]
     """Shift and rotate each image by an amount of its own, with zeros around it.
 

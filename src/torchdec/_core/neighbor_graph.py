@@ -11,7 +11,7 @@ from torchdec._core.batches import in_order, joined
 from torchdec._core.compute import Compute
 from torchdec._core.exact_neighbors import exact_neighbors
 from torchdec._nearest import EXACT_UP_TO, nearest, without_self
-from torchdec.augment import Augment
+from torchdec.augment import Augment, apply
 from torchdec.rows._protocol import Rows
 
 # How often a neighbour that does not count the row among its own is drawn, against one that does.
@@ -66,7 +66,7 @@ def changed_copies(
 ) -> Iterator[Tensor]:
     """Yield `COPIES` copies of the rows, each row changed at random and projected, float32 (n, n_components)."""
     for _ in range(COPIES):
-        changed = (augment(chunk, generator) / scale for chunk in in_order(rows, scale, compute))
+        changed = (apply(augment, chunk, generator) / scale for chunk in in_order(rows, scale, compute))
         yield joined((project(chunk).cpu() for chunk in changed), len(rows))
 
 

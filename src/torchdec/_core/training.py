@@ -15,7 +15,7 @@ from torchdec._core.compute import Compute
 from torchdec._core.journal import Journal
 from torchdec._core.randomness import generator
 from torchdec._core.records import Epoch
-from torchdec.augment import Augment
+from torchdec.augment import Augment, apply
 from torchdec.rows._protocol import Rows
 
 # Rows from which on representations are trained in larger batches and steps.
@@ -52,7 +52,7 @@ class Source:
 
     def changed(self, batch: Tensor) -> Tensor:
         """Change a batch where there is an augmentation."""
-        return batch if self.augment is None else self.augment(batch, self.noise)
+        return batch if self.augment is None else apply(self.augment, batch, self.noise)
 
     @cached_property
     def noise(self) -> Generator:
