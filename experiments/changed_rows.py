@@ -9,12 +9,12 @@ import json
 import sys
 import warnings
 from pathlib import Path
-from statistics import mean, stdev
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
+from accuracy import spread
 from pages import renewed
 from sklearn.exceptions import ConvergenceWarning
 
@@ -93,10 +93,6 @@ def with_table(text: str) -> str:
         cells = [spread([case[key] for case in own]) for key in ("acc", "acc_changed", "agree")]
         lines.append(f"| {title} | {' | '.join(cells)} | {len(own)} |\n")
     return renewed(text, BEGIN, END, "".join(lines))
-
-
-def spread(values: list[float]) -> str:
-    return f"{mean(values):.3f} ± {stdev(values):.3f}" if len(values) > 1 else f"{mean(values):.3f}"
 
 
 if __name__ == "__main__":
