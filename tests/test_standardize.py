@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Checkpoint, export_onnx, load, save
+from torchdec._core.records import Epoch
 from torchdec._model_file import ModelFileError
 from torchdec._representation import Representation
 from torchdec.clusters import split
@@ -84,8 +85,9 @@ def test_a_split_trains_on_standardised_rows(model: DEC) -> None:
 def test_a_fit_that_goes_on_has_the_same_units(model: DEC, tmp_path) -> None:
     first, second = (small_dec(3).set_params(representation=NEIGHBORS) for _ in range(2))
     records = first.iter_fit(X, checkpoint=Checkpoint(tmp_path / "c", every=0))
-    next(records)
+    next(record for record in records if isinstance(record, Epoch))
     records.close()
+    assert (tmp_path / "c").exists()
     again = second.fit(X, checkpoint=Checkpoint(tmp_path / "c", every=0))
     np.testing.assert_array_equal(again.feature_deviations_, model.feature_deviations_)
     np.testing.assert_array_equal(again.transform(X), model.transform(X))
