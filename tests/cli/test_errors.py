@@ -103,7 +103,7 @@ FIT = {
     "no -k": (lambda f: (_save(f, "x.npy", X),), ["--clusters"]),
     "an unknown representation": (
         lambda f: (_save(f, "x.npy", X), "-k", 3, "--representation", "vae"),
-        ["--representation", "'vae'", "autoencoder"],
+        ["--representation': 'vae' is not", "autoencoder"],
     ),
     "a negative weight": (
         lambda f: (_save(f, "x.npy", X), "-k", 3, "--reconstruction-weight", "-1"),

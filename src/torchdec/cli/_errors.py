@@ -93,7 +93,8 @@ class OneLineErrors(TyperGroup):
 
 def _usage_sentence(error: Any, args: Sequence[str]) -> str:
     """Return what Typer says about an argument, with the value that was given for it."""
-    message = one_line(error.format_message()).rstrip(".")
+    # Some versions of Typer put the kind of the error before what is wrong with a choice.
+    message = one_line(error.format_message()).replace(": Value error, ", ": ").rstrip(".")
     for option in getattr(getattr(error, "param", None), "opts", ()):
         value = args[args.index(option) + 1] if option in args[:-1] else None
         if value is not None and repr(value) not in message:
