@@ -83,7 +83,11 @@ ReconstructionWeight = Annotated[
 ]
 AugmentOption = Annotated[
     Augmentation | None,
-    typer.Option("--augment", show_default=False, help="Take images that are shifted and rotated a little for the same; slower."),
+    typer.Option(
+        "--augment",
+        show_default=False,
+        help="Take images that are shifted and rotated a little for the same; slower.",
+    ),
 ]
 ImageShape = Annotated[
     str,
