@@ -49,9 +49,8 @@ def test_neighbours_equal_brute_force(cosine: bool) -> None:
 def test_rows_that_are_near_to_a_copy_are_neighbours_too(
     cosine: bool, exact_up_to: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        _nearest, "EXACT_UP_TO", exact_up_to
-    )  # 10: all lists of the approximate search are searched
+    # Above 10 rows the search is approximate, but looks through all of the few lists that 80 rows have.
+    monkeypatch.setattr(_nearest, "EXACT_UP_TO", exact_up_to)
     random = np.random.default_rng(0)
     points = random.normal(size=(80, 4)).astype(np.float32)
     copies = random.normal(size=(3, 80, 4)).astype(np.float32)

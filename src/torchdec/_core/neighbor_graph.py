@@ -16,7 +16,7 @@ from torchdec.rows._protocol import Rows
 
 # How often a neighbour that does not count the row among its own is drawn, against one that does.
 ONE_WAY = 0.25
-# Of a row, changed at random, whose neighbours count too. USPS gains most with the first 8, a little up to 64.
+# Of a row, changed at random, whose neighbours count too. More find a little more, and each costs a search.
 COPIES = 32
 # Multiplications of an exact search from which on products of bfloat16 pay (37,000 rows of 784).
 _LARGE = 2**40
