@@ -52,13 +52,13 @@ def test_bad_parameters_are_named_when_fitting() -> None:
 @pytest.mark.parametrize(
     ("autoencoder", "n_rows", "expected"),
     [
-        (Autoencoder(), 2**15 - 1, (256, 1e-3)),
-        (Autoencoder(), 2**15, (1024, 2e-3)),
-        (Autoencoder(batch_size=64, learning_rate=0.5), 2**15, (64, 0.5)),
-        (Autoencoder.paper(), 2**15, (256, 0.1)),
+        (Autoencoder(), 2**15 - 1, (256, 1e-3, 1000)),
+        (Autoencoder(), 2**15, (1024, 2e-3, 4000)),
+        (Autoencoder(batch_size=64, learning_rate=0.5, max_steps=7), 2**15, (64, 0.5, 7)),
+        (Autoencoder.paper(), 2**15, (256, 0.1, 100_000)),
     ],
 )
-def test_many_rows_are_trained_in_larger_batches_and_steps_but_not_in_the_paper_s_recipe(
-    autoencoder: Autoencoder, n_rows: int, expected: tuple[int, float]
+def test_many_rows_are_trained_longer_and_in_larger_batches_but_not_in_the_paper_s_recipe(
+    autoencoder: Autoencoder, n_rows: int, expected: tuple[int, float, int]
 ) -> None:
     assert autoencoder._pace(n_rows) == expected
