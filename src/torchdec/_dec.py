@@ -294,7 +294,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
                     n_init=self.n_init,
                     seed=seeds["centroids"],
                     started=started,
-                    communities=self.init == "auto",
+                    separate=self.init == "auto",
                 )
                 journal.results["centroids"] = choice, centers, labels
                 journal.record(centroids)

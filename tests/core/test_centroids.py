@@ -30,7 +30,7 @@ def starting_from(monkeypatch: pytest.MonkeyPatch, *starts: tuple[list[list[floa
         labels = np.square(points[:, None] - centers).sum(2).argmin(1).astype(np.int32)
         return SimpleNamespace(cluster_centers_=centers, labels_=labels, inertia_=inertia)
 
-    monkeypatch.setattr(centroids, "_kmeans", kmeans)
+    monkeypatch.setattr(centroids, "kmeans", kmeans)
 
 
 def test_centres_are_the_means_of_their_rows_in_float32() -> None:
@@ -60,9 +60,9 @@ def test_of_many_rows_the_starts_see_a_sample_and_the_best_one_settles_on_all(
     _, _, whole = kmeans_centroids(code, 5, n_init=20, seed=0, started=0.0)
     monkeypatch.setattr(centroids, "_MOST_ROWS", 500)
     fits: list[int] = []
-    kmeans = centroids._kmeans
+    kmeans = centroids.kmeans
     monkeypatch.setattr(
-        centroids, "_kmeans", lambda points, *a, **k: fits.append(len(points)) or kmeans(points, *a, **k)
+        centroids, "kmeans", lambda points, *a, **k: fits.append(len(points)) or kmeans(points, *a, **k)
     )
     centers, labels, record = kmeans_centroids(code, 5, n_init=20, seed=0, started=0.0)
     assert fits == [500] * 20
@@ -72,30 +72,13 @@ def test_of_many_rows_the_starts_see_a_sample_and_the_best_one_settles_on_all(
         torch.testing.assert_close(centers[cluster], code[labels == cluster].mean(0), rtol=1e-3, atol=1e-3)
 
 
-def test_communities_replace_a_start_that_cuts_through_a_wide_cluster() -> None:
-    """One wide group and three tight ones: inertia is lowest where the wide one is cut and two tight are one."""
-    random = generator(0)
-    middles = torch.tensor([[0.0, 0.0], [30.0, 0.0], [32.0, 0.0], [31.0, 2.0]])
-    spreads = torch.tensor([3.0, 0.1, 0.1, 0.1])
-    code = middles[:, None] + spreads[:, None, None] * torch.randn(4, 300, 2, generator=random)
-    truth = torch.arange(4).repeat_interleave(300)
-    whole = {}
-    for communities in (False, True):
-        _, labels, _ = kmeans_centroids(
-            code.reshape(-1, 2), 4, n_init=5, seed=0, started=0.0, communities=communities
-        )
-        whole[communities] = [len(labels[truth == group].unique()) for group in range(4)]
-    assert whole[False][0] > 1
-    assert whole[True] == [1, 1, 1, 1]
-
-
 def test_the_sample_holds_no_row_twice_and_comes_from_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     code = torch.arange(1000.0)[:, None]
     monkeypatch.setattr(centroids, "_MOST_ROWS", 600)
     seen: list[list[float]] = []
-    kmeans = centroids._kmeans
+    kmeans = centroids.kmeans
     monkeypatch.setattr(
-        centroids, "_kmeans", lambda points, *a: seen.append(sorted(points[:, 0])) or kmeans(points, *a)
+        centroids, "kmeans", lambda points, *a: seen.append(sorted(points[:, 0])) or kmeans(points, *a)
     )
     for seed in (0, 0, 1):
         kmeans_centroids(code, 2, n_init=1, seed=seed, started=0.0)
@@ -106,8 +89,8 @@ def test_the_sample_holds_no_row_twice_and_comes_from_the_seed(monkeypatch: pyte
 
 def test_the_starts_see_all_of_131072_rows_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    kmeans = centroids._kmeans
-    monkeypatch.setattr(centroids, "_kmeans", lambda points, *a: seen.append(len(points)) or kmeans(points, *a))
+    kmeans = centroids.kmeans
+    monkeypatch.setattr(centroids, "kmeans", lambda points, *a: seen.append(len(points)) or kmeans(points, *a))
     rows = torch.rand(131_073, 1, generator=generator(0))
     for code in (rows[:-1], rows):
         kmeans_centroids(code, 2, n_init=1, seed=0, started=0.0)
@@ -169,37 +152,6 @@ def test_the_start_with_the_lowest_inertia_is_kept(monkeypatch: pytest.MonkeyPat
     centers, _, record = kmeans_centroids(code, 1, n_init=3, seed=0, started=0.0)
     assert centers.tolist() == [[1.0]]
     assert record.inertia == 100.0
-
-
-def test_communities_of_lower_modularity_leave_the_lowest_inertia() -> None:
-    """Two tiny groups beside a disc: to set them apart cuts fewer edges than to cut the disc, and says less."""
-    random = generator(0)
-    disc = torch.randn(4000, 2, generator=random)
-    disc = 3 * disc[disc.norm(dim=1) < 1]
-    tiny = torch.tensor([[6.5, 0.0], [6.5, 2.5]])[:, None] + 0.1 * torch.randn(2, 30, 2, generator=random)
-    code = torch.cat([disc, tiny.reshape(-1, 2)])
-    plain, other = (
-        kmeans_centroids(code, 3, n_init=5, seed=0, started=0.0, communities=communities)[1]
-        for communities in (False, True)
-    )
-    assert torch.equal(plain, other)
-
-
-def test_communities_that_are_no_clearer_leave_the_lowest_inertia() -> None:
-    code = torch.rand(400, 2, generator=generator(0))
-    plain, other = (
-        kmeans_centroids(code, 9, n_init=5, seed=0, started=0.0, communities=communities)[1]
-        for communities in (False, True)
-    )
-    assert torch.equal(plain, other)
-
-
-@pytest.mark.parametrize(("n", "k"), [(15, 3), (40, 1), (40, 39)])
-def test_where_a_graph_has_no_such_communities_k_means_stays(n: int, k: int) -> None:
-    code = torch.rand(n, 2, generator=generator(0))
-    _, labels, record = kmeans_centroids(code, k, n_init=2, seed=0, started=0.0, communities=True)
-    assert len(labels) == sum(record.sizes) == n
-    assert min(record.sizes) > 0
 
 
 def test_fewer_distinct_rows_than_clusters_is_an_error_that_says_how_many() -> None:

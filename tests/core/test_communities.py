@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from torchdec._core.communities import communities, conductance, edges_of, k_communities, modularity
+from torchdec._core.communities import communities, conductance, edges_of, joined, k_communities, modularity
 
 
 def rings(*sizes: int) -> csr_matrix:
@@ -62,3 +62,13 @@ def test_conductance_is_the_mean_share_of_edges_that_leave() -> None:
     assert conductance(edges, np.array([0, 0, 1, 1])) == pytest.approx(1 / 3)
     assert conductance(edges, np.array([0, 0, 0, 2])) == pytest.approx((1 / 5 + 1) / 2)
     assert conductance(edges, np.zeros(4, dtype=int)) == 0
+
+
+def test_groups_are_joined_by_the_share_of_the_edges_of_the_smaller_one() -> None:
+    edges = rings(10, 30)
+    labels = np.repeat([0, 1, 2], [10, 6, 24])
+    shares = joined(edges, labels)
+    # A row of a ring has four edges; a stretch of six has three that leave it at each of its ends.
+    assert shares[1, 2] == shares[2, 1] == pytest.approx(6 / 24)
+    assert shares[0, 1] == shares[0, 2] == 0
+    assert joined(edges, np.repeat([0, 2], [10, 30]))[0, 1] == 0

@@ -1,28 +1,19 @@
 """Stage 2: k-means on the code, and new centres for clusters that lost all their rows."""
 
-import warnings
 from time import perf_counter
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int32, Int64
-from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from torch import Generator, Tensor
 
 from torchdec._core import workers
 from torchdec._core.batches import Streamed
-from torchdec._core.communities import conductance, edges_of, k_communities, modularity
+from torchdec._core.kmeans import kmeans
 from torchdec._core.objective import squared_distances
 from torchdec._core.records import Centroids
-from torchdec._nearest import nearest
+from torchdec._core.separation import separated
 
-# The graph of the code is made of so many rows at most, each with so many neighbours.
-_GRAPH_ROWS, _NEIGHBORS = 10_000, 15
-# Communities are taken where they leave less than this share of the edges cut. Where k-means had found one of
-# several partitions that are about as good, they left .7 and more; where it had cut through clusters, at most .6.
-_CLEARER = 2 / 3
 # Rows that the starts are compared on; where there are more, only the best start goes on with all of them.
 _MOST_ROWS = 2**17
 # It does until a pass lowers the inertia by less than this share; rows are taken so many at a time.
@@ -36,12 +27,12 @@ def kmeans_centroids(
     n_init: int,
     seed: int,
     started: float,
-    communities: bool = False,
+    separate: bool = False,
 ) -> tuple[Float[Tensor, "clusters code"], Int32[Tensor, " rows"], Centroids]:
     """Run k-means on the code of all rows from `n_init` starts and keep the lowest inertia (paper, section 3.1.2).
 
-    With `communities`, those of the graph of the code are one more start, which is kept where its clusters are
-    clearly better separated: k-means prefers clusters of one extent, and cuts through wide ones.
+    With `separate`, the graph of near rows of the code may give clusters that are separated better
+    (`_core/separation.py`).
     Of more than 131,072 rows the starts see a sample of so many, and the chosen one then settles on all rows, in
     passes over their code.
 
@@ -58,10 +49,10 @@ def kmeans_centroids(
     random_state = np.random.RandomState(seed)
     some = _some(code, random_state)
     seen = some.cpu().numpy()
-    starts = [_kmeans(seen, n_clusters, random_state) for _ in range(n_init)]
+    starts = [kmeans(seen, n_clusters, random_state) for _ in range(n_init)]
     best = min(starts, key=lambda start: start.inertia_)
-    if communities:
-        best = _clearer(seen, best, random_state)
+    if separate:
+        best = separated(seen, best, random_state)
     centers = workers.same(torch.from_numpy(best.cluster_centers_).to(some))
     labels, inertia = torch.from_numpy(best.labels_).to(some.device), float(best.inertia_)
     if len(some) < len(code):
@@ -73,24 +64,6 @@ def kmeans_centroids(
         seconds=perf_counter() - started,
     )
     return centers, labels, record
-
-
-def _clearer(points: NDArray[np.float32], best: KMeans, random_state: np.random.RandomState) -> KMeans:
-    """Return k-means from the communities of the code's graph if that separates clearly better, else `best`."""
-    k, n = best.n_clusters, min(len(points), _GRAPH_ROWS)
-    if k == 1 or n <= _NEIGHBORS:
-        return best
-    some = points[random_state.permutation(len(points))[:n]]
-    edges = edges_of(nearest(some, _NEIGHBORS, cosine=False))
-    found = k_communities(edges, k)
-    if found is None:
-        return best
-    means = np.stack([some[found == community].mean(axis=0) for community in range(k)])
-    other = _kmeans(points, k, random_state, means)
-    before, after = best.predict(some), other.predict(some)
-    fewer_cut = conductance(edges, after) < _CLEARER * conductance(edges, before)
-    # Few edges are cut too where a handful of rows is a cluster of its own; modularity asks for large ones.
-    return other if fewer_cut and modularity(edges, after) > modularity(edges, before) else best
 
 
 def _some(code: Tensor | Streamed, random_state: np.random.RandomState) -> Tensor:
@@ -127,24 +100,6 @@ def _settle(code: Tensor | Streamed, centers: Tensor) -> tuple[Tensor, Tensor, f
             return centers, workers.total(labels), inertia.item()  # zeros but for the own rows
         last = inertia.item()
         centers = torch.where(counts[:, None] > 0, sums / counts[:, None], centers).float()
-
-
-def _kmeans(
-    points: NDArray[np.float32],
-    n_clusters: int,
-    random_state: np.random.RandomState,
-    init: str | NDArray[np.float32] = "k-means++",
-) -> KMeans:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        kmeans = KMeans(n_clusters, init=init, n_init=1, random_state=random_state).fit(points)
-    if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
-        distinct = len(np.unique(points, axis=0))
-        raise ValueError(
-            f"n_clusters={n_clusters} is more than the {distinct} distinct rows that X has after encoding; "
-            f"try n_clusters={distinct} or fewer."
-        )
-    return kmeans
 
 
 def reseed(

@@ -1,7 +1,7 @@
 """Communities of a graph of neighbours, and how many of its edges leave the groups of a partition."""
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sknetwork.clustering import Louvain, get_modularity
@@ -74,6 +74,13 @@ def conductance(edges: csr_matrix, labels: NDArray[np.integer]) -> float:
     between = _between(edges, labels)
     ends = between.sum(axis=1)
     return float(1 - (np.diag(between)[ends > 0] / ends[ends > 0]).mean())
+
+
+def joined(edges: csr_matrix, labels: NDArray[np.integer]) -> Float64[NDArray[np.float64], "groups groups"]:
+    """Share of the edges of the smaller of each two groups that lead to the other: 0 where none does."""
+    between = _between(edges, labels)
+    ends = between.sum(axis=1)
+    return np.asarray(between / np.maximum(np.minimum.outer(ends, ends), 1))
 
 
 def _between(edges: csr_matrix, labels: NDArray[np.integer]) -> NDArray[np.float64]:

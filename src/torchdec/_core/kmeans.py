@@ -1,0 +1,33 @@
+"""k-means from one start, by scikit-learn, with a clear error where the code has too few distinct rows."""
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+
+
+def kmeans(
+    points: NDArray[np.float32],
+    n_clusters: int,
+    random_state: np.random.RandomState,
+    init: str | NDArray[np.float32] = "k-means++",
+) -> KMeans:
+    """Return a fitted `KMeans`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer distinct points than clusters.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        fitted = KMeans(n_clusters, init=init, n_init=1, random_state=random_state).fit(points)
+    if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+        distinct = len(np.unique(points, axis=0))
+        raise ValueError(
+            f"n_clusters={n_clusters} is more than the {distinct} distinct rows that X has after encoding; "
+            f"try n_clusters={distinct} or fewer."
+        )
+    return fitted

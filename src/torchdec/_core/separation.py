@@ -1,0 +1,108 @@
+"""Stage 2, after k-means: other clusters of the same code, where the graph of its near rows separates them better.
+
+k-means prefers clusters of one extent and one size. Where kinds of rows differ in either, the lowest inertia cuts
+through one of them and takes two others for one, which the neighbours of the rows show.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sklearn.cluster import KMeans
+
+from torchdec._core.communities import conductance, edges_of, joined, k_communities, modularity
+from torchdec._core.kmeans import kmeans
+from torchdec._nearest import nearest
+
+# The graph of the code is made of so many rows at most, each with so many neighbours.
+_GRAPH_ROWS, _NEIGHBORS = 10_000, 15
+# Communities are taken where they leave less than this share of the edges cut. Where k-means had found one of
+# several partitions that are about as good, they left .7 and more; where it had cut through clusters, at most .6.
+_CLEARER = 2 / 3
+# Two clusters become one where they are joined by this share of their edges, and another one becomes two whose
+# share is less than so much of that. Some kinds of PBMC cells are joined by .043.
+_JOINED, _APART = 0.05, 0.5
+# There are so many rounds of such moves at most; parts of a cluster are the best of so many starts of k-means.
+_ROUNDS, _STARTS = 5, 3
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """Points, and those of them that are the vertices, with their edges."""
+
+    points: NDArray[np.float32]
+    vertices: NDArray[np.float32]
+    edges: csr_matrix
+    random_state: np.random.RandomState
+
+    def restarted(self, labels: NDArray[np.integer]) -> KMeans:
+        """Run k-means on all points from the means of groups of the vertices."""
+        k = int(labels.max()) + 1
+        means = np.stack([self.vertices[labels == label].mean(axis=0) for label in range(k)])
+        return kmeans(self.points, k, self.random_state, means)
+
+
+def separated(points: NDArray[np.float32], best: KMeans, random_state: np.random.RandomState) -> KMeans:
+    """Return k-means from a start that the graph of the code separates better, or else `best`."""
+    n = min(len(points), _GRAPH_ROWS)
+    if best.n_clusters == 1 or n <= _NEIGHBORS:
+        return best
+    vertices = points[random_state.permutation(len(points))[:n]]
+    edges = edges_of(nearest(vertices, _NEIGHBORS, cosine=False))
+    graph = _Graph(points, vertices, edges, random_state)
+    best = _from_communities(graph, best)
+    for _ in range(_ROUNDS):
+        labels = _moved(graph, best.predict(vertices))
+        if labels is None:
+            break
+        other = graph.restarted(labels)
+        if conductance(edges, other.predict(vertices)) >= conductance(edges, best.predict(vertices)):
+            break
+        best = other
+    return best
+
+
+def _from_communities(graph: _Graph, best: KMeans) -> KMeans:
+    """Start from the communities of the graph; return what is separated clearly better."""
+    found = k_communities(graph.edges, best.n_clusters)
+    if found is None:
+        return best
+    other = graph.restarted(found)
+    before, after = best.predict(graph.vertices), other.predict(graph.vertices)
+    fewer_cut = conductance(graph.edges, after) < _CLEARER * conductance(graph.edges, before)
+    # Few edges are cut too where a handful of rows is a cluster of its own; modularity asks for large ones.
+    return other if fewer_cut and modularity(graph.edges, after) > modularity(graph.edges, before) else best
+
+
+def _moved(graph: _Graph, labels: NDArray[np.int32]) -> NDArray[np.int32] | None:
+    """Merge two clusters that are joined and split one that falls apart, as often as there are three to move."""
+    shares = np.triu(joined(graph.edges, labels), 1)
+    pairs = np.argwhere(shares >= _JOINED).tolist()
+    if not pairs:
+        return None
+    parts = _parts(graph, labels)
+    moved, touched = labels.copy(), set[int]()
+    for first, second in sorted(pairs, key=lambda pair: -shares[*pair]):
+        free = [part for part in parts if part[1] not in {*touched, first, second}]
+        if {first, second} & touched or not free or free[0][0] >= _APART * shares[first, second]:
+            continue
+        _, cluster, rows = free[0]
+        moved[labels == second] = first
+        moved[rows] = second
+        touched |= {first, second, cluster}
+    return moved if touched else None
+
+
+def _parts(graph: _Graph, labels: NDArray[np.int32]) -> list[tuple[float, int, NDArray[np.int64]]]:
+    """Return how far the two parts of a cluster are joined, the cluster, and the rows of one part; least first."""
+    parts = []
+    for cluster in range(int(labels.max()) + 1):
+        rows = np.flatnonzero(labels == cluster)
+        points = graph.vertices[rows]
+        # Parts of fewer rows than a row has neighbours tell nothing.
+        if len(rows) > 2 * _NEIGHBORS and np.ptp(points, axis=0).any():
+            starts = [kmeans(points, 2, graph.random_state) for _ in range(_STARTS)]
+            halves = min(starts, key=lambda start: start.inertia_).labels_
+            parts.append((float(joined(graph.edges[rows][:, rows], halves)[0, 1]), cluster, rows[halves == 1]))
+    return sorted(parts, key=lambda part: part[0])
