@@ -64,30 +64,27 @@ def table(records: list[dict[str, Any]], methods: tuple[str, ...] | None) -> str
 
 
 def with_ablation(text: str) -> str:
-    """Return the text with the table of settings made anew, the default of the same seeds first."""
+    """Return the text with the table of settings made anew, the default of the same method and seeds first."""
     records = [record for record, _ in results(read_plan(ABLATION))]
-    seeds = {record["seed"] for record in records}
+    seeds: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for record in records:
+        seeds[record["case"]["data"], record["case"]["method"]].add(record["seed"])
     default = [
         record
         for record, _ in results(read_plan(PLAN))
-        if record["case"]["method"] == "code" and record["seed"] in seeds
+        if record["seed"] in seeds.get((record["case"]["data"], record["case"]["method"]), ())
     ]
-    datasets = list(dict.fromkeys(record["dataset"] for record in records))
-    groups: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for record in [*default, *records]:
         changed = {**record["case"]["stage_1"], **record["case"]["settings"]}
-        settings = ", ".join(f"{key}={value}" for key, value in changed.items())
-        groups[settings or "default"][record["dataset"]].append(record)
-    titles = ["setting", *(f"{about}: {what}" for about in datasets for what in ("ACC", "NMI", "seconds"))]
-    lines = [titles, ["---"] * len(titles)]
-    for settings, own in groups.items():
-        line = [settings]
-        for about in datasets:
-            found = own[about]
-            line += [spread([r["score"][key] for r in found]) if found else "" for key in ("acc", "nmi")]
-            line.append(f"{median(r['seconds'] for r in found):.0f}" if found else "")
-        lines.append(line)
-    content = "".join(f"| {' | '.join(line)} |\n" for line in lines) if records else "Not run yet.\n"
+        settings = ", ".join(f"`{key}={value}`" for key, value in changed.items())
+        groups[record["method"], record["dataset"], settings or "default"].append(record)
+    lines = ["| method | data | setting | ACC | NMI | seeds | seconds |", "|---|---|---|---|---|---|---|"]
+    for (*place, settings), own in sorted(groups.items(), key=lambda group: group[0][:2]):
+        scores = [spread([record["score"][key] for record in own]) for key in ("acc", "nmi")]
+        seconds = f"{median(record['seconds'] for record in own):.0f}"
+        lines.append(f"| {' | '.join([*place, settings, *scores, str(len(own)), seconds])} |")
+    content = "\n".join(lines) + "\n" if records else "Not run yet.\n"
     return renewed(text, ABLATION_BEGIN, ABLATION_END, content)
 
 

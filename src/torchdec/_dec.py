@@ -84,10 +84,10 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     n_init : int, default=20
         Starts of k-means; the one with the lowest inertia is kept.
     init : {"auto", "k-means++"}, default="auto"
-        What k-means starts from. "k-means++" is the paper's. "auto" adds one start, from the communities of the
-        graph of near rows of the code, which is kept where its clusters are clearly better separated: they leave
-        less than two thirds of the edges cut, and modularity rises. It may be so where some clusters are much
-        wider than others, since k-means prefers equal ones.
+        What k-means starts from. "k-means++" is the paper's. "auto" also looks at the graph of near rows of the
+        code, since k-means prefers clusters of one extent and size. It starts from the communities of the graph
+        too, and from clusters of which two that are joined became one, and one that falls apart two. Either is
+        kept only where it leaves fewer edges cut.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is: half of the rows of every training step;
         the targets come from the rows as they are (as in DEC-DA). `torchdec.augment.ShiftRotate` is for images,
