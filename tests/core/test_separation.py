@@ -12,6 +12,7 @@ from torchdec._core.separation import separated
 Groups = list[tuple[tuple[float, float], float, int]]
 WIDE: Groups = [((0, 0), 3.0, 300), ((30, 0), 0.1, 300), ((32, 0), 0.1, 300), ((31, 2), 0.1, 300)]
 UNEQUAL: Groups = [((0, 0), 1.0, 500), ((20, 0), 0.3, 40), ((21.5, 0), 0.3, 40), ((-40, 0), 0.5, 100)]
+EQUAL: Groups = [*UNEQUAL[:3], ((-40, 0), 0.0, 100)]
 
 
 def code_of(groups: Groups) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -32,7 +33,7 @@ def whole(labels: NDArray[np.int32], truth: NDArray[np.int64]) -> bool:
     return len(pairs) == len(set(truth.tolist())) == len(set(labels.tolist()))
 
 
-@pytest.mark.parametrize("groups", [WIDE, UNEQUAL], ids=["wide", "unequal"])
+@pytest.mark.parametrize("groups", [WIDE, UNEQUAL, EQUAL], ids=["wide", "unequal", "equal"])
 def test_the_lowest_inertia_cuts_through_a_group_and_the_graph_does_not(groups: Groups) -> None:
     points, truth = code_of(groups)
     best = lowest_inertia(points, 4)
@@ -40,7 +41,7 @@ def test_the_lowest_inertia_cuts_through_a_group_and_the_graph_does_not(groups: 
     assert whole(separated(points, best, np.random.RandomState(0)).labels_, truth)
 
 
-@pytest.mark.parametrize("groups", [WIDE, UNEQUAL], ids=["wide", "unequal"])
+@pytest.mark.parametrize("groups", [WIDE, UNEQUAL, EQUAL], ids=["wide", "unequal", "equal"])
 def test_moves_alone_mend_it_too(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(separation, "_CLEARER", 0.0)
     points, truth = code_of(groups)
@@ -87,6 +88,14 @@ def test_a_move_that_leaves_more_edges_cut_is_taken_back(monkeypatch: pytest.Mon
     wrong = lowest_inertia(points, 4).predict(points)
     monkeypatch.setattr(separation, "_moved", lambda graph, labels: wrong)
     assert separated(points, right, np.random.RandomState(0)) is right
+
+
+def test_a_cluster_that_the_graph_has_no_row_of_keeps_its_centre(monkeypatch: pytest.MonkeyPatch) -> None:
+    points, truth = code_of([*UNEQUAL, ((0, 90), 0.1, 1)])
+    monkeypatch.setattr(separation, "_GRAPH_ROWS", 660)
+    best = lowest_inertia(points, 5)
+    seed = next(s for s in range(99) if 680 not in np.random.RandomState(s).permutation(681)[:660])
+    assert whole(separated(points, best, np.random.RandomState(seed)).labels_, truth)
 
 
 def test_one_cluster_few_rows_and_equal_rows_stay_as_they_are() -> None:

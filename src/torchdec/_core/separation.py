@@ -36,11 +36,12 @@ class _Graph:
     edges: csr_matrix
     random_state: np.random.RandomState
 
-    def restarted(self, labels: NDArray[np.integer]) -> KMeans:
-        """Run k-means on all points from the means of groups of the vertices."""
-        k = int(labels.max()) + 1
-        means = np.stack([self.vertices[labels == label].mean(axis=0) for label in range(k)])
-        return kmeans(self.points, k, self.random_state, means)
+    def restarted(self, best: KMeans, labels: NDArray[np.integer]) -> KMeans:
+        """Run k-means on all points from the means of groups of the vertices; a centre without any stays."""
+        centers = best.cluster_centers_.copy()
+        for label in np.unique(labels):
+            centers[label] = self.vertices[labels == label].mean(axis=0)
+        return kmeans(self.points, best.n_clusters, self.random_state, centers)
 
 
 def separated(points: NDArray[np.float32], best: KMeans, random_state: np.random.RandomState) -> KMeans:
@@ -56,7 +57,7 @@ def separated(points: NDArray[np.float32], best: KMeans, random_state: np.random
         labels = _moved(graph, best.predict(vertices))
         if labels is None:
             break
-        other = graph.restarted(labels)
+        other = graph.restarted(best, labels)
         if conductance(edges, other.predict(vertices)) >= conductance(edges, best.predict(vertices)):
             break
         best = other
@@ -68,7 +69,7 @@ def _from_communities(graph: _Graph, best: KMeans) -> KMeans:
     found = k_communities(graph.edges, best.n_clusters)
     if found is None:
         return best
-    other = graph.restarted(found)
+    other = graph.restarted(best, found)
     before, after = best.predict(graph.vertices), other.predict(graph.vertices)
     fewer_cut = conductance(graph.edges, after) < _CLEARER * conductance(graph.edges, before)
     # Few edges are cut too where a handful of rows is a cluster of its own; modularity asks for large ones.
@@ -99,10 +100,12 @@ def _parts(graph: _Graph, labels: NDArray[np.int32]) -> list[tuple[float, int, N
     parts = []
     for cluster in range(int(labels.max()) + 1):
         rows = np.flatnonzero(labels == cluster)
-        points = graph.vertices[rows]
-        # Parts of fewer rows than a row has neighbours tell nothing.
-        if len(rows) > 2 * _NEIGHBORS and np.ptp(points, axis=0).any():
-            starts = [kmeans(points, 2, graph.random_state) for _ in range(_STARTS)]
-            halves = min(starts, key=lambda start: start.inertia_).labels_
-            parts.append((float(joined(graph.edges[rows][:, rows], halves)[0, 1]), cluster, rows[halves == 1]))
+        if len(rows) <= 2 * _NEIGHBORS:  # parts of fewer rows than a row has neighbours tell nothing
+            continue
+        try:
+            starts = [kmeans(graph.vertices[rows], 2, graph.random_state) for _ in range(_STARTS)]
+        except ValueError:  # rows that are all the same have no parts
+            continue
+        halves = min(starts, key=lambda start: start.inertia_).labels_
+        parts.append((float(joined(graph.edges[rows][:, rows], halves)[0, 1]), cluster, rows[halves == 1]))
     return sorted(parts, key=lambda part: part[0])
