@@ -230,17 +230,8 @@ class NeighborEncoder(Representation):
         yield Search(0, n_searches, perf_counter() - started)
         n_neighbors = min(self.n_neighbors, n - 1)
         cosine = self.metric == "cosine" or (self.metric == "auto" and d > _COMPONENTS)
-        n_components = self.n_components
-        if n_components == "auto":
-            n_components = _COMPONENTS
-            if d > 2 * _COMPONENTS and n * d <= _MOST_VALUES and n > _COMPONENTS:
-                agree = components_agree(rows, _COMPONENTS, n_neighbors, random, compute, cosine=cosine)
-                n_components = _COMPONENTS if agree else None
-        if n_components is None:
-            points = joined(map(torch.from_numpy, rows.chunks(CHUNK)), n)
-            project: Callable[[Tensor], Tensor] = nn.Identity()
-        else:
-            points, project = principal_components(rows, n_components, random, compute)
+        n_components = self._n_components(rows, n_neighbors, random, compute, cosine=cosine)
+        points, project = _projected(rows, n_components, random, compute)
         if self.augment is None:
             graph = nearest_neighbors(points, n_neighbors, cosine=cosine, compute=compute)
         else:
@@ -252,6 +243,27 @@ class NeighborEncoder(Representation):
             graph = nearest.neighbors
         yield Search(n_searches, n_searches, perf_counter() - started)
         return "rows" if n_components is None else "components", workers.same(torch.from_numpy(graph))
+
+    def _n_components(
+        self, rows: Rows, n_neighbors: int, random: torch.Generator, compute: Compute, *, cosine: bool
+    ) -> int | None:
+        """Return how many components the graph is made of; None for that of the rows as they are."""
+        n, d = rows.shape
+        if self.n_components != "auto":
+            return self.n_components
+        if d <= 2 * _COMPONENTS or n <= _COMPONENTS or n * d > _MOST_VALUES:
+            return _COMPONENTS
+        agree = components_agree(rows, _COMPONENTS, n_neighbors, random, compute, cosine=cosine)
+        return _COMPONENTS if agree else None
+
+
+def _projected(
+    rows: Rows, n_components: int | None, random: torch.Generator, compute: Compute
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Return the rows in the space of the graph, and what brings other rows there."""
+    if n_components is None:
+        return joined(map(torch.from_numpy, rows.chunks(CHUNK)), len(rows)), nn.Identity()
+    return principal_components(rows, n_components, random, compute)
 
 
 def _sample(rows: Rows, n: int, seed: int) -> Rows:
