@@ -17,11 +17,11 @@ from torchdec._nearest import nearest
 
 # The graph of the code is made of so many rows at most, each with so many neighbours.
 _GRAPH_ROWS, _NEIGHBORS = 10_000, 15
-# Communities are taken where they leave less than this share of the edges cut. Where k-means had found one of
-# several partitions that are about as good, they left .7 and more; where it had cut through clusters, at most .6.
+# Communities are taken where they leave less than this share of the edges cut: of several partitions that are about
+# as good one leaves somewhat fewer than another, and no more depends on which.
 _CLEARER = 2 / 3
 # Two clusters become one where they are joined by this share of their edges, and another one becomes two whose
-# share is less than so much of that. Some kinds of PBMC cells are joined by .043.
+# share is less than so much of that. Some kinds of PBMC cells are joined nearly as far.
 _JOINED, _APART = 0.05, 0.5
 # There are so many rounds of such moves at most; parts of a cluster are the best of so many starts of k-means.
 _ROUNDS, _STARTS = 5, 3
