@@ -21,14 +21,16 @@ def clumps(k: int, each: int = 30) -> torch.Tensor:
     return (centers[:, None] + 0.1 * torch.randn(k, each, 2, generator=generator(1))).reshape(-1, 2)
 
 
-def starting_from(monkeypatch: pytest.MonkeyPatch, *starts: tuple[list[list[float]], float]) -> None:
+def starting_from(
+    monkeypatch: pytest.MonkeyPatch, *starts: tuple[list[list[float]], float], most_passes: int = 300
+) -> None:
     """Let the starts of k-means arrive at these centres and inertias."""
     given = iter(starts)
 
     def kmeans(points: np.ndarray, *_: object) -> SimpleNamespace:
         centers, inertia = np.array((start := next(given))[0], dtype=np.float32), start[1]
         labels = np.square(points[:, None] - centers).sum(2).argmin(1).astype(np.int32)
-        return SimpleNamespace(cluster_centers_=centers, labels_=labels, inertia_=inertia)
+        return SimpleNamespace(cluster_centers_=centers, labels_=labels, inertia_=inertia, max_iter=most_passes)
 
     monkeypatch.setattr(centroids, "kmeans", kmeans)
 
@@ -113,6 +115,18 @@ def chunks_of_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all but three rows be too many, and a pass take them one by one."""
     monkeypatch.setattr(centroids, "_MOST_ROWS", 3)
     monkeypatch.setattr(centroids, "_CHUNK", 1)
+
+
+@pytest.mark.usefixtures("chunks_of_one_row")
+@pytest.mark.parametrize(("most_passes", "expected"), [(1, [[0.5], [62 / 3]]), (2, [[3.25], [50.0]])])
+def test_settling_makes_no_more_passes_than_the_start_may(
+    most_passes: int, expected: list[list[float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = torch.tensor([[0.0], [1.0], [10.0], [2.0], [50.0]])
+    starting_from(monkeypatch, ([[0.0], [3.0]], 0.0), most_passes=most_passes)
+    centers, labels, _ = kmeans_centroids(code, 2, n_init=1, seed=0, started=0.0)
+    torch.testing.assert_close(centers, torch.tensor(expected))
+    torch.testing.assert_close(labels.long(), (code - centers.T).abs().argmin(dim=1))
 
 
 @pytest.mark.usefixtures("chunks_of_one_row")

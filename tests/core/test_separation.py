@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torchdec._core import separation
 from torchdec._core.kmeans import kmeans
 from torchdec._core.separation import separated
+from torchdec.metrics import clustering_accuracy
 
 # Of each group: its middle, its spread, its rows.
 Groups = list[tuple[tuple[float, float], float, int]]
@@ -107,6 +108,46 @@ def test_one_cluster_few_rows_and_equal_rows_stay_as_they_are() -> None:
     equal = np.repeat(np.float32([[0, 0], [9, 9]]), 50, axis=0)
     best = kmeans(equal, 2, random)
     assert separated(equal, best, random) is best
+
+
+def long_groups(shift: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Make two long groups side by side, the second one shifted along the first, and one far away."""
+    truth = np.repeat([0, 1, 2], 300)
+    middles = np.array([[0, 0], [shift, 2.5], [40, 0]])
+    points = np.random.default_rng(0).normal(0, 1, (900, 2)) * [2, 0.3] + middles[truth]
+    return points.astype(np.float32), truth
+
+
+def test_two_long_groups_that_are_cut_across_are_cut_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(separation, "_CLEARER", 0.0)
+    points, truth = long_groups(shift=0)
+    best = lowest_inertia(points, 3)
+    assert not whole(best.labels_, truth)
+    assert whole(separated(points, best, np.random.RandomState(0)).labels_, truth)
+
+
+def test_kmeans_does_not_bring_back_the_cut_across(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(separation, "_CLEARER", 0.0)
+    points, truth = long_groups(shift=1)
+    best = lowest_inertia(points, 3)
+    means = np.stack([points[truth == group].mean(0) for group in range(3)])
+    back = kmeans(points, 3, np.random.RandomState(0), means)
+    found = separated(points, best, np.random.RandomState(0))
+    accuracies = [clustering_accuracy(truth, model.labels_) for model in (best, back, found)]
+    assert accuracies[1] == pytest.approx(accuracies[0], abs=0.02)
+    assert accuracies[2] > accuracies[0] + 0.1
+    np.testing.assert_array_equal(found.labels_, found.predict(points))
+
+
+@pytest.mark.parametrize(("name", "value"), [("_TOUCHING", 1.1), ("_FEWER", 0.0), ("_MORE_MODULAR", 1.0)])
+def test_no_new_cut_of_two_that_hardly_touch_or_for_little(
+    name: str, value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(separation, "_CLEARER", 0.0)
+    monkeypatch.setattr(separation, name, value)
+    points, _ = long_groups(shift=0)
+    best = lowest_inertia(points, 3)
+    assert separated(points, best, np.random.RandomState(0)) is best
 
 
 def test_the_same_generator_gives_the_same_clusters() -> None:

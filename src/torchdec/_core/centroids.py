@@ -56,7 +56,7 @@ def kmeans_centroids(
     centers = workers.same(torch.from_numpy(best.cluster_centers_).to(some))
     labels, inertia = torch.from_numpy(best.labels_).to(some.device), float(best.inertia_)
     if len(some) < len(code):
-        centers, labels, inertia = _settle(code, centers)
+        centers, labels, inertia = _settle(code, centers, best.max_iter)
     record = Centroids(
         inertia=inertia,
         n_init=n_init,
@@ -75,13 +75,13 @@ def _some(code: Tensor | Streamed, random_state: np.random.RandomState) -> Tenso
     return code if isinstance(code, Tensor) else code[torch.arange(len(code))]
 
 
-def _settle(code: Tensor | Streamed, centers: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Move the centres to the means of their rows, pass after pass, until the inertia falls no further.
+def _settle(code: Tensor | Streamed, centers: Tensor, most_passes: int) -> tuple[Tensor, Tensor, float]:
+    """Move the centres to the means of their rows, until the inertia falls no further or so many passes are done.
 
     Returns centres, the cluster of each row (int32) by them, and the inertia.
     """
     labels = torch.zeros(len(code), dtype=torch.int32, device=centers.device)
-    last = float("inf")
+    last, passes = float("inf"), 0
     while True:
         inertia = torch.zeros((), dtype=torch.float64, device=centers.device)
         sums = torch.zeros_like(centers, dtype=torch.float64)
@@ -96,9 +96,9 @@ def _settle(code: Tensor | Streamed, centers: Tensor) -> tuple[Tensor, Tensor, f
             counts += nearest.indices.bincount(minlength=len(centers))
         for part in (inertia, sums, counts):
             workers.total(part)
-        if inertia.item() >= (1 - _SETTLED) * last:
+        if passes == most_passes or inertia.item() >= (1 - _SETTLED) * last:
             return centers, workers.total(labels), inertia.item()  # zeros but for the own rows
-        last = inertia.item()
+        last, passes = inertia.item(), passes + 1
         centers = torch.where(counts[:, None] > 0, sums / counts[:, None], centers).float()
 
 

@@ -13,8 +13,9 @@ def kmeans(
     n_clusters: int,
     random_state: np.random.RandomState,
     init: str | NDArray[np.float32] = "k-means++",
+    most_passes: int = 300,
 ) -> KMeans:
-    """Return a fitted `KMeans`.
+    """Return a `KMeans` that is fitted in so many passes over the points at most.
 
     Raises
     ------
@@ -23,7 +24,9 @@ def kmeans(
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        fitted = KMeans(n_clusters, init=init, n_init=1, random_state=random_state).fit(points)
+        fitted = KMeans(n_clusters, init=init, n_init=1, max_iter=most_passes, random_state=random_state).fit(
+            points
+        )
     if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
         distinct = len(np.unique(points, axis=0))
         raise ValueError(
