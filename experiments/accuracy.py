@@ -53,8 +53,7 @@ def table(records: list[dict[str, Any]], methods: tuple[str, ...] | None) -> str
 
     groups: dict[tuple[str, int | None, str], list[dict[str, Any]]] = defaultdict(list)
     for record in records:
-        case = record["case"]
-        groups[case["data"], case["n_rows"], case["method"]].append(record)
+        groups[rows_and_method(record)].append(record)
     lines = ["| data | method | ACC | NMI | ARI | seeds | seconds |", "|---|---|---|---|---|---|---|"]
     for data, n_rows in ORDER:
         for method in methods or METHODS:
@@ -62,8 +61,7 @@ def table(records: list[dict[str, Any]], methods: tuple[str, ...] | None) -> str
             if own:
                 scores = [spread([record["score"][key] for record in own]) for key in ("acc", "nmi", "ari")]
                 seconds = f"{median(record['seconds'] for record in own):.0f}"
-                title = own[0]["dataset"] + (f", {n_rows:,} of the rows" if n_rows else "")
-                cells = [title, own[0]["method"], *scores, str(len(own)), seconds]
+                cells = [title(own[0]), own[0]["method"], *scores, str(len(own)), seconds]
                 lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -71,20 +69,19 @@ def table(records: list[dict[str, Any]], methods: tuple[str, ...] | None) -> str
 def with_ablation(text: str) -> str:
     """Return the text with the table of settings made anew, the default of the same method and seeds first."""
     records = [record for record, _ in results(read_plan(ABLATION))]
-    seeds: dict[tuple[str, str], set[int]] = defaultdict(set)
+    seeds: dict[tuple[str, int | None, str], set[int]] = defaultdict(set)
     for record in records:
-        seeds[record["case"]["data"], record["case"]["method"]].add(record["seed"])
+        seeds[rows_and_method(record)].add(record["seed"])
     default = [
         record
         for record, _ in results(read_plan(PLAN))
-        if record["case"]["n_rows"] is None
-        and record["seed"] in seeds.get((record["case"]["data"], record["case"]["method"]), ())
+        if record["seed"] in seeds.get(rows_and_method(record), ())
     ]
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for record in [*default, *records]:
         changed = {**record["case"]["stage_1"], **record["case"]["settings"]}
         settings = ", ".join(f"`{key}={value}`" for key, value in changed.items())
-        groups[record["method"], record["dataset"], settings or "default"].append(record)
+        groups[record["method"], title(record), settings or "default"].append(record)
     lines = ["| method | data | setting | ACC | NMI | seeds | seconds |", "|---|---|---|---|---|---|---|"]
     for (*place, settings), own in sorted(groups.items(), key=lambda group: group[0][:2]):
         scores = [spread([record["score"][key] for record in own]) for key in ("acc", "nmi")]
@@ -92,6 +89,16 @@ def with_ablation(text: str) -> str:
         lines.append(f"| {' | '.join([*place, settings, *scores, str(len(own)), seconds])} |")
     content = "\n".join(lines) + "\n" if records else "Not run yet.\n"
     return renewed(text, ABLATION_BEGIN, ABLATION_END, content)
+
+
+def rows_and_method(record: dict[str, Any]) -> tuple[str, int | None, str]:
+    case = record["case"]
+    return case["data"], case["n_rows"], case["method"]
+
+
+def title(record: dict[str, Any]) -> str:
+    n_rows = record["case"]["n_rows"]
+    return record["dataset"] + (f", {n_rows:,} of the rows" if n_rows else "")
 
 
 def spread(values: list[float]) -> str:
