@@ -31,7 +31,7 @@ RESULTS = Path(__file__).parent / "results" / "mutants.json"
 TESTS = {
     "src/torchdec/_core/objective.py": ["tests/core/test_objective.py"],
     "src/torchdec/_core/centroids.py": ["tests/core/test_centroids.py"],
-    "src/torchdec/_core/kmeans.py": ["tests/core/test_centroids.py"],
+    "src/torchdec/_core/kmeans.py": ["tests/core/test_kmeans.py", "tests/core/test_centroids.py"],
     "src/torchdec/_core/separation.py": ["tests/core/test_separation.py"],
     "src/torchdec/metrics/_agreement.py": ["tests/metrics/test_agreement.py"],
     "src/torchdec/metrics/_generalizability.py": ["tests/metrics/test_generalizability.py"],

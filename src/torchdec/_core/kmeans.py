@@ -28,9 +28,11 @@ def kmeans(
             points
         )
     if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+        # It says that a cluster has no points, as one may after few passes too.
         distinct = len(np.unique(points, axis=0))
-        raise ValueError(
-            f"n_clusters={n_clusters} is more than the {distinct} distinct rows that X has after encoding; "
-            f"try n_clusters={distinct} or fewer."
-        )
+        if distinct < n_clusters:
+            raise ValueError(
+                f"n_clusters={n_clusters} is more than the {distinct} distinct rows that X has after encoding; "
+                f"try n_clusters={distinct} or fewer."
+            )
     return fitted

@@ -124,21 +124,23 @@ def _parts(graph: _Graph, labels: NDArray[np.int32]) -> list[tuple[float, int, N
 def _cut_anew(graph: _Graph, best: KMeans) -> KMeans:
     """Cut two clusters by the communities of their rows, where those are joined by far fewer edges.
 
+    Each cluster is tried once, with the one that it is joined to most: with many clusters there are many pairs.
     k-means makes one pass only from there: more would bring back the cut of the lowest inertia. Self-training
     pulls the rows of each part together instead.
     """
     labels = best.predict(graph.vertices)
-    anew, touched = labels.copy(), set[int]()
+    anew, changed, tried = labels.copy(), False, set[int]()
     for _, first, second in _pairs(graph.edges, labels, _TOUCHING):
-        if {first, second} & touched:
-            continue
         rows = np.flatnonzero((labels == first) | (labels == second))
+        if {first, second} & tried or len(rows) <= 2 * _NEIGHBORS:
+            continue
+        tried |= {first, second}
         edges = graph.edges[rows][:, rows]
         halves = k_communities(edges, 2)
         if halves is not None and _is_better(edges, (labels[rows] == second).astype(np.int64), halves):
             anew[rows] = np.where(halves == 1, second, first)
-            touched |= {first, second}
-    return graph.restarted(best, anew, most_passes=1) if touched else best
+            changed = True
+    return graph.restarted(best, anew, most_passes=1) if changed else best
 
 
 def _is_better(edges: csr_matrix, cut: NDArray[np.int64], other: NDArray[np.int64]) -> bool:

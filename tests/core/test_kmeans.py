@@ -1,0 +1,20 @@
+"""k-means from one start: how many passes it makes, and when it refuses."""
+
+import numpy as np
+import pytest
+
+from torchdec._core.kmeans import kmeans
+
+
+def test_fewer_distinct_points_than_clusters_are_refused_by_their_number() -> None:
+    points = np.repeat(np.float32([[0], [1]]), 5, axis=0)
+    with pytest.raises(ValueError, match=r"n_clusters=3 is more than the 2 distinct rows .* try n_clusters=2"):
+        kmeans(points, 3, np.random.RandomState(0))
+
+
+def test_a_cluster_that_loses_all_its_points_in_the_only_pass_is_no_error() -> None:
+    points = np.float32([[1.4], [1.4], [1.6], [6.4], [6.7], [6.7]])
+    start = np.float32([[0], [3], [10]])
+    fitted = kmeans(points, 3, np.random.RandomState(0), start, most_passes=1)
+    np.testing.assert_allclose(fitted.cluster_centers_, [[1.4], [4.0], [6.7]], rtol=1e-6)
+    assert fitted.labels_.tolist() == [0, 0, 0, 2, 2, 2]
