@@ -124,7 +124,7 @@ def _parts(graph: _Graph, labels: NDArray[np.int32]) -> list[tuple[float, int, N
 def _cut_anew(graph: _Graph, best: KMeans) -> KMeans:
     """Cut two clusters by the communities of their rows, where those are joined by far fewer edges.
 
-    Each cluster is tried once, with the one that it is joined to most: with many clusters there are many pairs.
+    Each cluster is tried once, in the pairs that are joined most: with many clusters there are many pairs.
     k-means makes one pass only from there: more would bring back the cut of the lowest inertia. Self-training
     pulls the rows of each part together instead.
     """
@@ -144,5 +144,6 @@ def _cut_anew(graph: _Graph, best: KMeans) -> KMeans:
 
 
 def _is_better(edges: csr_matrix, cut: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
+    """Tell whether another cut of two clusters leaves far fewer of their edges cut, and is no mere rim."""
     fewer = joined(edges, other)[0, 1] < _FEWER * joined(edges, cut)[0, 1]
     return bool(fewer and modularity(edges, other) > modularity(edges, cut) + _MORE_MODULAR)
