@@ -34,6 +34,11 @@ FITS = {
             "augment": lambda rows, generator: rows + torch.rand(rows.shape, generator=generator) / 10,
         },
     ),
+    "several encoders": (REPRESENTATIONS["neighbors"], {"n_encoders": 3}),
+    "several autoencoders, k chosen": (
+        REPRESENTATIONS["autoencoder"],
+        {"n_encoders": 2, "reconstruction_weight": 1.0, "n_clusters": "auto"},
+    ),
     "k chosen": (REPRESENTATIONS["neighbors"], {"n_clusters": "auto"}),
 }
 
@@ -44,7 +49,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 def _frequent_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "RECORD_EVERY", 13)
     monkeypatch.setattr("torchdec._core.self_training.RECORD_EVERY", 2)
-    monkeypatch.setattr("torchdec._dec._MOST_CLUSTERS", 4)
+    monkeypatch.setattr("torchdec._starts._MOST_CLUSTERS", 4)
 
 
 def dec(name: str = "autoencoder", **parameters: Any) -> DEC:
@@ -145,7 +150,7 @@ def test_an_error_leaves_the_last_state_behind(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "fit.checkpoint"
     expected = dec().fit(X)
     with monkeypatch.context() as patch:
-        patch.setattr("torchdec._dec.kmeans_centroids", lambda *args, **kwargs: 1 / 0)
+        patch.setattr("torchdec._starts.kmeans_centroids", lambda *args, **kwargs: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             dec().fit(X, checkpoint=Checkpoint(path))
     assert_same_bits(dec().fit(X, checkpoint=Checkpoint(path)), expected)

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from small import REPRESENTATIONS, blobs, small_dec
-from torchdec import DEC, Autoencoder, NeighborEncoder, load, save
+from torchdec import DEC, Autoencoder, NeighborEncoder, _starts, load, save
 from torchdec import _dec as dec_module
 from torchdec._core.objective import log_soft_assignment
 from torchdec._core.records import Centroids, Epoch, StopReason, Update
@@ -297,14 +297,14 @@ def test_reconstruction_without_a_decoder_is_an_error(two_blobs: Blobs) -> None:
 
 
 def test_dead_clusters_are_reported_in_a_warning(two_blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = dec_module.kmeans_centroids
+    real = _starts.kmeans_centroids
 
     def with_a_far_centre(*args: Any, **kwargs: Any) -> Any:
         centers, labels, record = real(*args, **kwargs)
         centers[1] = 1e4
         return centers, labels, record
 
-    monkeypatch.setattr(dec_module, "kmeans_centroids", with_a_far_centre)
+    monkeypatch.setattr(_starts, "kmeans_centroids", with_a_far_centre)
     with pytest.warns(ConvergenceWarning, match="Cluster 1 lost its rows and was re-seeded at update 0"):
         model = small_dec().fit(two_blobs[0])
     assert set(model.labels_) == {0, 1}

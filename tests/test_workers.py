@@ -21,6 +21,7 @@ CASES: dict[str, dict[str, Any]] = {
     "neighbors": {},
     "autoencoder": {"reconstruction_weight": 1.0},
     "layer-wise": {},
+    "several encoders": {"n_encoders": 2},
 }
 # A process of a group of any size on this machine alone; it fits every case and keeps model and losses.
 WORKER = """
@@ -35,7 +36,7 @@ dist.destroy_process_group()
 
 
 def dec(name: str) -> DEC:
-    representation = REPRESENTATIONS[name]
+    representation = REPRESENTATIONS.get(name, REPRESENTATIONS["neighbors"])
     dropout = {"dropout": 0.0} if name == "layer-wise" else {}  # each worker drops by its own random numbers
     return DEC(
         3,

@@ -1,4 +1,4 @@
-"""Deep Embedded Clustering: `DEC.iter_fit` is the algorithm of the paper from top to bottom."""
+"""Deep Embedded Clustering: `DEC.iter_fit` is the algorithm of the paper, stages 1 and 2 in `_starts.py`."""
 
 import warnings
 from collections.abc import Generator
@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import torch
 from sklearn.base import ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
@@ -16,24 +15,21 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from torchdec._assigned import Assigned
-from torchdec._core.batches import Streamed, code_of
-from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, opened
-from torchdec._core.number_of_clusters import Choice, choose
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, Settings, self_train
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._predictor import QUANTILES, Predictor
-from torchdec._presets import PRESETS, new_representation, own_networks
+from torchdec._presets import PRESETS
 from torchdec._representation import Representation, freeze, validated_rows
+from torchdec._starts import first_clusters
 from torchdec.augment import Augment
 from torchdec.rows import Rows
 
-# Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, the fewest rows for that, and
-# the most, evenly spaced, of which it draws the halves.
-_MOST_CLUSTERS, _DIVISIONS, _FEWEST_TO_CHOOSE, _MOST_TO_CHOOSE = 30, 5, 4, 2**20
+# Fewest rows that a number of clusters is chosen for.
+_FEWEST_TO_CHOOSE = 4
 # Passes over the rows between updates of the targets, where rows are changed at random.
 _AUGMENTED_PASSES = 10
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
@@ -56,6 +52,11 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         "neighbors" is `NeighborEncoder()`; "autoencoder" is `Autoencoder()`, and "sdae" is `Autoencoder.paper()`,
         the recipe of the paper. An estimator is cloned and fitted;
         one wrapped in `sklearn.frozen.FrozenEstimator` is used as it is, so one training serves many k.
+    n_encoders : int, default=1
+        Encoders that are trained, each from weights of its own. Of several, the one is taken whose clusters agree
+        most with those of the others (the mean adjusted Rand index, `agreement_`), and trained further. Small sets
+        give other clusters with another seed more often than large ones (docs/accuracy.md); five encoders take
+        five times as long.
     alpha : float, default=1.0
         Degrees of freedom of Student's t in the soft assignment, below 1e18; larger values have lighter tails.
     reconstruction_weight : float, default=0.0
@@ -124,6 +125,9 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     feature_means_, feature_deviations_ : ndarray of shape (d,), float32, or None
         What each column is standardised by, None where columns stay as they are (`standardize` of the
         representation).
+    agreement_ : ndarray of shape (n_encoders,), float64, or None
+        Mean adjusted Rand index of the first clusters of each encoder with those of the others; near 1 where
+        another seed gives the same clusters. None where there is one encoder.
     choice_ : Choice or None
         Why there are as many clusters, where `n_clusters` is "auto".
     history_ : list of Epoch, Centroids, Update and Stretch
@@ -159,6 +163,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "representation": [StrOptions(set(PRESETS)), Representation, FrozenEstimator],
+        "n_encoders": [Interval(Integral, 1, None, closed="left")],
         "alpha": [Interval(Real, 0, 1e18, closed="neither")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "update_interval": [Interval(Integral, 1, None, closed="left"), StrOptions({"epoch", "auto"})],
@@ -181,6 +186,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         n_clusters: int | Literal["auto"] = 8,
         *,
         representation: str | Representation | FrozenEstimator = "neighbors",
+        n_encoders: int = 1,
         alpha: float = 1.0,
         reconstruction_weight: float = 0.0,
         update_interval: int | Literal["epoch", "auto"] = "auto",
@@ -199,6 +205,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     ) -> None:
         self.n_clusters = n_clusters
         self.representation = representation
+        self.n_encoders = n_encoders
         self.alpha = alpha
         self.reconstruction_weight = reconstruction_weight
         self.update_interval = update_interval
@@ -277,41 +284,23 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             names = ("representation", "choice", "centroids", "self-training")
             seeds = journal.once("seeds", lambda: split(self.random_state, *names))
 
-            representation = new_representation(self, seeds["representation"])
-            if not isinstance(self.representation, FrozenEstimator):
-                yield from representation.learn(rows, started, journal)
-            encoder, decoder = own_networks(representation, self.reconstruction_weight, compute)
+            start = yield from first_clusters(self, rows, seeds, compute, started, journal)
+            representation, encoder, centers = start.representation, start.encoder, start.centers
+            self.choice_, self.agreement_ = start.choice, start.agreement
             scale, rows = representation.scale_, representation.prepared(rows)
             self.feature_means_ = representation.feature_means_
             self.feature_deviations_ = representation.feature_deviations_
 
-            if "centroids" not in journal.results:
-                code = code_of(encoder, rows, scale, compute)
-                choice, k = self._choose_n_clusters(code, seeds["choice"])
-                centers, labels, centroids = kmeans_centroids(
-                    code,
-                    k,
-                    n_init=self.n_init,
-                    seed=seeds["centroids"],
-                    started=started,
-                    separate=self.init == "auto",
-                )
-                journal.results["centroids"] = choice, centers, labels
-                journal.record(centroids)
-                yield centroids
-            self.choice_, centers, labels = journal.results["centroids"]
-
             batches = generator(seeds["self-training"])
             batch_size, _ = self._pace(len(rows))
             source = Source(rows, scale, batch_size, batches, compute, started, self.augment, journal)
-            centers = centers.clone().to(compute.device)
             calmest = Calmest(encoder, centers)
             journal.follow("self-training", calmest=calmest)
             updates = self_train(
                 encoder,
-                decoder,
+                start.decoder,
                 centers,
-                labels.to(compute.device),
+                start.labels,
                 source,
                 self._settings(source, self.reconstruction_weight),
             )
@@ -362,19 +351,6 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             learning_rate=self._pace(len(source.rows))[1],
             momentum=self.momentum,
         )
-
-    def _choose_n_clusters(self, code: Tensor | Streamed, seed: int) -> tuple[Choice | None, int]:
-        if self.n_clusters != "auto":
-            return None, self.n_clusters
-        most = min(_MOST_CLUSTERS, len(code) // 2)
-        step = -(-len(code) // _MOST_TO_CHOOSE)
-        choice = choose(
-            code[torch.arange(0, len(code), step)].cpu().numpy(),
-            range(2, most + 1),
-            n_divisions=_DIVISIONS,
-            seed=seed,
-        )
-        return choice, choice.n_clusters
 
     def _check_row_count(self, rows: Rows) -> None:
         if self.n_clusters == "auto":

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, Literal, Self
 
@@ -139,8 +140,11 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         with opened(checkpoint, self, rows) as journal:
             yield from self.learn(rows, started - journal.seconds, journal)
 
-    def learn(self, rows: Rows, started: float, journal: Journal) -> Iterator[Search | Epoch]:
-        """Fit to rows that were validated, as a part of the fit that has this journal and began at that time."""
+    def learn(self, rows: Rows, started: float, journal: Journal, which: str = "") -> Iterator[Search | Epoch]:
+        """Fit to rows that were validated, as a part of the fit that has this journal and began at that time.
+
+        `which` is added to the stage of each record, where the fit trains several.
+        """
         compute = resolve(self.device, self.precision)
         self.scale_, *columns = journal.once("scale", lambda: learn_scale(rows, self.standardize, compute))
         self.feature_means_, self.feature_deviations_ = (
@@ -148,6 +152,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
         for record in self._train(self.prepared(rows), compute, started, journal):
             if isinstance(record, Epoch):
+                record = replace(record, stage=record.stage + which)
                 journal.record(record)
             yield record
         self.history_ = [record for record in journal.history if isinstance(record, Epoch)]

@@ -90,13 +90,25 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(cli, data, ru
 
 
 def test_options_reach_the_estimator(cli, data, tmp_path):
-    options = ["--reconstruction-weight", 0.5, "--seed", 7, "--device", "cpu", "--precision", "float32"]
+    options = [
+        "--reconstruction-weight",
+        0.5,
+        "--encoders",
+        2,
+        "--seed",
+        7,
+        "--device",
+        "cpu",
+        "--precision",
+        "float32",
+    ]
     cli.ok("fit", data, "-k", 4, "-o", tmp_path / "out", "--representation", "autoencoder", *options)
     parameters = read_run(tmp_path / "out").parameters
     expected = {
         "n_clusters": 4,
         "representation": "autoencoder",
         "reconstruction_weight": 0.5,
+        "n_encoders": 2,
         "random_state": 7,
         "device": "cpu",
         "precision": "float32",

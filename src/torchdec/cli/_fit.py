@@ -21,6 +21,7 @@ def fit(
     out: _options.Out,
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     reconstruction_weight: _options.ReconstructionWeight = 0.0,
+    encoders: _options.Encoders = 1,
     augment: _options.AugmentOption = None,
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
@@ -51,7 +52,14 @@ def fit(
         if augment and shape is None:
             raise ValueError(f"--augment needs it, as {data} has no array image_shape; try 28x28 or 32x32x3.")
     settings = Settings(
-        clusters, representation, reconstruction_weight, seed, device, precision, shape if augment else None
+        clusters,
+        representation,
+        reconstruction_weight,
+        seed,
+        device,
+        precision,
+        shape if augment else None,
+        encoders,
     )
     checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
     with joined():

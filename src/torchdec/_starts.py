@@ -1,0 +1,117 @@
+"""Stages 1 and 2 of a `DEC`: an encoder and the clusters of its code, or the most agreed of several."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
+from torch import Tensor, nn
+
+from torchdec._core.agreement import agreement
+from torchdec._core.batches import Streamed, code_of
+from torchdec._core.centroids import kmeans_centroids
+from torchdec._core.compute import Compute
+from torchdec._core.journal import Journal
+from torchdec._core.number_of_clusters import Choice, choose
+from torchdec._core.randomness import split
+from torchdec._core.records import Centroids, Record
+from torchdec._presets import new_representation, own_networks
+from torchdec._representation import Representation
+from torchdec.rows import Rows
+
+# Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, and the most rows, evenly
+# spaced, of which it draws the halves.
+_MOST_CLUSTERS, _DIVISIONS, _MOST_TO_CHOOSE = 30, 5, 2**20
+
+
+@dataclass(frozen=True)
+class Start:
+    """What self-training starts from: networks of its own, centres float32 (k, z), and clusters int32 (n,)."""
+
+    representation: Representation
+    encoder: nn.Module
+    decoder: nn.Module | None
+    centers: Tensor
+    labels: Tensor
+    choice: Choice | None
+    agreement: NDArray[np.float64] | None
+
+
+def first_clusters(
+    dec: Any, rows: Rows, seeds: dict[str, int], compute: Compute, began: float, journal: Journal
+) -> Generator[Record, None, Start]:
+    """Train as many encoders as a DEC asks for, cluster the code of each, and take the one most agreed with.
+
+    The journal keeps of each encoder what it takes to go on with it, so an interrupted fit trains none again.
+    """
+    n, frozen = dec.n_encoders, isinstance(dec.representation, FrozenEstimator)
+    if frozen and n > 1:
+        raise ValueError(f"n_encoders={n} trains several, and the representation is frozen; try n_encoders=1.")
+    for number in range(min(len(_found(journal)), n - 1), n):
+        representation = new_representation(dec, seeds["representation"])
+        if number:  # no two alike, even where the representation has a random_state of its own
+            name = f"representation {number + 1}"
+            representation.set_params(random_state=split(seeds["representation"], name)[name])
+        if not frozen:
+            which = f", encoder {number + 1} of {n}" if n > 1 else ""
+            yield from representation.learn(rows, began, journal, which)
+        encoder, decoder = own_networks(representation, dec.reconstruction_weight, compute)
+        networks = [network for network in (encoder, decoder) if network is not None]
+        if len(_found(journal)) == n:  # before an interruption
+            break
+        code = code_of(encoder, representation.prepared(rows), representation.scale_, compute)
+        clusters, record = _clusters(dec, code, seeds, began)
+        weights = [_copied(network.state_dict()) for network in networks] if n > 1 else []
+        journal.results["starts"] = (*_found(journal), (weights, *clusters))
+        if number + 1 < n:
+            journal.begin_again("seeds", "scale", "starts")
+        journal.record(record)
+        yield record
+    agreed = agreement([labels.cpu().numpy() for *_, labels in _found(journal)]) if n > 1 else None
+    weights, choice, centers, labels = _found(journal)[0 if agreed is None else int(agreed.argmax())]
+    if n > 1:
+        for network, own in zip(networks, weights, strict=True):
+            network.load_state_dict(own)
+    centers, labels = centers.clone().to(compute.device), labels.to(compute.device)
+    return Start(representation, encoder, decoder, centers, labels, choice, agreed)
+
+
+def _found(journal: Journal) -> tuple[Any, ...]:
+    """Return weights, choice, centres and labels of each encoder that is done."""
+    return tuple(journal.results.get("starts", ()))
+
+
+def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.cpu().clone() for name, tensor in state.items()}
+
+
+def _clusters(
+    dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: float
+) -> tuple[tuple[Choice | None, Tensor, Tensor], Centroids]:
+    choice, k = _choose_n_clusters(dec.n_clusters, code, seeds["choice"])
+    centers, labels, record = kmeans_centroids(
+        code,
+        k,
+        n_init=dec.n_init,
+        seed=seeds["centroids"],
+        started=began,
+        separate=dec.init == "auto",
+    )
+    return (choice, centers, labels), record
+
+
+def _choose_n_clusters(wanted: Any, code: Tensor | Streamed, seed: int) -> tuple[Choice | None, int]:
+    if wanted != "auto":
+        return None, wanted
+    most = min(_MOST_CLUSTERS, len(code) // 2)
+    step = -(-len(code) // _MOST_TO_CHOOSE)
+    choice = choose(
+        code[torch.arange(0, len(code), step)].cpu().numpy(),
+        range(2, most + 1),
+        n_divisions=_DIVISIONS,
+        seed=seed,
+    )
+    return choice, choice.n_clusters
