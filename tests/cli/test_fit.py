@@ -102,7 +102,10 @@ def test_options_reach_the_estimator(cli, data, tmp_path):
         "--precision",
         "float32",
     ]
-    cli.ok("fit", data, "-k", 4, "-o", tmp_path / "out", "--representation", "autoencoder", *options)
+    told = cli.ok("fit", data, "-k", 4, "-o", tmp_path / "out", "--representation", "autoencoder", *options)
+    assert "The clusters of 2 encoders agree to" in told.stdout
+    assert "The clusters of 2 encoders agree to" in cli.ok("info", tmp_path / "out").stdout
+    assert "encoders agree" in (tmp_path / "out" / "report.html").read_text()
     parameters = read_run(tmp_path / "out").parameters
     expected = {
         "n_clusters": 4,

@@ -198,6 +198,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         warnings=trained.warnings,
         files=(_record.MODEL, _record.ASSIGNMENTS, _record.EMBEDDING, _record.RECORD, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
+        agreement=None if model.agreement_ is None else model.agreement_.tolist(),
     )
     _record.write_record(directory, run)
     return run

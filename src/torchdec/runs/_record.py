@@ -91,6 +91,8 @@ class Run:
         One for each cluster, empty where it has none.
     edits : tuple of dict
         Merges, splits and names since the fit, in order; the history is that of the fit.
+    agreement : list of float or None
+        Of each of several encoders, how far the clusters of the others agree with its own (`DEC.agreement_`).
     schema : int, default=2
         Version of these fields.
     """
@@ -107,6 +109,7 @@ class Run:
     files: tuple[str, ...]
     cluster_names: tuple[str, ...] = ()
     edits: tuple[dict[str, Any], ...] = ()
+    agreement: list[float] | None = None
     schema: int = SCHEMA
 
     @property
