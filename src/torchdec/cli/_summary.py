@@ -43,8 +43,8 @@ def print_run(out: Path, run: "Run") -> None:
 def agreement(values: Sequence[float]) -> str:
     """Say how far the clusters of several encoders agree."""
     return (
-        f"The clusters of {len(values)} encoders agree to {min(values):.2f} to {max(values):.2f} with those of the "
-        "others (mean adjusted Rand index); the encoder with most was taken."
+        f"The clusters of {len(values)} encoders agree to {min(values):.2f} to {max(values):.2f} with those of "
+        "the others (mean adjusted Rand index); the encoder with most was taken."
     )
 
 
