@@ -18,3 +18,10 @@ def test_a_cluster_that_loses_all_its_points_in_the_only_pass_is_no_error() -> N
     fitted = kmeans(points, 3, np.random.RandomState(0), start, most_passes=1)
     np.testing.assert_allclose(fitted.cluster_centers_, [[1.4], [4.0], [6.7]], rtol=1e-6)
     assert fitted.labels_.tolist() == [0, 0, 0, 2, 2, 2]
+
+
+def test_as_many_distinct_points_as_clusters_are_enough_though_one_loses_its_points() -> None:
+    points = np.float32([[0.9], [0.9], [0.9], [2], [2], [4], [4]])
+    start = np.float32([[2], [8], [11]])
+    fitted = kmeans(points, 3, np.random.RandomState(0), start, most_passes=1)
+    assert fitted.cluster_centers_.shape == (3, 1)
