@@ -39,6 +39,14 @@ def test_the_graph_laplacian_is_normalised_and_symmetric():
     assert values.max() <= 2
 
 
+def test_rows_that_are_all_the_same_are_joined_to_each_other_and_to_no_other():
+    X = np.vstack([np.zeros((6, 2)), [[10, 0], [11, 0], [12, 0]]]).astype(np.float32)
+    laplacian = normalized_laplacian(X, cliques(X, 4, None)).toarray()
+    assert (laplacian[:6, :6] < 0).any()
+    assert_allclose(laplacian[:6, 6:], 0)
+    assert np.isfinite(laplacian).all()
+
+
 @pytest.mark.parametrize("laplacian", ["graph", "local"])
 @pytest.mark.parametrize("weight", [0, 1e-6, 1.0])
 def test_separate_groups_are_found_and_new_rows_of_them_recognised(laplacian, weight):

@@ -111,7 +111,9 @@ def normalized_laplacian(X: Matrix, members: NDArray[np.int64]) -> sparse.csr_ma
     )
     width = np.sqrt(squares.max(axis=1))
     product = width[:, None] * width[members]
-    weights = np.exp(-squares / np.maximum(product, np.finfo(np.float64).tiny))
+    # A row whose clique is all the same row has no width: others are infinitely far from it, and itself is not.
+    ratio = np.where(squares > 0, np.inf, 0.0)
+    weights = np.exp(-np.divide(squares, product, out=ratio, where=product > 0))
     start = np.repeat(np.arange(n), size - 1)
     graph = sparse.coo_matrix((weights[:, 1:].ravel(), (start, members[:, 1:].ravel())), shape=(n, n)).tocsr()
     graph = graph.maximum(graph.T)
