@@ -7,7 +7,7 @@ from sklearn.frozen import FrozenEstimator
 
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, NeighborEncoder
-from torchdec._core.agreement import agreement
+from torchdec._core.medoid import agreement
 from torchdec._core.records import Centroids, Epoch
 
 X, TRUTH = blobs(150, 6, 3, spread=0.5)

@@ -30,7 +30,7 @@ RESULTS = Path(__file__).parent / "results" / "mutants.json"
 # Each module and the tests that are to notice, fast ones first.
 TESTS = {
     "src/torchdec/_core/objective.py": ["tests/core/test_objective.py"],
-    "src/torchdec/_core/agreement.py": ["tests/core/test_agreement.py"],
+    "src/torchdec/_core/medoid.py": ["tests/core/test_medoid.py"],
     "src/torchdec/_core/centroids.py": ["tests/core/test_centroids.py"],
     "src/torchdec/_core/kmeans.py": ["tests/core/test_kmeans.py", "tests/core/test_centroids.py"],
     "src/torchdec/_core/separation.py": ["tests/core/test_separation.py"],

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from torch import Tensor, nn
 
-from torchdec._core.agreement import agreement
 from torchdec._core.batches import Streamed, code_of
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute
 from torchdec._core.journal import Journal
+from torchdec._core.medoid import agreement
 from torchdec._core.number_of_clusters import Choice, choose
 from torchdec._core.randomness import split
 from torchdec._core.records import Centroids, Record

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from torchdec._core.agreement import agreement
+from torchdec._core.medoid import agreement
 
 
 def test_it_is_the_mean_adjusted_rand_index_with_each_of_the_others() -> None:
