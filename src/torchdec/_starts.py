@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchdec._core.batches import Streamed, code_of
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute
-from torchdec._core.journal import Journal
+from torchdec._core.journal import Journal, copied
 from torchdec._core.medoid import agreement
 from torchdec._core.number_of_clusters import Choice, choose
 from torchdec._core.randomness import split
@@ -64,7 +64,7 @@ def first_clusters(
             break
         code = code_of(encoder, representation.prepared(rows), representation.scale_, compute)
         clusters, record = _clusters(dec, code, seeds, began)
-        weights = [_copied(network.state_dict()) for network in networks] if n > 1 else []
+        weights = [copied(network.state_dict()) for network in networks] if n > 1 else []
         journal.results["starts"] = (*_found(journal), (weights, *clusters))
         if number + 1 < n:
             journal.begin_again("seeds", "scale", "starts")
@@ -82,10 +82,6 @@ def first_clusters(
 def _found(journal: Journal) -> tuple[Any, ...]:
     """Return weights, choice, centres and labels of each encoder that is done."""
     return tuple(journal.results.get("starts", ()))
-
-
-def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.cpu().clone() for name, tensor in state.items()}
 
 
 def _clusters(

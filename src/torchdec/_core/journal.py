@@ -84,7 +84,7 @@ class Journal:
         """Add a record to the history; the stage that handed it out waits meanwhile."""
         self.history.append(record)
         if self._keep:
-            parts = {name: _copy(part.state_dict()) for name, part in self._live.items()}
+            parts = {name: copied(part.state_dict()) for name, part in self._live.items()}
             old = self._state
             self._keep(State(list(old.history), dict(old.results), list(old.finished), old.stage, parts))
 
@@ -139,12 +139,12 @@ def opened(checkpoint: Checkpoint | None, estimator: Any, rows: Rows) -> Abstrac
     return checkpoint.journal(estimator, rows) if checkpoint else nullcontext(Journal())
 
 
-def _copy(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """Copy tensors to memory of their own, and whatever holds them."""
     if isinstance(value, Tensor):
         return value.detach().cpu().clone()
     if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
+        return {key: copied(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_copy(item) for item in value)
+        return type(value)(copied(item) for item in value)
     return value
