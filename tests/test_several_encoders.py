@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from small import REPRESENTATIONS, blobs, small_dec
@@ -10,7 +11,7 @@ from torchdec import DEC, NeighborEncoder
 from torchdec._core.medoid import agreement
 from torchdec._core.records import Centroids, Epoch
 
-X, TRUTH = blobs(150, 6, 3, spread=0.5)
+X = blobs(150, 6, 3, spread=0.5)[0]
 
 
 def taken(monkeypatch: pytest.MonkeyPatch, number: int, **parameters: object) -> DEC:
@@ -84,6 +85,6 @@ def test_a_decoder_goes_with_its_encoder() -> None:
 
 
 def test_several_of_a_frozen_representation_are_refused() -> None:
-    frozen = FrozenEstimator(REPRESENTATIONS["autoencoder"].fit(X))
+    frozen = FrozenEstimator(clone(REPRESENTATIONS["autoencoder"]).fit(X))
     with pytest.raises(ValueError, match="n_encoders=2 trains several, and the representation is frozen"):
         small_dec(3, n_encoders=2).set_params(representation=frozen).fit(X)
