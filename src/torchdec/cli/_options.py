@@ -88,7 +88,7 @@ Encoders = Annotated[
         min=1,
         metavar="N",
         help="Encoders that are trained, of which the one is taken whose clusters the others agree with most. "
-        "Some thousand rows often give other clusters with another seed; 5 encoders make that rare.",
+        "Some thousand rows often give other clusters with another seed; 5 encoders make that rarer.",
     ),
 ]
 AugmentOption = Annotated[
