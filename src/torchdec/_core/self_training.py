@@ -7,11 +7,10 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from torchdec._core import workers
 from torchdec._core.centroids import reseed
-from torchdec._core.compute import Compute
 from torchdec._core.objective import kl_divergence, log_soft_assignment, reconstruction_error
 from torchdec._core.records import Stretch, Update
 from torchdec._core.targets import P, Targets, compute_targets, restored
@@ -54,76 +53,125 @@ def self_train(
     labels : Tensor of shape (n,)
         The k-means clusters, which the first update counts changes against.
     """
-    centers.requires_grad_()
     with_decoder = decoder if settings.reconstruction_weight > 0 else None
-    networks = nn.ModuleList([encoder, *([with_decoder] if with_decoder else [])])
-    parameters = [centers, *networks.parameters()]
-    optimizer = torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
-    rows, scale, compute, batches = source.rows, source.scale, source.compute, source.batches()
-    interval = settings.update_interval
-    position = Position(centers, labels, lambda state: restored(state, encoder, compute, settings.alpha))
-    source.journal.follow(
-        "self-training", networks=networks, optimizer=optimizer, batches=batches, position=position
-    )
+    return _SelfTraining(encoder, with_decoder, centers.requires_grad_(), labels, source, settings).updates()
 
-    def steps(p: P) -> Iterator[Stretch]:
-        while position.steps < interval:
-            index = next(batches)
-            own, part = workers.share(index)
-            batch = source.as_they_are(own)
-            log_p, x = p.of(own, batch), half_changed(batch, source)
-            loss = part * _batch_loss(x, log_p, encoder, with_decoder, centers, settings, compute)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            workers.add_gradients(parameters)
-            optimizer.step()
-            position.total += loss.detach()
-            position.steps += 1
-            if position.steps % RECORD_EVERY == 0 and position.steps < interval:
-                seconds = perf_counter() - source.started
-                yield Stretch(position.updates - 1, position.steps, interval, mean_loss(), seconds)
 
-    def mean_loss() -> float:
-        mean = workers.total(position.total).item() / position.steps
-        if not mean < float("inf"):
-            raise FloatingPointError(
-                f"The loss of self-training is {mean} before update {position.updates}; "
-                f"try a learning_rate below {settings.learning_rate:g}."
-            )
-        position.total /= workers.size()  # each has its share of the sum again
-        return mean
+class _SelfTraining:
+    """One run of it: what is trained, by which optimiser, and where it is."""
 
-    def new_targets() -> Targets:
-        return compute_targets(encoder, centers.detach(), rows, scale, compute, settings.alpha)
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module | None,
+        centers: Tensor,
+        labels: Tensor,
+        source: Source,
+        settings: Settings,
+    ) -> None:
+        self.encoder, self.decoder, self.centers = encoder, decoder, centers
+        self.source, self.settings, self.batches = source, settings, source.batches()
+        networks = nn.ModuleList([encoder, *([decoder] if decoder else [])])
+        self.parameters = [centers, *networks.parameters()]
+        self.optimizer = torch.optim.SGD(
+            self.parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True
+        )
+        self.position = Position(
+            centers, labels, lambda state: restored(state, encoder, source.compute, settings.alpha)
+        )
+        source.journal.follow(
+            "self-training",
+            networks=networks,
+            optimizer=self.optimizer,
+            batches=self.batches,
+            position=self.position,
+        )
 
-    def updates() -> Iterator[Update | Stretch]:
+    def updates(self) -> Iterator[Update | Stretch]:
+        """Update the targets, and train towards them until the next update, for ever."""
+        position = self.position
         while True:
             loss = None
             if position.p is not None:
-                yield from steps(position.p)
-                loss = mean_loss()
-            targets = new_targets()
-            sizes = torch.bincount(targets.labels, minlength=len(centers)).tolist()
+                yield from self.interval(position.p)
+                loss = self.mean_loss()
+            targets = self.targets()
+            sizes = torch.bincount(targets.labels, minlength=len(self.centers)).tolist()
             dead = [cluster for cluster, size in enumerate(sizes) if size == 0]
-            changed = torch.count_nonzero(targets.labels != position.labels).item() / len(rows)
+            changed = torch.count_nonzero(targets.labels != position.labels).item() / len(self.source.rows)
             if dead:
-                _revive(dead, centers, targets, optimizer, source.generator)
-                targets = new_targets()
+                self.revive(dead, targets)
+                targets = self.targets()
             number = position.updates
             position.update(targets)
             yield Update(
                 number=number,
-                step=batches.drawn,
+                step=self.batches.drawn,
                 changed=changed,
                 sizes=tuple(sizes),
                 confidence=targets.confidence,
                 kl=targets.kl,
                 loss=loss,
                 reseeded=tuple(dead),
-                seconds=perf_counter() - source.started,
+                seconds=perf_counter() - self.source.started,
             )
 
-    return updates()
+    def targets(self) -> Targets:
+        """Compute those of all rows, from encoder and centres as they are."""
+        source = self.source
+        centers, alpha = self.centers.detach(), self.settings.alpha
+        return compute_targets(self.encoder, centers, source.rows, source.scale, source.compute, alpha)
+
+    def revive(self, dead: list[int], targets: Targets) -> None:
+        """Re-seed the dead clusters and forget their momentum."""
+        with torch.no_grad():
+            reseed(self.centers, dead, targets.code, targets.code_labels, self.source.generator)
+            momentum = self.optimizer.state[self.centers].get("momentum_buffer")
+            if momentum is not None:
+                momentum[dead] = 0
+
+    def interval(self, p: P) -> Iterator[Stretch]:
+        """Take the steps that are left until the next update."""
+        position, n_steps = self.position, self.settings.update_interval
+        while position.steps < n_steps:
+            self.step(p)
+            if position.steps % RECORD_EVERY == 0 and position.steps < n_steps:
+                seconds = perf_counter() - self.source.started
+                yield Stretch(position.updates - 1, position.steps, n_steps, self.mean_loss(), seconds)
+
+    def step(self, p: P) -> None:
+        """Move encoder and centres down the gradient of one batch."""
+        own, part = workers.share(next(self.batches))
+        rows = self.source.as_they_are(own)
+        loss = part * self.loss(half_changed(rows, self.source), p.of(own, rows))
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        workers.add_gradients(self.parameters)
+        self.optimizer.step()
+        self.position.total += loss.detach()
+        self.position.steps += 1
+
+    def loss(self, x: Tensor, log_p: Tensor) -> Tensor:
+        """Equation 2 on a batch and its targets, and the weighted reconstruction error of a decoder."""
+        with self.source.compute.arithmetic():
+            code = self.encoder(x).float()
+            reconstructed = self.decoder(code) if self.decoder else None
+        loss = kl_divergence(log_p, log_soft_assignment(code, self.centers, self.settings.alpha))
+        if reconstructed is not None:
+            loss = loss + self.settings.reconstruction_weight * reconstruction_error(x, reconstructed)
+        return loss
+
+    def mean_loss(self) -> float:
+        """Return that of the steps since the last update; raises where it is not finite."""
+        position = self.position
+        mean = workers.total(position.total).item() / position.steps
+        if not mean < float("inf"):
+            raise FloatingPointError(
+                f"The loss of self-training is {mean} before update {position.updates}; "
+                f"try a learning_rate below {self.settings.learning_rate:g}."
+            )
+        position.total /= workers.size()  # each has its share of the sum again
+        return mean
 
 
 def half_changed(batch: Tensor, source: Source) -> Tensor:
@@ -217,33 +265,3 @@ class Calmest:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to such a state."""
         self._changed, self.updates_ago, self._kept = state["changed"], state["updates_ago"], state["kept"]
-
-
-def _batch_loss(
-    x: Tensor,
-    log_p: Tensor,
-    encoder: nn.Module,
-    decoder: nn.Module | None,
-    centers: Tensor,
-    settings: Settings,
-    compute: Compute,
-) -> Tensor:
-    """Equation 2 on a batch and its targets, plus the weighted reconstruction error where there is a decoder."""
-    with compute.arithmetic():
-        code = encoder(x).float()
-        reconstructed = decoder(code) if decoder else None
-    loss = kl_divergence(log_p, log_soft_assignment(code, centers, settings.alpha))
-    if reconstructed is not None:
-        loss = loss + settings.reconstruction_weight * reconstruction_error(x, reconstructed)
-    return loss
-
-
-def _revive(
-    dead: list[int], centers: Tensor, targets: Targets, optimizer: torch.optim.SGD, generator: Generator
-) -> None:
-    """Re-seed the dead clusters and forget their momentum."""
-    with torch.no_grad():
-        reseed(centers, dead, targets.code, targets.code_labels, generator)
-        momentum = optimizer.state[centers].get("momentum_buffer")
-        if momentum is not None:
-            momentum[dead] = 0
