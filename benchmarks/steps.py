@@ -104,17 +104,17 @@ def self_training(batch_size: int) -> Callable[[], float]:
 
     from torchdec._core.networks import stack
     from torchdec._core.randomness import generator
-    from torchdec._core.self_training import Settings, self_train
+    from torchdec._core.self_training import SelfTraining, Settings
 
     def interval(steps: int) -> Callable[[], float]:
-        updates = self_train(
+        updates = SelfTraining(
             stack(NET, generator(0)).to(DEVICE),
             None,
             torch.randn(10, 10, generator=generator(1)).to(DEVICE),
             torch.zeros(N_ROWS, dtype=torch.long, device=DEVICE),
             source(batch_size),
             Settings(1.0, 0.0, steps, 0.01, 0.9),
-        )
+        ).updates()
         next(islice(updates, 1, None))
         return lambda: seconds_of(lambda: next(updates))
 

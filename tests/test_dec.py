@@ -19,10 +19,9 @@ from sklearn.preprocessing import StandardScaler
 
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Autoencoder, NeighborEncoder, _starts, load, save
-from torchdec import _dec as dec_module
 from torchdec._core.objective import log_soft_assignment
 from torchdec._core.records import Centroids, Epoch, StopReason, Update
-from torchdec._core.self_training import self_train
+from torchdec._core.self_training import SelfTraining
 from torchdec._presets import PRESETS
 from torchdec.metrics import clustering_accuracy
 from torchdec.rows import as_rows
@@ -173,13 +172,14 @@ def test_training_that_does_not_settle_goes_back_to_its_calmest_update(
 ) -> None:
     shares = [0.0, 0.3, 0.2, 0.25, 0.2, 0.22]
     states = []
+    real = SelfTraining.updates
 
-    def restless(encoder: Any, decoder: Any, centers: Any, *rest: Any) -> Iterator[Update]:
-        for update, changed in zip(self_train(encoder, decoder, centers, *rest), shares, strict=False):
-            states.append(centers.detach().numpy().copy())
+    def restless(training: SelfTraining) -> Iterator[Update]:
+        for update, changed in zip(real(training), shares, strict=False):
+            states.append(training.centers.detach().numpy().copy())
             yield replace(update, changed=changed)
 
-    monkeypatch.setattr(dec_module, "self_train", restless)
+    monkeypatch.setattr(SelfTraining, "updates", restless)
     model = small_dec(2, tol=0.0, patience=3).fit(two_blobs[0])
     assert model.stop_reason_ is StopReason.UNSETTLED
     assert model.n_iter_ == 5
@@ -311,16 +311,16 @@ def test_dead_clusters_are_reported_in_a_warning(two_blobs: Blobs, monkeypatch: 
 
 
 def test_collapse_is_reported_with_the_sizes(two_blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = dec_module.self_train
+    real = SelfTraining.updates
 
-    def collapsing(encoder: Any, decoder: Any, centers: Any, *args: Any) -> Any:
-        for update in real(encoder, decoder, centers, *args):
+    def collapsing(training: SelfTraining) -> Any:
+        for update in real(training):
             if update.number:
                 with torch.no_grad():
-                    centers[1] = 1e4
+                    training.centers[1] = 1e4
             yield update
 
-    monkeypatch.setattr(dec_module, "self_train", collapsing)
+    monkeypatch.setattr(SelfTraining, "updates", collapsing)
     with pytest.warns(ConvergenceWarning, match=r"collapsed: 100% of the rows are in one; sizes \[120, 0\]"):
         small_dec().fit(two_blobs[0])
 

@@ -19,7 +19,7 @@ from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, opened
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
-from torchdec._core.self_training import Calmest, Settings, self_train
+from torchdec._core.self_training import Calmest, SelfTraining, Settings
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._predictor import QUANTILES, Predictor
 from torchdec._presets import PRESETS
@@ -296,14 +296,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             source = Source(rows, scale, batch_size, batches, compute, started, self.augment, journal)
             calmest = Calmest(encoder, centers)
             journal.follow("self-training", calmest=calmest)
-            updates = self_train(
-                encoder,
-                start.decoder,
-                centers,
-                start.labels,
-                source,
-                self._settings(source, self.reconstruction_weight),
-            )
+            settings = self._settings(source, self.reconstruction_weight)
+            updates = SelfTraining(encoder, start.decoder, centers, start.labels, source, settings).updates()
             reason = StopReason.INTERRUPTED
             try:
                 while not (stop := self._reason_to_stop(journal.history[-1], calmest)):

@@ -19,7 +19,7 @@ from torchdec._core.networks import stack
 from torchdec._core.objective import log_soft_assignment, reconstruction_error
 from torchdec._core.randomness import generator
 from torchdec._core.records import Stretch, Update
-from torchdec._core.self_training import Calmest, Settings, half_changed, self_train
+from torchdec._core.self_training import Calmest, SelfTraining, Settings, half_changed
 from torchdec._core.targets import stored_targets
 from torchdec._core.training import Source
 from torchdec.rows import as_rows
@@ -47,14 +47,14 @@ class Setup:
         self.settings = Settings(**{**DEFAULTS, "update_interval": self.source.steps_an_epoch, **settings})
 
     def updates(self) -> Iterator[Update]:
-        return self_train(
+        return SelfTraining(
             self.encoder,
             self.decoder,
             self.centers,
             self.labels,
             self.source,
             self.settings,
-        )
+        ).updates()
 
 
 def test_targets_come_from_all_rows_and_are_picked_by_row_number(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from torchdec._core.compute import resolve
 from torchdec._core.networks import stack
 from torchdec._core.objective import log_soft_assignment
 from torchdec._core.randomness import generator
-from torchdec._core.self_training import Settings, self_train
+from torchdec._core.self_training import SelfTraining, Settings
 from torchdec._core.targets import Frozen, Stored, Targets, compute_targets, frozen_targets, restored
 from torchdec._core.training import Source
 from torchdec.rows import as_rows
@@ -99,9 +99,8 @@ def test_self_training_is_the_same_with_either(monkeypatch: pytest.MonkeyPatch) 
         encoder, centers = setup()
         source = Source(ROWS, 0.7, 128, generator(2), CPU, 0.0)
         labels = torch.zeros(N, dtype=torch.long)
-        updates = self_train(
-            encoder, None, centers, labels, source, Settings(1.0, 0.0, source.steps_an_epoch, 0.05, 0.9)
-        )
+        settings = Settings(1.0, 0.0, source.steps_an_epoch, 0.05, 0.9)
+        updates = SelfTraining(encoder, None, centers, labels, source, settings).updates()
         runs.append((list(islice(updates, 4)), centers.detach()))
     (stored, centers), (frozen, other) = runs
     torch.testing.assert_close(centers, other, rtol=1e-4, atol=1e-4)
@@ -118,9 +117,8 @@ def test_a_dead_cluster_lives_again_where_no_code_is_kept(monkeypatch: pytest.Mo
     centers[2] = 1e4
     source = Source(ROWS, 0.7, 128, generator(2), CPU, 0.0)
     labels = torch.zeros(N, dtype=torch.long)
-    first, second = islice(
-        self_train(encoder, None, centers, labels, source, Settings(1.0, 0.0, source.steps_an_epoch, 0.01, 0.9)), 2
-    )
+    settings = Settings(1.0, 0.0, source.steps_an_epoch, 0.01, 0.9)
+    first, second = islice(SelfTraining(encoder, None, centers, labels, source, settings).updates(), 2)
     assert first.reseeded == (2,)
     assert second.sizes[2] > 0
     assert sum(second.sizes) == N

@@ -31,34 +31,21 @@ class Settings:
     momentum: float
 
 
-def self_train(
-    encoder: nn.Module,
-    decoder: nn.Module | None,
-    centers: Tensor,
-    labels: Tensor,
-    source: Source,
-    settings: Settings,
-) -> Iterator[Update | Stretch]:
-    """Alternate target updates and SGD, in place on encoder, centres and decoder, until the caller stops asking.
+class SelfTraining:
+    """Target updates and SGD in turn, in place on encoder, centres and decoder, until the caller stops asking.
 
-    Each `Update` is yielded before the training that follows it, so the first one describes the k-means start
-    and a caller who stops there leaves everything as it was. An interval of many steps yields a `Stretch` now and
-    then. Where the journal of the source knows this stage, all are put where they were at the record that was
-    yielded last, and the next one is the one after it.
+    Where the journal of the source knows this stage, all are put where they were at the record that was yielded
+    last, and the next one is the one after it.
 
     Parameters
     ----------
+    decoder : torch.nn.Module or None
+        Trained where the reconstruction error has a weight.
     centers : Tensor of shape (k, z)
         Trained in place together with the encoder.
     labels : Tensor of shape (n,)
         The k-means clusters, which the first update counts changes against.
     """
-    with_decoder = decoder if settings.reconstruction_weight > 0 else None
-    return _SelfTraining(encoder, with_decoder, centers.requires_grad_(), labels, source, settings).updates()
-
-
-class _SelfTraining:
-    """One run of it: what is trained, by which optimiser, and where it is."""
 
     def __init__(
         self,
@@ -69,9 +56,10 @@ class _SelfTraining:
         source: Source,
         settings: Settings,
     ) -> None:
-        self.encoder, self.decoder, self.centers = encoder, decoder, centers
+        self.encoder, self.centers = encoder, centers.requires_grad_()
+        self.decoder = decoder if settings.reconstruction_weight > 0 else None
         self.source, self.settings, self.batches = source, settings, source.batches()
-        networks = nn.ModuleList([encoder, *([decoder] if decoder else [])])
+        networks = nn.ModuleList([encoder, *([self.decoder] if self.decoder else [])])
         self.parameters = [centers, *networks.parameters()]
         self.optimizer = torch.optim.SGD(
             self.parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True
@@ -88,7 +76,12 @@ class _SelfTraining:
         )
 
     def updates(self) -> Iterator[Update | Stretch]:
-        """Update the targets, and train towards them until the next update, for ever."""
+        """Update the targets, and train towards them until the next update, for ever.
+
+        Each `Update` is yielded before the training that follows it, so the first one describes the k-means start
+        and a caller who stops there leaves everything as it was. An interval of many steps yields a `Stretch` now
+        and then.
+        """
         position = self.position
         while True:
             loss = None

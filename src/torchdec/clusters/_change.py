@@ -14,7 +14,7 @@ from torchdec._core.compute import Compute, resolve
 from torchdec._core.randomness import generator
 from torchdec._core.randomness import split as seeds_of
 from torchdec._core.records import Update
-from torchdec._core.self_training import self_train
+from torchdec._core.self_training import SelfTraining
 from torchdec._core.training import Source
 from torchdec._dec import DEC
 from torchdec._representation import freeze, validated_rows
@@ -162,7 +162,7 @@ def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Com
     source = Source(rows, model.scale_, batch_size, generator(seed), compute, started, model.augment)
     unknown = torch.zeros(len(rows), dtype=torch.long, device=compute.device)
     settings = model._settings(source, reconstruction_weight=0.0)  # a saved model has no decoder
-    for record in self_train(encoder, None, centers, unknown, source, settings):
+    for record in SelfTraining(encoder, None, centers, unknown, source, settings).updates():
         if isinstance(record, Update) and record.number == updates:
             break
     model.encoder_ = freeze(encoder)
