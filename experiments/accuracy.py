@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
-from pages import renewed
+from pages import as_code, renewed
 
 from torchdec.study import read_plan, results
 
@@ -79,8 +79,7 @@ def with_ablation(text: str) -> str:
     ]
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for record in [*default, *records]:
-        changed = {**record["case"]["stage_1"], **record["case"]["settings"]}
-        settings = ", ".join(f"`{key}={value}`" for key, value in changed.items())
+        settings = as_code({**record["case"]["stage_1"], **record["case"]["settings"]})
         groups[record["method"], title(record), settings or "default"].append(record)
     lines = ["| method | data | setting | ACC | NMI | seeds | seconds |", "|---|---|---|---|---|---|---|"]
     for (*place, settings), own in sorted(groups.items(), key=lambda group: group[0][:2]):

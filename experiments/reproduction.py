@@ -14,7 +14,7 @@ from typing import Any
 
 import reproduction_figures as figures
 import run_time
-from pages import renewed
+from pages import as_code, renewed
 from paper_numbers import ACCURACY, IMBALANCE, NUMBER
 
 from torchdec.study import Plan, read_plan, results
@@ -162,7 +162,7 @@ def faithful(records: list[Record]) -> str:
     lines = []
     for record in records:
         case = record["case"]
-        recipe = ", ".join(f"`{key}={value}`" for key, value in case["stage_1"].items()) or "the paper's"
+        recipe = as_code(case["stage_1"]) or "the paper's"
         updates = [event["number"] for event in record["history"] if event["record"] == "Update"]
         scores = [f"{100 * record['score']['acc']:.2f}", f"{record['score']['nmi']:.3f}"]
         stage_3 = [*self_training(case["settings"]), str(updates[-1])]
