@@ -81,11 +81,12 @@ def test_two_hosts_end_where_one_process_does(hosts: tuple[str, str], tmp_path: 
         on_host(host, address, script, *options, str(tmp_path / "both"))
         for host, address in zip(hosts, ADDRESSES, strict=True)
     ]
-    try:
-        said = [process.communicate(timeout=LIMIT_S)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.terminate()
+    with processes[0], processes[1]:
+        try:
+            said = [process.communicate(timeout=LIMIT_S)[1] for process in processes]
+        finally:
+            for process in processes:
+                process.terminate()
     assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
     ours, theirs = (read_run(tmp_path / name).history for name in ("both", "alone"))
     assert [record.get("sizes") for record in ours] == [record.get("sizes") for record in theirs]

@@ -100,6 +100,26 @@ def test_two_workers_end_where_one_does(name: str, fitted: tuple[Path, Path, Pat
         np.testing.assert_array_equal(sizes[1], sizes[0])
 
 
+def test_no_thread_of_a_group_outlives_it(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("""
+import sys, torch
+from pathlib import Path
+from torchdec._core import workers
+with workers.joined():
+    parameter = torch.nn.Parameter(torch.ones(3))
+    parameter.grad = workers.total(torch.ones(3))
+    torch.optim.Adam([parameter]).step()
+names = [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
+sys.exit("outlive it: " + ", ".join(name for name in names if "gloo" in name) if "gloo" in str(names) else 0)
+""")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*torchrun, str(tmp_path / "one.py")], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_one_process_alone_is_a_group_of_one() -> None:
     value = torch.arange(3.0)
     assert (workers.size(), workers.rank(), workers.span(7)) == (1, 0, slice(0, 7))

@@ -12,6 +12,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+
+# Its functions keep the group that there is when they are imported, and an optimiser imports them. The threads of
+# that group would outlive `destroy_process_group`, and one that still has a tensor aborts the process at its end.
+import torch.distributed.nn
 from torch import Tensor
 
 
