@@ -93,7 +93,14 @@ def neighbors(batch_size: int) -> Callable[[], float]:
     graph = np.random.default_rng(0).integers(0, N_ROWS, size=(N_ROWS, 15))
     encoder = stack(NET, generator(0), batch_norm=True).to(DEVICE)
     records = embed_neighbors(
-        encoder, None, graph, source(batch_size), reconstruction_weight=0.0, n_steps=10**6, learning_rate=1e-3
+        encoder,
+        None,
+        graph,
+        source(batch_size),
+        reconstruction_weight=0.0,
+        dropout=0.0,
+        n_steps=10**6,
+        learning_rate=1e-3,
     )
     return between(records, 5)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from torch import nn
 
@@ -53,6 +54,16 @@ def test_the_space_is_chosen_where_rows_are_wide_and_not_too_large(monkeypatch: 
     assert clone(encoder).set_params(n_components=None).fit(narrow).space_ == "rows"
     monkeypatch.setattr(_neighbors, "_MOST_VALUES", 60 * 120 - 1)
     assert encoder.fit(wide).space_ == "components"
+
+
+def test_rows_of_few_features_go_without_some_of_them() -> None:
+    encoder = NeighborEncoder((8,), 2, max_epochs=1, random_state=0)
+    X = np.zeros((60, 100), dtype=np.float32)
+    X[np.arange(240) // 4, np.random.default_rng(0).integers(100, size=240)] = 1
+    assert encoder.fit(X).dropout_ == encoder.fit(sparse.csr_matrix(X)).dropout_ == 0.3
+    assert encoder.fit(np.hstack([X, np.ones((60, 2), dtype=np.float32)])).dropout_ == 0
+    assert clone(encoder).set_params(dropout=0.1).fit(X).dropout_ == 0.1
+    assert encoder.fit(X + 1).dropout_ == 0
 
 
 def test_with_a_reconstruction_weight_codes_lead_back_to_their_rows() -> None:

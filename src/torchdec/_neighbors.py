@@ -1,5 +1,6 @@
 """Stage 1 from the neighbour graph: an encoder that keeps neighbours together, with `Autoencoder`'s interface."""
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from numbers import Integral, Real
 from time import perf_counter
@@ -11,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from torchdec._core import workers
-from torchdec._core.batches import CHUNK, joined
+from torchdec._core.batches import CHUNK, in_order, joined
 from torchdec._core.compute import Compute, Precision
 from torchdec._core.graph_space import components_agree
 from torchdec._core.journal import Journal
@@ -31,6 +32,8 @@ from torchdec.rows._part import PartOfRows
 _COMPONENTS = 50
 # Rows that are larger as a float32 array (1 GiB) are only looked at through their components, and not copied.
 _MOST_VALUES = 2**28
+# Rows with a smaller share of values that are not zero hold few of many features, and go without some of these.
+_SPARSE, _DROPOUT = 0.05, 0.3
 
 
 class NeighborEncoder(Representation):
@@ -66,6 +69,10 @@ class NeighborEncoder(Representation):
         Weight of the reconstruction error, a mean over rows and features of rows scaled so that predicting zero
         costs 1. Above 0 a decoder is trained too, which keeps in the code what the graph does not hold, and
         makes `inverse_transform` and IDEC possible.
+    dropout : float in [0, 1) or "auto", default="auto"
+        Share of the features of each row that are set to zero at random at each step, so that the code does not
+        rest on few of them. "auto" is 0.3 for rows that hold few of many features, as texts hold words (less than
+        a twentieth of all values is not zero), and 0 for others: pixels and measurements lose accuracy by it.
     max_epochs : int, default=80
         Most passes over the rows.
     max_steps : int, default=2000
@@ -105,6 +112,8 @@ class NeighborEncoder(Representation):
         What each column is standardised by, None where columns stay as they are.
     space_ : {"rows", "components"}
         Where the neighbours were found.
+    dropout_ : float
+        Share of the features that each row went without.
     history_ : list of Epoch
         Loss, learning rate and seconds on the way.
     n_features_in_ : int
@@ -133,6 +142,7 @@ class NeighborEncoder(Representation):
         "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
         "graph_rows": [Interval(Integral, 2, None, closed="left")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
@@ -154,6 +164,7 @@ class NeighborEncoder(Representation):
         n_components: int | Literal["auto"] | None = "auto",
         graph_rows: int = 100_000,
         reconstruction_weight: float = 0.0,
+        dropout: float | Literal["auto"] = "auto",
         max_epochs: int = 80,
         max_steps: int = 2000,
         batch_size: int | Literal["auto"] = "auto",
@@ -171,6 +182,7 @@ class NeighborEncoder(Representation):
         self.n_components = n_components
         self.graph_rows = graph_rows
         self.reconstruction_weight = reconstruction_weight
+        self.dropout = dropout
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.batch_size = batch_size
@@ -204,12 +216,14 @@ class NeighborEncoder(Representation):
             rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, journal=journal
         )
         n_steps = source.steps(self.max_epochs, self.max_steps)
+        self.dropout_ = journal.once("dropout", lambda: self._dropout(rows, compute))
         yield from embed_neighbors(
             encoder,
             decoder,
             graph.numpy(),
             source,
             reconstruction_weight=self.reconstruction_weight,
+            dropout=self.dropout_,
             n_steps=n_steps,
             learning_rate=learning_rate,
         )
@@ -255,6 +269,13 @@ class NeighborEncoder(Representation):
             return _COMPONENTS
         agree = components_agree(rows, _COMPONENTS, n_neighbors, random, compute, cosine=cosine)
         return _COMPONENTS if agree else None
+
+    def _dropout(self, rows: Rows, compute: Compute) -> float:
+        """Return the share of the features that each row goes without."""
+        if self.dropout != "auto":
+            return self.dropout
+        n_given = sum(int(chunk.count_nonzero()) for chunk in in_order(rows, 1.0, compute))
+        return _DROPOUT if n_given < _SPARSE * math.prod(rows.shape) else 0.0
 
 
 def _projected(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from small import blobs
 from torchdec._core.compute import resolve
@@ -49,7 +49,7 @@ def test_neighbours_end_nearer_than_other_rows() -> None:
     encoder = stack((6, 16, 2), generator(0), batch_norm=True)
     source = Source(as_rows(X), 1.0, 50, generator(1), resolve("cpu", "float32"), 0.0)
     training = embed_neighbors(
-        encoder, None, graph, source, reconstruction_weight=0.0, n_steps=150, learning_rate=1e-2
+        encoder, None, graph, source, reconstruction_weight=0.0, dropout=0.0, n_steps=150, learning_rate=1e-2
     )
     records = list(training)
     assert records[-1].loss < records[0].loss
@@ -58,3 +58,19 @@ def test_neighbours_end_nearer_than_other_rows() -> None:
     distance = np.linalg.norm(code[:, None] - code[None], axis=2)
     same = y[:, None] == y[None]
     assert distance[same].mean() < 0.3 * distance[~same].mean()
+
+
+def test_the_encoder_goes_without_features_that_the_decoder_has_to_find() -> None:
+    X = np.ones((8, 400), dtype=np.float32)
+    source = Source(as_rows(X), 1.0, 8, generator(1), resolve("cpu", "float32"), 0.0)
+    encoder, decoder = stack((400, 2), generator(0)), stack((2, 400), generator(2))
+    seen = []
+    encoder.register_forward_pre_hook(lambda _, values: seen.append(*values))
+    nn.init.zeros_(decoder[0].weight)
+    graph = (np.arange(8)[:, None] + 1) % 8
+    training = embed_neighbors(
+        encoder, decoder, graph, source, reconstruction_weight=1000.0, dropout=0.4, n_steps=1, learning_rate=1e-9
+    )
+    (record,) = training
+    assert seen[0].eq(0).float().mean().item() == pytest.approx(0.4, abs=0.03)
+    assert record.loss == pytest.approx(1000, abs=10)  # zeros for ones, whichever the encoder did not see

@@ -11,7 +11,7 @@ from small import blobs
 from torchdec._core import pretraining
 from torchdec._core.compute import resolve
 from torchdec._core.networks import linear_layers, stack
-from torchdec._core.pretraining import caffe_schedule, drop, end_to_end, layer_wise
+from torchdec._core.pretraining import caffe_schedule, end_to_end, layer_wise
 from torchdec._core.randomness import generator
 from torchdec._core.training import Source, one_cycle
 from torchdec.rows import as_rows
@@ -78,7 +78,7 @@ def test_dropout_is_where_the_code_of_the_paper_has_it(
     """None on the rows themselves, none on the code, on all other inputs and hidden units."""
     encoder, decoder = networks()
     widths = []
-    monkeypatch.setattr(pretraining, "drop", lambda values, *a: widths.append(values.shape[1]) or values)
+    monkeypatch.setattr(Source, "dropped", lambda _, values, rate: widths.append(values.shape[1]) or values)
     encoders, decoders = linear_layers(encoder), linear_layers(decoder)[::-1]
     loss = pretraining._pair_loss(encoders[: level + 1], decoders[level], level == 2, source(), 0.2)
     loss(torch.arange(4))
@@ -104,7 +104,7 @@ def test_the_loss_of_a_pair_is_half_the_mean_error_on_the_clean_input(level: int
 def test_fine_tuning_has_no_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, decoder = networks()
     calls = []
-    monkeypatch.setattr(pretraining, "drop", lambda values, *a: calls.append(1) or values)
+    monkeypatch.setattr(Source, "dropped", lambda _, values, rate: calls.append(1) or values)
     training = layer_wise(encoder, decoder, source(), layer_steps=1, n_steps=3, learning_rate=0.1, dropout=0.2)
     stages = []
     for record in training:
@@ -147,7 +147,7 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nothing() -> None:
 
 
 def test_dropping_keeps_the_mean_and_takes_the_share() -> None:
-    dropped = drop(torch.ones(100, 100), 0.2, generator(0))
+    dropped = source().dropped(torch.ones(100, 100), 0.2)
     assert dropped.eq(0).float().mean().item() == pytest.approx(0.2, abs=0.02)
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.02)
 
@@ -169,7 +169,7 @@ def test_the_target_of_a_pair_is_its_input_before_dropout(monkeypatch: pytest.Mo
     """With everything dropped the output is zero, so the loss is half the mean square of the clean input."""
     encoder, decoder = networks()
     encoders, decoders = linear_layers(encoder), linear_layers(decoder)[::-1]
-    monkeypatch.setattr(pretraining, "drop", lambda values, *a: 0 * values)
+    monkeypatch.setattr(Source, "dropped", lambda _, values, rate: 0 * values)
     data = source()
     index = torch.arange(8)
     clean = encoders[0](torch.from_numpy(data.rows.take(index.numpy()))).relu()

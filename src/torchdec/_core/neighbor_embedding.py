@@ -69,12 +69,14 @@ def embed_neighbors(
     source: Source,
     *,
     reconstruction_weight: float,
+    dropout: float,
     n_steps: int,
     learning_rate: float,
 ) -> Iterator[Epoch]:
     """Train the encoder: at each step a batch of rows, with one neighbour of each, drawn by its weight.
 
-    Where there is a decoder it learns too, to reconstruct all of them from their codes.
+    It sees each row without a share `dropout` of its features, drawn anew each time. Where there is a decoder it
+    learns too, to reconstruct all of them, whole, from their codes.
     """
     neighbors = torch.from_numpy(graph)
     probabilities = torch.from_numpy(edge_probabilities(graph))
@@ -86,7 +88,7 @@ def embed_neighbors(
         own, part = workers.share(index)
         x = source.take(torch.cat([own, workers.share(partners)[0]]))
         with source.compute.arithmetic():
-            code = encoder(x).float()
+            code = encoder(source.dropped(x, dropout)).float()
             reconstructed = decoder(code) if decoder else None
         anchors, theirs = (workers.gathered(half, len(index)) for half in code.tensor_split(2))
         value = neighbor_loss(anchors, theirs, workers.span(len(index)))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from torchdec._core import workers
 from torchdec._core.networks import linear_layers
@@ -93,9 +93,9 @@ def _pair_loss(
             with torch.no_grad():
                 for layer in below:
                     clean = layer(clean).relu()
-            hidden = encoder(drop(clean, dropout, source.noise) if below else clean)
+            hidden = encoder(source.dropped(clean, dropout) if below else clean)
             if not last:
-                hidden = drop(hidden.relu(), dropout, source.noise)
+                hidden = source.dropped(hidden.relu(), dropout)
             output = decoder(hidden)
         return part * reconstruction_error(clean.float(), output.relu() if below else output) / 2
 
@@ -112,12 +112,6 @@ def caffe_schedule(optimizer: torch.optim.Optimizer) -> Callable[[int], None]:
             group["momentum"] = CAFFE_MOMENTUM * min(1.0, step / CAFFE_BURN_IN)
 
     return schedule
-
-
-def drop(values: Tensor, rate: float, generator: Generator) -> Tensor:
-    """Set each value to zero with probability `rate` and scale the rest up; the mask comes from the generator."""
-    keep = torch.rand(values.shape, generator=generator) >= rate
-    return values * keep.to(values.device) / (1 - rate)
 
 
 def _caffe_sgd(layers: list[nn.Linear], learning_rate: float) -> torch.optim.SGD:

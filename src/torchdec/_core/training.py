@@ -54,6 +54,13 @@ class Source:
         """Change a batch where there is an augmentation."""
         return batch if self.augment is None else apply(self.augment, batch, self.noise)
 
+    def dropped(self, values: Tensor, rate: float) -> Tensor:
+        """Set each value to zero with probability `rate`, and scale the others up."""
+        if rate == 0:
+            return values
+        keep = torch.rand(values.shape, generator=self.noise) >= rate
+        return values * keep.to(values.device) / (1 - rate)
+
     @cached_property
     def noise(self) -> Generator:
         """What augmentation and dropout draw from: of several workers each has its own, as it has its own rows."""
