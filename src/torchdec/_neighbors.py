@@ -59,8 +59,8 @@ class NeighborEncoder(Representation):
         Principal components that the graph is built on: they take noise off, and make the search faster. None
         takes the rows as they are, which is better where each row has few features of many that are not zero,
         as short texts have. "auto" is 50, or None where the graph of the rows agrees better with features that
-        it was not made from (some seconds, on at most 8,000 rows; `space_` tells). It stays with 50 where the
-        rows have 100 features or fewer, or would take more than 1 GiB as a float32 array.
+        it was not made from (some seconds, on 8,000 rows at most at a time; `space_` tells). It stays with 50
+        where the rows have 100 features or fewer, or would take more than 1 GiB as a float32 array.
     graph_rows : int, default=100_000
         Most rows that the graph is made of. Where there are more, the encoder learns on so many, drawn at random
         without replacement, and serves them all. The search is exact up to 200,000 and approximate above; time

@@ -51,6 +51,24 @@ def test_a_tie_goes_to_the_components(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose(topics(), 5)
 
 
+@pytest.mark.parametrize(
+    ("ahead", "n_splits", "components"),
+    [
+        ([0.3, 0.3, 0.3], 3, False),
+        ([-0.3, -0.3, -0.3], 3, True),
+        ([-0.1, 0.3, 0.2, 0.3, 0.3], 5, False),  # the first one alone would say components
+        ([0.1, -0.2] * 5, 9, True),
+    ],
+)
+def test_features_are_split_anew_until_the_mean_is_clear(
+    ahead: list[float], n_splits: int, components: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits = iter([(0.5, 0.505 + share) for share in ahead])
+    monkeypatch.setattr(graph_space, "agreements", lambda *_, **__: next(splits))
+    assert choose(topics(), 5) is components
+    assert len(list(splits)) == len(ahead) - n_splits
+
+
 def test_the_choice_looks_at_a_sample_without_empty_rows_and_constant_features(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
