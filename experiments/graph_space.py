@@ -80,7 +80,7 @@ def with_table(text: str) -> str:
 
 def table() -> str:
     lines = [
-        "| data | edges of one class: components | rows | agreement: components | rows | splits: rows | chosen |",
+        "| data | edges of one class: components | rows | agreement: components | rows | rows ahead | chosen |",
         "|---|---|---|---|---|---|---|",
     ]
     from torchdec._core.graph_space import MARGIN
@@ -91,8 +91,8 @@ def table() -> str:
         chosen = ", ".join(f"{space} {n} times" for space, n in Counter(result["chosen"]).items())
         same = " | ".join(f"{share:.3f}" for share in result["same_class"])
         agreement = " | ".join(f"{mean(score[kind] for score in scores):.3f}" for kind in range(2))
-        splits = f"{for_rows} of {len(scores)}"
-        lines.append(f"| {result['dataset']} | {same} | {agreement} | {splits} | {chosen} |")
+        ahead = f"{for_rows} of {len(scores)} splits"
+        lines.append(f"| {result['dataset']} | {same} | {agreement} | {ahead} | {chosen} |")
     return "\n".join(lines) + "\n"
 
 
