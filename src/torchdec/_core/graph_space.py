@@ -20,7 +20,7 @@ SAMPLE = 8000
 # A search in all features costs time, so it has to be better than a tie; ties were within half a percent.
 MARGIN = 0.01
 # Splits of the features at least and at most, and how many standard errors the mean of what they say is to be away
-# from a tie before no more are made: on the newsgroups one split in four says the opposite of the others.
+# from a tie before no more are made: on the newsgroups single splits say now the one and now the other.
 FEWEST, MOST, STANDARD_ERRORS = 3, 9, 2.0
 
 
