@@ -109,8 +109,8 @@ with workers.joined():
     parameter = torch.nn.Parameter(torch.ones(3))
     parameter.grad = workers.total(torch.ones(3))
     torch.optim.Adam([parameter]).step()
-names = [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
-sys.exit("outlive it: " + ", ".join(name for name in names if "gloo" in name) if "gloo" in str(names) else 0)
+threads = [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
+sys.exit("".join(thread for thread in threads if "gloo" in thread) or 0)
 """)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}

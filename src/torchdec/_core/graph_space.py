@@ -33,14 +33,14 @@ def components_agree(
     are not all zero or few features that vary, it does.
     """
     ahead: list[float] = []
-    while len(ahead) < FEWEST or (
-        len(ahead) < MOST and abs(fmean(ahead)) < STANDARD_ERRORS * stdev(ahead) / sqrt(len(ahead))
-    ):
+    for _ in range(MOST):
         values = sample(rows, generator)
         if len(values) <= n_components or values.shape[1] <= 2 * n_components:
             return True
         of_components, of_rows = agreements(values, n_components, n_neighbors, generator, compute, cosine=cosine)
         ahead.append(of_rows - (1 + MARGIN) * of_components)
+        if len(ahead) >= FEWEST and abs(fmean(ahead)) >= STANDARD_ERRORS * stdev(ahead) / sqrt(len(ahead)):
+            break
     return fmean(ahead) <= 0
 
 
