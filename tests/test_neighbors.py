@@ -66,6 +66,15 @@ def test_rows_of_few_features_go_without_some_of_them() -> None:
     assert encoder.fit(X + 1).dropout_ == 0
 
 
+def test_passes_left_open_are_twice_as_many_with_an_augmentation() -> None:
+    encoder = NeighborEncoder((8,), 2, batch_size=20, random_state=0)
+    lengths = []
+    for settings in ({}, {"augment": lambda rows, generator: rows}, {"max_epochs": 7}):
+        encoder.set_params(**settings).fit(blobs(60, 5, 2)[0])
+        lengths.append(encoder.history_[-1].n_steps)
+    assert lengths == [3 * 80, 3 * 160, 3 * 7]
+
+
 def test_with_a_reconstruction_weight_codes_lead_back_to_their_rows() -> None:
     X = blobs(200, 12, 3)[0] + 5
     without = NeighborEncoder((32,), 4, max_epochs=2, random_state=0).fit(X)

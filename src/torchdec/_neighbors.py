@@ -73,10 +73,10 @@ class NeighborEncoder(Representation):
         Share of the features of each row that are set to zero at random at each step, so that the code does not
         rest on few of them. "auto" is 0.3 for rows that hold few of many features, as texts hold words (less than
         a twentieth of all values is not zero), and 0 for others: pixels and measurements lose accuracy by it.
-    max_epochs : int, default=80
-        Most passes over the rows.
-    max_steps : int, default=2000
-        Most optimiser steps.
+    max_epochs : int or "auto", default="auto"
+        Most passes over the rows. "auto" is 80, or 160 with `augment`, whose neighbours are more to learn from.
+    max_steps : int or "auto", default="auto"
+        Most optimiser steps. "auto" is 2,000, or 4,000 with `augment`.
     batch_size : int or "auto", default="auto"
         Rows a step, and as many neighbours. Each row has 2 * batch_size - 2 negatives, of which a set of many rows
         needs more to tell its clusters apart: "auto" is 512, or 1,024 from 32,768 rows on.
@@ -143,8 +143,8 @@ class NeighborEncoder(Representation):
         "graph_rows": [Interval(Integral, 2, None, closed="left")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "augment": [callable, None],
@@ -165,8 +165,8 @@ class NeighborEncoder(Representation):
         graph_rows: int = 100_000,
         reconstruction_weight: float = 0.0,
         dropout: float | Literal["auto"] = "auto",
-        max_epochs: int = 80,
-        max_steps: int = 2000,
+        max_epochs: int | Literal["auto"] = "auto",
+        max_steps: int | Literal["auto"] = "auto",
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: float | Literal["auto"] = "auto",
         augment: Augment | None = None,
@@ -209,13 +209,11 @@ class NeighborEncoder(Representation):
         decoder = None
         if self.has_decoder:
             decoder = stack(widths[::-1], generator(seeds["decoder"]), batch_norm=True).to(compute.device)
-        many = len(rows) >= MANY_ROWS
-        batch_size = (1024 if many else 512) if self.batch_size == "auto" else self.batch_size
-        learning_rate = (6e-3 if many else 2e-3) if self.learning_rate == "auto" else self.learning_rate
+        batch_size, learning_rate, max_epochs, max_steps = self._pace(len(rows))
         source = Source(
             rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, journal=journal
         )
-        n_steps = source.steps(self.max_epochs, self.max_steps)
+        n_steps = source.steps(max_epochs, max_steps)
         self.dropout_ = journal.once("dropout", lambda: self._dropout(rows, compute))
         yield from embed_neighbors(
             encoder,
@@ -269,6 +267,17 @@ class NeighborEncoder(Representation):
             return _COMPONENTS
         agree = components_agree(rows, _COMPONENTS, n_neighbors, random, compute, cosine=cosine)
         return _COMPONENTS if agree else None
+
+    def _pace(self, n_rows: int) -> tuple[int, float, int, int]:
+        """Return the rows a step, the learning rate, the most passes and steps, where they were left open."""
+        batch_size, learning_rate = (1024, 6e-3) if n_rows >= MANY_ROWS else (512, 2e-3)
+        max_epochs, max_steps = (80, 2000) if self.augment is None else (160, 4000)
+        return (
+            batch_size if self.batch_size == "auto" else self.batch_size,
+            learning_rate if self.learning_rate == "auto" else self.learning_rate,
+            max_epochs if self.max_epochs == "auto" else self.max_epochs,
+            max_steps if self.max_steps == "auto" else self.max_steps,
+        )
 
     def _dropout(self, rows: Rows, compute: Compute) -> float:
         """Return the share of the features that each row goes without."""
