@@ -74,7 +74,7 @@ class NeighborEncoder(Representation):
         rest on few of them. "auto" is 0.3 for rows that hold few of many features, as texts hold words (less than
         a twentieth of all values is not zero), and 0 for others: pixels and measurements lose accuracy by it.
     max_epochs : int or "auto", default="auto"
-        Most passes over the rows. "auto" is 80, or 160 with `augment`, whose neighbours are more to learn from.
+        Most passes over the rows. "auto" is 80, or 160 with `augment`, where more passes pay.
     max_steps : int or "auto", default="auto"
         Most optimiser steps. "auto" is 2,000, or 4,000 with `augment`.
     batch_size : int or "auto", default="auto"
