@@ -11,7 +11,7 @@ from torch import nn
 from small import REPRESENTATIONS, blobs
 from torchdec import DEC, NeighborEncoder, _neighbors
 from torchdec._core.neighbor_graph import COPIES
-from torchdec._core.records import Search
+from torchdec._core.records import Epoch, Search
 from torchdec.metrics import clustering_accuracy
 
 
@@ -66,13 +66,14 @@ def test_rows_of_few_features_go_without_some_of_them() -> None:
     assert encoder.fit(X + 1).dropout_ == 0
 
 
-def test_passes_left_open_are_twice_as_many_with_an_augmentation() -> None:
-    encoder = NeighborEncoder((8,), 2, batch_size=20, random_state=0)
+@pytest.mark.parametrize(("batch_size", "expected"), [(20, [3 * 80, 3 * 160, 3 * 7]), (2, [2000, 4000, 30 * 7])])
+def test_passes_left_open_are_twice_as_many_with_an_augmentation(batch_size: int, expected: list[int]) -> None:
+    encoder = NeighborEncoder((8,), 2, batch_size=batch_size, random_state=0)
     lengths = []
     for settings in ({}, {"augment": lambda rows, generator: rows}, {"max_epochs": 7}):
-        encoder.set_params(**settings).fit(blobs(60, 5, 2)[0])
-        lengths.append(encoder.history_[-1].n_steps)
-    assert lengths == [3 * 80, 3 * 160, 3 * 7]
+        records = encoder.set_params(**settings).iter_fit(blobs(60, 5, 2)[0])
+        lengths.append(next(record.n_steps for record in records if isinstance(record, Epoch)))
+    assert lengths == expected
 
 
 def test_with_a_reconstruction_weight_codes_lead_back_to_their_rows() -> None:
