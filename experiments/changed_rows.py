@@ -36,7 +36,7 @@ def main(seeds: list[int]) -> None:
         for case in measured(seed):
             cases[f"{case['augmented']}-{seed}"] = case
             print(case, flush=True)
-    RESULTS.write_text(json.dumps(cases, indent=1) + "\n")
+        RESULTS.write_text(json.dumps(cases, indent=1) + "\n")
     DOCS.write_text(with_table(DOCS.read_text()))
 
 
