@@ -89,8 +89,9 @@ class NeighborEncoder(Representation):
         `torchdec.augment.ShiftRotate` is for images, `torchdec.augment.Augment` the form of others.
     standardize : bool or "auto", default="auto"
         Whether each column is first brought to mean 0 and standard deviation 1. "auto" does so where columns have
-        different units: fewer than 3 hold nearly all the variance of at least 5 times as many, and they are not
-        centred. Pixels, words, genes and embeddings stay as they are; `feature_means_` tells.
+        different units: fewer than 3 hold nearly all the variance of at least 5 times as many, or one alone all
+        but a hundredth, and they are not centred. Pixels, words, genes and embeddings stay as they are;
+        `feature_means_` tells.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
     precision : {"auto", "float32", "bfloat16"}, default="auto"

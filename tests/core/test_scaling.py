@@ -17,9 +17,12 @@ def learnt(x, standardize="auto"):
     return learn_scale(as_rows(np.asarray(x)), standardize, COMPUTE)
 
 
-@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
-def test_tables_of_measurements_are_standardised(load):
-    x = load().data
+@pytest.mark.parametrize(
+    "x",
+    [load_wine().data, load_breast_cancer().data, load_wine().data[:, [0, 5, 12]]],
+    ids=["many columns", "more columns", "three columns, one in the hundreds"],
+)
+def test_tables_of_measurements_are_standardised(x):
     scale, means, deviations = learnt(x)
     np.testing.assert_allclose(means, x.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(deviations, x.std(axis=0), rtol=1e-5)
@@ -34,8 +37,10 @@ def test_tables_of_measurements_are_standardised(load):
         PCA(10, random_state=0).fit_transform(load_wine().data),
         load_wine().data[:, :4],
         np.eye(50),
+        load_iris().data[:, :1],
+        PCA(2, random_state=0).fit_transform(load_wine().data),
     ],
-    ids=["iris", "digits", "components", "four columns", "indicators"],
+    ids=["iris", "digits", "components", "four columns", "indicators", "one column", "two components"],
 )
 def test_other_rows_stay_as_they_are(x):
     scale, means, deviations = learnt(x)

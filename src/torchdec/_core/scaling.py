@@ -12,8 +12,10 @@ from torchdec.rows._protocol import Rows
 
 # Of the values of rows: the square of their distance then fits into float32, however many columns there are.
 _LARGEST = 1e15
-# Columns have different units if fewer than so many hold nearly all the variance of at least five times as many.
+# Columns have different units if fewer than so many hold nearly all the variance of at least five times as many,
 _FEW, _TIMES = 3.0, 5.0
+# or one alone, of however few, holds more than this share of it.
+_ALONE = 0.99
 # Columns with a smaller square of the mean beside the variance are centred: somebody has prepared them.
 _CENTRED = 0.1
 # Variances below this share of the mean square are rounding, not variation.
@@ -60,12 +62,15 @@ def units_differ(means: Tensor, variances: Tensor) -> bool:
     """Tell whether distances between rows are those of a few columns alone, for no other reason than their units.
 
     That is so where the variance lies in very few of many columns (by their participation ratio: the square of the
-    sum of the variances over the sum of their squares), and the columns are not centred. Centred columns of
-    unequal variance are most likely principal components, whose widths mean something.
+    sum of the variances over the sum of their squares), or all but a hundredth in one of few, and the columns are
+    not centred. Centred columns of unequal variance are most likely principal components, whose widths mean
+    something.
     """
     total = variances.sum()
     if not total > 0:
         return False
     n_columns = (total.square() / variances.square().sum()).item()
     centred = (means.square().sum() < _CENTRED * total).item()
-    return n_columns < _FEW and len(variances) >= _TIMES * n_columns and not centred
+    few_of_many = n_columns < _FEW and len(variances) >= _TIMES * n_columns
+    one_alone = len(variances) > 1 and (variances.max() > _ALONE * total).item()
+    return (few_of_many or one_alone) and not centred
