@@ -39,6 +39,12 @@ def test_a_stack_of_bfloat16_needs_no_autocast() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_stack_without_modules_gives_what_it_gets(dtype: torch.dtype) -> None:
+    values = torch.randn(3, 4, generator=generator(0)).to(dtype)
+    assert torch.equal(layers.Stack()(values), values)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_relu_is_torchs_and_so_is_its_gradient(dtype: torch.dtype) -> None:
     values = torch.randn(50, 33, generator=generator(0)).to(dtype)
     values[0, :6] = torch.tensor([0.0, -0.0, float("inf"), -float("inf"), 1e-40, -1e-40], dtype=dtype)

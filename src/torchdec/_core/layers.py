@@ -1,6 +1,7 @@
 """Layers as torch has them, computed in fewer passes over memory, and by several workers."""
 
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -20,8 +21,8 @@ class Stack(nn.Sequential):
         if not _in_one_kernel(values):
             whole: Tensor = super().forward(values)  # type: ignore[no-untyped-call]
             return whole
-        modules, rectified = [*self], False
-        for module, following in zip(modules, [*modules[1:], None], strict=True):
+        rectified = False
+        for module, following in pairwise([*self, None]):
             if isinstance(module, nn.Linear):
                 rectified = isinstance(following, ReLU)
                 values = _Layer.apply(values, module.weight, module.bias, rectified)  # type: ignore[no-untyped-call]
