@@ -45,7 +45,7 @@ class _Graph:
         centers = best.cluster_centers_.copy()
         for label in np.unique(labels):
             centers[label] = self.vertices[labels == label].mean(axis=0)
-        return kmeans(self.points, best.n_clusters, self.random_state, centers, most_passes)
+        return kmeans(self.points, best.n_clusters, self.random_state, centers, most_passes=most_passes)
 
 
 def separated(points: NDArray[np.float32], best: KMeans, random_state: np.random.RandomState) -> KMeans:
