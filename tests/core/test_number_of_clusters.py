@@ -20,7 +20,7 @@ def test_prediction_strength_equals_the_naive_loop() -> None:
 
 
 def test_rows_that_stay_together_are_strong_whatever_their_numbers() -> None:
-    own = np.array([0, 0, 1, 1, 2])
+    own = np.array([0, 0, 1, 1, 2])  # a cluster of one row says nothing
     assert prediction_strength(np.array([2, 2, 0, 0, 0]), own) == 1
     assert prediction_strength(np.array([0, 1, 2, 3, 4]), own) == 0
     assert prediction_strength(np.array([0, 1]), np.array([0, 1])) == 0
@@ -32,6 +32,21 @@ def test_groups_that_are_there_are_counted(k: int) -> None:
     choice = choose(code, range(2, 16), n_divisions=3, seed=0)
     assert choice.n_clusters == k
     assert f"{k} is the largest number" in choice.reason
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pairs_of_few_rows_are_no_clusters(seed: int) -> None:
+    code, _ = blobs(40, 6, 3, seed=seed)
+    assert choose(code, range(2, 21), n_divisions=5, seed=seed).n_clusters in (3, 4)
+    own = np.r_[0, np.arange(19)]  # one pair, and eighteen rows alone
+    assert prediction_strength(own, own) == 0
+
+
+def test_there_are_no_more_clusters_than_distinct_rows() -> None:
+    code = np.repeat(np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32), 40, axis=0)
+    choice = choose(code, range(2, 31), n_divisions=5, seed=0)
+    assert choice.n_clusters == 5
+    assert [candidate.n_clusters for candidate in choice.candidates] == [2, 3, 4, 5]
 
 
 def test_one_cloud_of_rows_has_no_strong_clusters() -> None:

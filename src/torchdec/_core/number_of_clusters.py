@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
+
+from torchdec._core.kmeans import kmeans
 
 # Clusters that half of the rows predict for the other half this well are there; the authors say 0.8 to 0.9.
 STRONG = 0.8
@@ -74,12 +76,14 @@ def choose(code: NDArray[np.float32], ks: Iterable[int], *, n_divisions: int, se
     """Try each number of clusters on the code, float32 (n, z), and recommend one.
 
     The largest that is strong is recommended, since fewer clusters are nearly always strong too; where none is,
-    the strongest beyond one.
+    the strongest beyond one. Numbers above that of the distinct rows of a half are left out.
     """
     random = np.random.RandomState(seed)
     divisions = [_halves(code, random) for _ in range(n_divisions)]
     some = code[random.permutation(len(code))[:_MOST_FOR_SILHOUETTE]]
-    candidates = tuple(_candidate(k, divisions, some, random) for k in sorted(set(ks)))
+    most = min(len(np.unique(part, axis=0)) for part in (some, *chain.from_iterable(divisions)))
+    fewest, *more = sorted(set(ks))
+    candidates = tuple(_candidate(k, divisions, some, random) for k in (fewest, *(k for k in more if k <= most)))
     return recommend(candidates)
 
 
@@ -107,14 +111,17 @@ def recommend(candidates: Sequence[Candidate]) -> Choice:
 def prediction_strength(predicted: NDArray[np.integer[Any]], own: NDArray[np.integer[Any]]) -> float:
     """Share of the pairs within each `own` cluster that `predicted` keeps together, in the worst cluster.
 
-    A cluster of one row has no pairs, and says nothing.
+    A cluster of one row has no pairs, and says nothing; where most are such, so does the one pair or two that are
+    left, and the strength is 0.
     """
     counts = np.zeros((own.max() + 1, predicted.max() + 1))
     np.add.at(counts, (own, predicted), 1)
     sizes = counts.sum(axis=1)
     together = (counts * (counts - 1)).sum(axis=1)
     several = sizes > 1
-    return float((together[several] / (sizes * (sizes - 1))[several]).min()) if several.any() else 0.0
+    if 2 * several.sum() <= len(sizes):
+        return 0.0
+    return float((together[several] / (sizes * (sizes - 1))[several]).min())
 
 
 def _candidate(
@@ -125,7 +132,7 @@ def _candidate(
 ) -> Candidate:
     strengths, bics = [], []
     for first, second in divisions:
-        models = [KMeans(k, n_init=_STARTS, random_state=random).fit(half) for half in (first, second)]
+        models = [kmeans(half, k, random, n_init=_STARTS) for half in (first, second)]
         strengths += [
             prediction_strength(models[0].predict(second), models[1].labels_),
             prediction_strength(models[1].predict(first), models[0].labels_),
@@ -136,7 +143,7 @@ def _candidate(
         ]
     silhouette = None
     if k > 1:
-        labels = KMeans(k, n_init=_STARTS, random_state=random).fit_predict(some)
+        labels = kmeans(some, k, random, n_init=_STARTS).labels_
         silhouette = float(silhouette_score(some, labels)) if len(set(labels)) > 1 else None
     error = float(np.std(strengths, ddof=1) / len(strengths) ** 0.5)
     return Candidate(k, float(np.mean(strengths)), error, silhouette, float(np.mean(bics)))
