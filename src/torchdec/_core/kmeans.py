@@ -48,5 +48,5 @@ def kmeans(
 
 @cache
 def _openmp() -> ThreadpoolController:
-    """Return what sets the number of threads of the libraries that are loaded by now, scikit-learn's among them."""
+    """Return what sets the number of threads of the libraries loaded by now, scikit-learn's among them."""
     return ThreadpoolController().select(user_api="openmp")
