@@ -57,8 +57,9 @@ class Autoencoder(Representation):
     standardize : bool or "auto", default="auto"
         Whether each column is first brought to mean 0 and standard deviation 1. "auto" does so where columns have
         different units: fewer than 3 hold nearly all the variance of at least 5 times as many, or one alone all
-        but a hundredth, and they are not centred. Pixels, words, genes and embeddings stay as they are;
-        `feature_means_` tells.
+        but a hundredth, and they are not centred. Rows that lie more than 10 times as far from 0 as they differ,
+        such as years or pressures, are brought to mean 0 alone. Pixels, words, genes and embeddings stay as they
+        are; `feature_means_` tells.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -74,7 +75,7 @@ class Autoencoder(Representation):
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
     feature_means_, feature_deviations_ : ndarray of shape (d,), float32, or None
-        What each column is standardised by, None where columns stay as they are.
+        What is taken from each column and what it is then divided by, None where columns stay as they are.
     history_ : list of Epoch
         Loss, learning rate and seconds on the way.
     n_features_in_ : int

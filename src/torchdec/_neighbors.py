@@ -59,8 +59,9 @@ class NeighborEncoder(Representation):
         Principal components that the graph is built on: they take noise off, and make the search faster. None
         takes the rows as they are, which is better where each row has few features of many that are not zero,
         as short texts have. "auto" is 50, or None where the graph of the rows agrees better with features that
-        it was not made from (some seconds, on 8,000 rows at most at a time; `space_` tells). It stays with 50
-        where the rows have 100 features or fewer, or would take more than 1 GiB as a float32 array.
+        it was not made from (some seconds, on 8,000 rows at most at a time, which take up to four times their size
+        as a float32 array; `space_` tells). It stays with 50 where the rows have 100 features or fewer, or would
+        take more than 1 GiB as a float32 array.
     graph_rows : int, default=100_000
         Most rows that the graph is made of. Where there are more, the encoder learns on so many, drawn at random
         without replacement, and serves them all. The search is exact up to 200,000 and approximate above; time
@@ -90,8 +91,9 @@ class NeighborEncoder(Representation):
     standardize : bool or "auto", default="auto"
         Whether each column is first brought to mean 0 and standard deviation 1. "auto" does so where columns have
         different units: fewer than 3 hold nearly all the variance of at least 5 times as many, or one alone all
-        but a hundredth, and they are not centred. Pixels, words, genes and embeddings stay as they are;
-        `feature_means_` tells.
+        but a hundredth, and they are not centred. Rows that lie more than 10 times as far from 0 as they differ,
+        such as years or pressures, are brought to mean 0 alone. Pixels, words, genes and embeddings stay as they
+        are; `feature_means_` tells.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -110,7 +112,7 @@ class NeighborEncoder(Representation):
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
     feature_means_, feature_deviations_ : ndarray of shape (d,), float32, or None
-        What each column is standardised by, None where columns stay as they are.
+        What is taken from each column and what it is then divided by, None where columns stay as they are.
     space_ : {"rows", "components"}
         Where the neighbours were found.
     dropout_ : float

@@ -49,6 +49,15 @@ def test_other_rows_stay_as_they_are(x):
     assert scale == pytest.approx(np.mean(np.square(x)) ** -0.5)
 
 
+def test_rows_far_from_zero_are_brought_there_in_their_unit():
+    x = load_iris().data + 100
+    scale, means, deviations = learnt(x)
+    np.testing.assert_allclose(means, x.mean(axis=0), rtol=1e-6)
+    assert deviations.tolist() == [1] * 4
+    assert scale == pytest.approx(np.mean(np.square(x - x.mean(axis=0))) ** -0.5)
+    assert learnt(x, False)[1] is None
+
+
 def test_it_is_done_or_left_out_when_told():
     assert learnt(load_iris().data, True)[1] is not None
     assert learnt(load_wine().data, False)[1] is None

@@ -58,6 +58,13 @@ def test_bfloat16_finds_the_clusters_of_float32(representation):
 
 
 @pytest.mark.parametrize("representation", ["autoencoder", "neighbors"])
+def test_rows_far_from_zero_have_the_clusters_of_rows_around_it(representation):
+    x, labels = blobs(300, 6, 4)
+    model = small_dec(4, representation).fit(x + 1000)
+    assert clustering_accuracy(labels, model.labels_) > 0.95
+
+
+@pytest.mark.parametrize("representation", ["autoencoder", "neighbors"])
 def test_a_fit_is_the_same_within_roundings_whatever_the_number_of_threads(representation):
     x, _ = blobs(200, 8, 3)
     found = []

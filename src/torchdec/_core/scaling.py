@@ -18,6 +18,8 @@ _FEW, _TIMES = 3.0, 5.0
 _ALONE = 0.99
 # Columns with a smaller square of the mean beside the variance are centred: somebody has prepared them.
 _CENTRED = 0.1
+# Rows farther from 0 than so many times what they differ by are brought there: bfloat16 has three digits.
+_FAR = 10.0
 # Variances below this share of the mean square are rounding, not variation.
 _ROUNDING = 1e-12
 
@@ -28,7 +30,8 @@ def learn_scale(
     """Find the scalar that makes the mean of ||x||^2 / d equal 1 over all rows (paper, section 4.1).
 
     Where columns are standardised first, or with "auto" have different units, their means and deviations come with
-    it, float32 (d,), and the scalar is that of the standardised rows. Rows that are all zero are left as they are.
+    it, float32 (d,), and the scalar is that of the standardised rows. With "auto", rows of one unit that lie far
+    from 0 lose their means alone: the deviations are 1. Rows that are all zero are left as they are.
 
     Raises
     ------
@@ -50,6 +53,8 @@ def learn_scale(
     varies = variances > _ROUNDING * mean_squares
     variances = torch.where(varies, variances, 0.0)
     wanted = units_differ(means, variances) if standardize == "auto" else standardize
+    if standardize == "auto" and not wanted and means.square().sum() > _FAR**2 * variances.sum() > 0:
+        return variances.mean().item() ** -0.5, means.float(), torch.ones(d)
     if not wanted or not varies.any():
         return 1 / size if size > 0 else 1.0, None, None
     # A column that is the same in all rows stays in its unit: new rows may differ there, but not by a deviation.
@@ -70,7 +75,7 @@ def units_differ(means: Tensor, variances: Tensor) -> bool:
     if not total > 0:
         return False
     n_columns = (total.square() / variances.square().sum()).item()
-    centred = (means.square().sum() < _CENTRED * total).item()
+    centred = bool(means.square().sum() < _CENTRED * total)
     few_of_many = n_columns < _FEW and len(variances) >= _TIMES * n_columns
-    one_alone = len(variances) > 1 and (variances.max() > _ALONE * total).item()
+    one_alone = len(variances) > 1 and bool(variances.max() > _ALONE * total)
     return (few_of_many or one_alone) and not centred
