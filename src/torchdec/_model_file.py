@@ -70,7 +70,8 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     ValueError
-        If `path` is a directory, or lies in a folder that cannot be written.
+        If `path` is a directory, or lies in a folder that cannot be written, or the model has a representation of
+        a class that is not torchdec's.
     OSError
         If writing fails on the way, as on a full disk; an older file is then as it was.
 
@@ -86,6 +87,7 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
     True
     """
     check_is_fitted(model)
+    _refuse_unknown(model.representation)
     header = {
         "version": FORMAT_VERSION,
         "class": "DEC",
@@ -305,16 +307,14 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
 
 def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
     """Check that each centre has a cluster, and each cluster a centre and a name."""
-    asked, clusters = header["parameters"].get("n_clusters"), header["clusters"]
-    match clusters:
+    match header["clusters"]:
         case {"of_center": list(owners), "names": list(names), "edits": list(edits)}:
             pass
         case _:
             return False
     k = len(names)
     return (
-        asked in (k, "auto")
-        and len(owners) == n_centers
+        len(owners) == n_centers
         and all(isinstance(owner, int) for owner in owners)
         and set(owners) == set(range(k))
         and all(isinstance(name, str) for name in names)
@@ -338,18 +338,30 @@ def _is_recipe(recipe: Any, width: int) -> bool:
     return False
 
 
+def _refuse_unknown(representation: Any) -> None:
+    representation = getattr(representation, "estimator", representation)
+    if not isinstance(representation, str) and type(representation) not in _PARAMETER_CLASSES.values():
+        raise ValueError(
+            f"representation={representation!r} is of a class that a model file cannot bring back. What the model "
+            'learnt is in its encoder_: try model.set_params(representation="autoencoder") before.'
+        )
+
+
 def parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
     """Turn parameters into what JSON can hold; None for a generator or a function."""
     parameters: dict[str, Any] = estimator.get_params(deep=False)
     for name, value in parameters.items():
         if isinstance(value, FrozenEstimator):
             value = value.estimator
-        if isinstance(value, BaseEstimator):
-            parameters[name] = {"class": type(value).__name__, "parameters": parameters_to_json(value)}
-        elif isinstance(value, np.random.RandomState) or callable(value):
+        known = type(value) in _PARAMETER_CLASSES.values()
+        if isinstance(value, np.random.RandomState) or (callable(value) and not known):
             parameters[name] = None  # a generator's state, or code: no setting that a file can bring back
-        elif isinstance(value, np.generic):
-            parameters[name] = value.item()
+        elif isinstance(value, BaseEstimator):
+            parameters[name] = {"class": type(value).__name__, "parameters": parameters_to_json(value)}
+        elif isinstance(value, np.ndarray | np.generic):
+            parameters[name] = value.tolist()
+        elif isinstance(value, list | tuple):
+            parameters[name] = [each.item() if isinstance(each, np.generic) else each for each in value]
     return parameters
 
 
