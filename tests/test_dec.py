@@ -254,11 +254,16 @@ def test_a_frozen_representation_serves_many_k_without_training_again(two_blobs:
     np.testing.assert_array_equal(fitted.transform(X), before)
 
 
-def test_a_frozen_representation_of_another_width_or_kind_is_refused(two_blobs: Blobs) -> None:
+def test_a_frozen_representation_of_other_columns_or_kind_is_refused(two_blobs: Blobs) -> None:
+    import pandas as pd
+
     X, _ = two_blobs
     fitted = clone(REPRESENTATIONS["autoencoder"]).fit(X)
     with pytest.raises(ValueError, match="X has 5 features, but the frozen representation was fitted on 6"):
         small_dec().set_params(representation=FrozenEstimator(fitted)).fit(X[:, :5])
+    named = pd.DataFrame(X, columns=list("abcdef"))
+    with pytest.raises(ValueError, match="column 0 is 'b' and was 'a'"):
+        small_dec().set_params(representation=FrozenEstimator(clone(fitted).fit(named))).fit(named[list("bacdef")])
     with pytest.raises(ValueError, match="is no torchdec representation"):
         small_dec().set_params(representation=FrozenEstimator(StandardScaler().fit(X))).fit(X)
     with pytest.raises(NotFittedError):
@@ -294,6 +299,27 @@ def test_reconstruction_keeps_the_decoder_in_the_loss(two_blobs: Blobs) -> None:
 def test_reconstruction_without_a_decoder_is_an_error(two_blobs: Blobs) -> None:
     with pytest.raises(ValueError, match=r"reconstruction_weight=1\.0 needs a decoder"):
         small_dec(2, "neighbors", reconstruction_weight=1.0).fit(two_blobs[0])
+    without = clone(REPRESENTATIONS["neighbors"]).fit(two_blobs[0]).set_params(reconstruction_weight=1.0)
+    with pytest.raises(ValueError, match="needs a decoder"):
+        small_dec(reconstruction_weight=1.0).set_params(representation=FrozenEstimator(without)).fit(two_blobs[0])
+    with pytest.raises(ValueError, match="was fitted without a decoder"):
+        without.inverse_transform(without.transform(two_blobs[0]))
+
+
+def test_a_code_of_another_width_is_not_decoded(two_blobs: Blobs) -> None:
+    autoencoder = clone(REPRESENTATIONS["autoencoder"]).fit(two_blobs[0])
+    with pytest.raises(ValueError, match="Z has 7 columns, but the code has 3"):
+        autoencoder.inverse_transform(np.zeros((2, 7)))
+
+
+def test_a_column_of_text_is_named_and_a_series_is_no_table(two_blobs: Blobs) -> None:
+    import pandas as pd
+
+    X = pd.DataFrame(two_blobs[0], columns=list("abcdef"))
+    with pytest.raises(ValueError, match="column 'id' of X holds text such as '007'"):
+        small_dec().fit(X.assign(id="007"))
+    with pytest.raises(ValueError, match="2-dimensional container"):
+        small_dec().fit(X["a"])
 
 
 def test_dead_clusters_are_reported_in_a_warning(two_blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from torchdec._core.self_training import Calmest, SelfTraining, Settings
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._predictor import QUANTILES, Predictor
 from torchdec._presets import PRESETS
-from torchdec._representation import Representation, freeze, validated_rows
+from torchdec._representation import Representation, freeze, undone_if_unfinished, validated_rows
 from torchdec._starts import first_clusters
 from torchdec.augment import Augment
 from torchdec.rows import Rows
@@ -123,8 +123,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
     feature_means_, feature_deviations_ : ndarray of shape (d,), float32, or None
-        What each column is standardised by, None where columns stay as they are (`standardize` of the
-        representation).
+        What is taken from each column and what it is then divided by, None where columns stay as they are
+        (`standardize` of the representation).
     agreement_ : ndarray of shape (n_encoders,), float64, or None
         Mean adjusted Rand index of the first clusters of each encoder with those of the others; near 1 where
         another seed gives the same clusters. None where there is one encoder.
@@ -255,12 +255,14 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             pass
         return self
 
+    @undone_if_unfinished
     def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Generator[Record, None, None]:
         """Fit step by step: a generator of `Search`, `Epoch`, `Centroids`, `Update` and `Stretch` records.
 
         When it is exhausted, the estimator is fitted. If it is closed, or interrupted from the keyboard, during
-        self-training, the estimator is fitted too, as it was at that moment; before that it is not. With a
-        checkpoint that goes on from an interrupted fit, the records are those after it.
+        self-training, the estimator is fitted too, as it was at that moment. Before that, or if the fit fails, it
+        is left as it was before the fit. With a checkpoint that goes on from an interrupted fit, the records are
+        those after it.
 
         Examples
         --------
@@ -376,13 +378,13 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self.encoder_ = freeze(encoder)
         self.cluster_centers_ = centers.detach().cpu().numpy().copy()
         self.scale_ = scale
-        self.history_ = history
         self.n_iter_ = max((record.number for record in history if isinstance(record, Update)), default=0)
         self.stop_reason_ = reason
         self.center_clusters_ = np.arange(len(centers), dtype=np.int32)
         self.cluster_names_ = [""] * len(centers)
         self.edits_: list[dict[str, Any]] = []
         self._calibrate(rows, compute)
+        self.history_ = history
 
     def _calibrate(self, rows: Rows, compute: Compute) -> None:
         """Learn from the rows how sure and how near their assignments are, and keep their labels."""

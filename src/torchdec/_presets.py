@@ -12,7 +12,7 @@ from torch import nn
 from torchdec._autoencoder import Autoencoder
 from torchdec._core.compute import Compute
 from torchdec._neighbors import NeighborEncoder
-from torchdec._representation import Representation
+from torchdec._representation import Representation, refuse_other_names
 
 PRESETS: dict[str, Callable[[], Representation]] = {
     "neighbors": NeighborEncoder,
@@ -28,14 +28,15 @@ def new_representation(dec: Any, seed: int) -> Representation:
     """
     wanted = dec.representation
     if isinstance(wanted, FrozenEstimator):
-        representation = _checked_frozen(wanted.estimator, dec.n_features_in_)
+        representation = _checked_frozen(wanted.estimator, dec)
     else:
         representation = PRESETS[wanted]() if isinstance(wanted, str) else clone(wanted)
         _set_where_open(
             representation, random_state=seed, augment=dec.augment, device=dec.device, precision=dec.precision
         )
         representation._validate_params()
-    if dec.reconstruction_weight > 0 and not representation.has_decoder:
+    decoder = getattr(representation, "decoder_", representation.has_decoder)
+    if dec.reconstruction_weight > 0 and decoder in (None, False):
         raise ValueError(
             f"reconstruction_weight={dec.reconstruction_weight} needs a decoder, which "
             f'{type(representation).__name__} has not; try representation="autoencoder", a NeighborEncoder with a '
@@ -61,16 +62,17 @@ def own_networks(
     return encoder, deepcopy(cast("nn.Module", representation.decoder_)).to(compute.device).requires_grad_()
 
 
-def _checked_frozen(representation: Any, n_features: int) -> Representation:
+def _checked_frozen(representation: Any, dec: Any) -> Representation:
     check_is_fitted(representation)
     if not isinstance(representation, Representation):
         raise ValueError(
             f"representation={representation!r} is frozen but is no torchdec representation; "
             "try FrozenEstimator(Autoencoder().fit(X))."
         )
-    if representation.n_features_in_ != n_features:
+    if representation.n_features_in_ != dec.n_features_in_:
         raise ValueError(
-            f"X has {n_features} features, but the frozen representation was fitted on "
+            f"X has {dec.n_features_in_} features, but the frozen representation was fitted on "
             f"{representation.n_features_in_}."
         )
+    refuse_other_names(*(getattr(each, "feature_names_in_", None) for each in (dec, representation)))
     return representation

@@ -1,10 +1,11 @@
 """What every representation (stage 1) has in common: it learns an encoder, and its transform is the code."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import wraps
 from time import perf_counter
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -26,6 +27,29 @@ from torchdec.rows._standardized import standardized
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
 _KEPT_DTYPES = [np.dtype(name) for name in ["f4", "f8", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"]]
+
+_Steps = TypeVar("_Steps", bound=Callable[..., Iterator[Any]])
+
+
+def undone_if_unfinished(iter_fit: _Steps) -> _Steps:
+    """Have a fit that fails, or is left before it made a model, give the estimator back as it was.
+
+    What the fit sets last, `history_`, tells whether there is a model.
+    """
+
+    @wraps(iter_fit)
+    def steps(self: BaseEstimator, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        before = {name: value for name, value in vars(self).items() if name.endswith("_")}
+        try:
+            yield from iter_fit(self, *args, **kwargs)
+        except BaseException:
+            if getattr(self, "history_", None) is before.get("history_"):
+                for name in [name for name in vars(self) if name.endswith("_")]:
+                    delattr(self, name)
+                vars(self).update(before)
+            raise
+
+    return cast("_Steps", steps)
 
 
 def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
@@ -67,7 +91,11 @@ def _check_columns(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None
             f"X has {width} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
         )
-    fitted_names = getattr(estimator, "feature_names_in_", None)
+    refuse_other_names(names, getattr(estimator, "feature_names_in_", None))
+
+
+def refuse_other_names(names: Any, fitted_names: Any) -> None:
+    """Refuse columns that had other names, or another order, at fit; either may be None, which tells nothing."""
     if names is not None and fitted_names is not None and list(names) != list(fitted_names):
         unlike = next(i for i, pair in enumerate(zip(names, fitted_names, strict=True)) if pair[0] != pair[1])
         raise ValueError(
@@ -132,8 +160,12 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             pass
         return self
 
+    @undone_if_unfinished
     def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Iterator[Search | Epoch]:
-        """Fit step by step: a generator of `Search` and `Epoch` records; the estimator is fitted when it ends."""
+        """Fit step by step: a generator of `Search` and `Epoch` records; the estimator is fitted when it ends.
+
+        If it fails or is closed before, the estimator is as it was.
+        """
         started = perf_counter()
         self._validate_params()
         rows = validated_rows(self, X, reset=True)
@@ -187,12 +219,23 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Returns
         -------
         array of shape (n, d), float32
+
+        Raises
+        ------
+        ValueError
+            If `Z` has another width than the code, or no decoder was trained.
         """
         check_is_fitted(self, "decoder_")
+        if self.decoder_ is None:
+            raise ValueError(
+                f"{type(self).__name__} was fitted without a decoder; fit it again, now that it asks for one."
+            )
+        Z = check_array(Z, dtype=np.float32)
+        if Z.shape[1] != self._n_features_out:
+            raise ValueError(f"Z has {Z.shape[1]} columns, but the code has {self._n_features_out}.")
         compute = resolve(self.device, self.precision)
-        code = torch.from_numpy(check_array(Z, dtype=np.float32)).to(compute.device)
         with torch.inference_mode():
-            rows: Tensor = self.decoder_.to(compute.device)(code) / self.scale_  # type: ignore[union-attr]
+            rows: Tensor = self.decoder_.to(compute.device)(torch.from_numpy(Z).to(compute.device)) / self.scale_
         values = rows.cpu().numpy()
         if self.feature_means_ is not None:
             values = values * self.feature_deviations_ + self.feature_means_

@@ -89,6 +89,7 @@ class SelfTraining:
                 yield from self.interval(position.p)
                 loss = self.mean_loss()
             targets = self.targets()
+            self.check_finite(targets.kl)
             sizes = torch.bincount(targets.labels, minlength=len(self.centers)).tolist()
             dead = [cluster for cluster, size in enumerate(sizes) if size == 0]
             changed = torch.count_nonzero(targets.labels != position.labels).item() / len(self.source.rows)
@@ -158,13 +159,17 @@ class SelfTraining:
         """Return that of the steps since the last update; raises where it is not finite."""
         position = self.position
         mean = workers.total(position.total).item() / position.steps
-        if not mean < float("inf"):
-            raise FloatingPointError(
-                f"The loss of self-training is {mean} before update {position.updates}; "
-                f"try a learning_rate below {self.settings.learning_rate:g}."
-            )
+        self.check_finite(mean)
         position.total /= workers.size()  # each has its share of the sum again
         return mean
+
+    def check_finite(self, loss: float) -> None:
+        """Raise where training has diverged: its last step may have left a loss that was finite until then."""
+        if not loss < float("inf"):
+            raise FloatingPointError(
+                f"The loss of self-training is {loss} before update {self.position.updates}; "
+                f"try a learning_rate below {self.settings.learning_rate:g}."
+            )
 
 
 def half_changed(batch: Tensor, source: Source) -> Tensor:

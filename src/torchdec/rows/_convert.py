@@ -85,14 +85,21 @@ def sparse_rows(
 
 def _frame_rows(frame: Any) -> DenseRows:
     columns = list(frame.columns)
-    array = np.asarray(frame.to_numpy())
-    if array.dtype.kind == "O" and array.ndim == 2:
-        for column, values in zip(columns, array.T, strict=True):
-            _refuse_text(values, f"column {column!r} of X")
+    array = _without_text(frame)
+    if array.dtype.kind == "O":
         # Asked for floats, pandas turns the missing values of its nullable columns into NaN.
         array = frame.to_numpy(dtype=np.float64)
     named = all(isinstance(column, str) for column in columns)
     return dense_rows(array, "X", columns if named else None)
+
+
+def _without_text(frame: Any) -> NDArray[Any]:
+    """Return a data frame as an array, or refuse a column that holds text."""
+    array = np.asarray(frame.to_numpy())
+    if array.dtype.kind in "OUST":
+        for column, values in zip(frame.columns, array.T, strict=True):
+            _refuse_text(values, f"column {column!r} of X")
+    return array
 
 
 def _as_array(X: ArrayLike) -> NDArray[Any]:
@@ -120,14 +127,17 @@ def _refuse_text(values: NDArray[Any], name: str) -> None:
 
 
 def refuse_unseen(X: Any) -> None:
-    """Refuse what scikit-learn takes unseen: dates, as numbers of seconds, and sparse matrices that are damaged.
+    """Refuse what scikit-learn takes unseen: dates as seconds, text of digits, damaged sparse matrices.
 
     The parts of a sparse matrix can be set to anything, and compiled code would read beyond them.
     """
-    frame = getattr(X, "dtypes", None)
-    for dtype in [getattr(X, "dtype", None)] if frame is None else list(frame):
+    is_frame = hasattr(X, "columns") and hasattr(X, "to_numpy")
+    dtypes = list(X.dtypes) if is_frame else [getattr(X, "dtype", None)]
+    for dtype in dtypes:
         if getattr(dtype, "kind", "-") in "mM":
             raise RowsError(f"X holds values of dtype {dtype}, but numbers are wanted; encode them as numbers")
+    if is_frame and not all(getattr(dtype, "kind", "O") in _REAL_KINDS for dtype in dtypes):
+        _without_text(X)
     if issparse(X) and X.format in ("csr", "csc"):
         try:
             X.check_format(full_check=True)
