@@ -58,11 +58,17 @@ def test_a_run_can_take_the_place_of_the_one_it_came_from(cli, run, tmp_path):
         (("rename", "RUN", 3, "x"), "RUN: cluster=3 is no cluster"),
         (("split", "RUN", 5, "DATA"), "RUN: cluster=5 is no cluster"),
         (("split", "RUN", 0, "RUN"), "DATA: "),
+        (
+            ("split", "RUN", 0, "FEWER"),
+            "fewer.npy has the shape (20, 8), but the run is of (60, 8); give its rows.",
+        ),
         (("merge", "DATA", 0, 1), "RUN: "),
     ],
 )
-def test_mistakes_are_one_line_and_leave_nothing(cli, run, data, tmp_path, arguments, message):
-    paths = {"RUN": run, "DATA": data}
+def test_mistakes_are_one_line_and_leave_nothing(cli, run, data, tmp_path, tmp_path_factory, arguments, message):
+    fewer = tmp_path_factory.mktemp("rows") / "fewer.npy"
+    np.save(fewer, np.load(data)[:20])
+    paths = {"RUN": run, "DATA": data, "FEWER": fewer}
     result = cli(*[paths.get(a, a) for a in arguments], "-o", tmp_path / "out")
     assert result.exit_code == 2
     assert message in result.stderr

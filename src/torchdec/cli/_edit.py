@@ -9,7 +9,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import naming, naming_rows
-from torchdec.cli._run_files import write_run_files
+from torchdec.cli._run_files import check_rows, write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
 from torchdec.cli._terminal import tell
 
@@ -61,11 +61,13 @@ def split(
     The first part keeps its number; the others come after the last cluster.
     """
 
-    def rows_like(model: "DEC") -> Any:
+    def rows_like(model: "DEC", run: "Run") -> Any:
         from torchdec.rows._files import read_rows
 
         with naming("DATA"):
-            return read_rows(data, text_column=text_column, recipe=model.recipe_)
+            rows = read_rows(data, text_column=text_column, recipe=model.recipe_)
+        check_rows(rows, run, data)
+        return rows
 
     def edit(model: "DEC", rows: Any) -> "DEC":
         from torchdec.clusters._change import split
@@ -100,7 +102,7 @@ def _edited(
     out: Path,
     force: bool,
     as_json: bool,
-    rows_like: Callable[["DEC"], Any] = lambda _: None,
+    rows_like: Callable[["DEC", "Run"], Any] = lambda *_: None,
 ) -> None:
     """Edit the model of a run, on rows that `rows_like` reads where it needs them, and write another run."""
     from torchdec._assigned import assign_parts
@@ -116,7 +118,7 @@ def _edited(
         run = read_run(directory)
         model = load(directory / MODEL)
     with locked(out):
-        rows = rows_like(model)
+        rows = rows_like(model, run)
         with naming("RUN"):
             model = edit(model, rows)
             chunks = assign_parts(model, read_embedding(directory)) if rows is None else model.predict_chunks(rows)
@@ -143,7 +145,7 @@ def _write(
         cluster_confidences=clusters.confidences,
         cluster_names=tuple(model.cluster_names_),
         edits=tuple(model.edits_),
-        files=(_record.MODEL, _record.ASSIGNMENTS, _record.EMBEDDING, _record.RECORD),
+        files=_record.RUN_FILES,
     )
     _record.write_record(directory, edited)
     return edited

@@ -4,9 +4,31 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torchdec.cli._errors import UserError, say
+
 if TYPE_CHECKING:
     from torchdec._dec import DEC
+    from torchdec.rows._protocol import Rows
+    from torchdec.runs._record import Run
     from torchdec.runs._tables import Clusters
+
+
+def check_rows(rows: "Rows", run: "Run", data: Path) -> None:
+    """Refuse rows of another shape than those of the run, and say so where they seem to be others."""
+    from torchdec.runs._record import fingerprint
+
+    if rows.shape != run.data.shape:
+        raise UserError(
+            f"DATA: {data} has the shape {rows.shape}, but the run is of {run.data.shape}; give its rows."
+        )
+    if fingerprint(rows, data.name).sha256 != run.data.sha256:
+        say(f"warning: {data} holds other rows than those of the run, or not in their order or precision.")
+
+
+def refuse_inside(out: Path, data: Path) -> None:
+    """Refuse an output in the folder that is read, which would be read too the next time."""
+    if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
+        raise ValueError(f"{out} lies in {data}, the folder that is read; name another place.")
 
 
 def write_run_files(

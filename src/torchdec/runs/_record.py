@@ -25,6 +25,7 @@ MODEL = "model.safetensors"
 ASSIGNMENTS = "assignments.parquet"
 EMBEDDING = "embedding.npy"
 REPORT = "report.html"
+RUN_FILES = (MODEL, ASSIGNMENTS, EMBEDDING, RECORD)
 
 FINGERPRINT_ROWS = 1024
 _FINGERPRINT_BATCH = 64
