@@ -113,7 +113,10 @@ def test_a_refit_forgets_the_edits(model: DEC) -> None:
         (lambda model: rename(model, 9, "x"), "cluster=9 is no cluster"),
         (lambda model: split(model, 7, X), "cluster=7 is no cluster"),
         (lambda model: split(model, 0, X, into=1), "into=1 makes no parts"),
-        (lambda model: split(model, 0, X, updates=-1), "updates=-1 is negative"),
+        (lambda model: split(model, 0, X, into=2.5), "into=2.5 makes no parts"),
+        (lambda model: split(model, 0, X, updates=-1), "updates=-1 is no number of updates"),
+        (lambda model: split(model, 0, X, updates=1.5), "updates=1.5 is no number of updates"),
+        (lambda model: merge(model, 1.5, 3), "a=1.5 is no cluster"),
         (lambda model: split(model, 0, X[model.labels_ == 0][:2], into=3), "too few for into=3 parts"),
         (lambda model: split(model, 0, X[:, :3]), "X has 3 features"),
     ],
@@ -121,6 +124,18 @@ def test_a_refit_forgets_the_edits(model: DEC) -> None:
 def test_what_cannot_be_done_is_said(model: DEC, edit: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         edit(model)  # type: ignore[operator]
+
+
+def test_a_cluster_is_split_by_its_own_rows_alone_and_the_others_stay(model: DEC) -> None:
+    parts = split(model, 0, X[model.labels_ == 0])
+    others = model.labels_ != 0
+    np.testing.assert_array_equal(parts.predict(X)[others], model.labels_[others])
+
+
+def test_numbers_of_numpy_are_numbers(model: DEC, tmp_path: Path) -> None:
+    largest = np.argmax(np.bincount(model.labels_))
+    save(rename(split(model, largest, X, np.int64(2), updates=np.int64(0)), largest, "first"), tmp_path / "model")
+    assert load(tmp_path / "model").cluster_names_[largest] == "first"
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3])

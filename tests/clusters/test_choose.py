@@ -58,6 +58,12 @@ def test_a_share_that_leaves_no_rows_is_refused(hold_out: float) -> None:
         choose_k(X, [2, 3], representation=SMALL, hold_out=hold_out, random_state=0)
 
 
+@pytest.mark.parametrize("n_divisions", [0, -1, 2.5])
+def test_divisions_that_cannot_be_are_refused(n_divisions: float) -> None:
+    with pytest.raises(ValueError, match=f"n_divisions={n_divisions} divides"):
+        choose_k(X, [2, 3], representation=SMALL, n_divisions=n_divisions)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("ks", [[], [0, 2], [76]])
 def test_numbers_that_cannot_be_are_refused(ks: list[int]) -> None:
     with pytest.raises(ValueError, match="ks"):

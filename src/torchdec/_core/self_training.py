@@ -22,13 +22,14 @@ RECORD_EVERY = 2000
 
 @dataclass(frozen=True)
 class Settings:
-    """The numbers of stage 3; `torchdec.DEC` documents each."""
+    """The numbers of stage 3, which `torchdec.DEC` documents, and whether clusters without rows are re-seeded."""
 
     alpha: float
     reconstruction_weight: float
     update_interval: int
     learning_rate: float
     momentum: float
+    revive: bool = True
 
 
 class SelfTraining:
@@ -93,7 +94,7 @@ class SelfTraining:
             sizes = torch.bincount(targets.labels, minlength=len(self.centers)).tolist()
             dead = [cluster for cluster, size in enumerate(sizes) if size == 0]
             changed = torch.count_nonzero(targets.labels != position.labels).item() / len(self.source.rows)
-            if dead:
+            if dead and self.settings.revive:
                 self.revive(dead, targets)
                 targets = self.targets()
             number = position.updates
@@ -106,7 +107,7 @@ class SelfTraining:
                 confidence=targets.confidence,
                 kl=targets.kl,
                 loss=loss,
-                reseeded=tuple(dead),
+                reseeded=tuple(dead) if self.settings.revive else (),
                 seconds=perf_counter() - self.source.started,
             )
 

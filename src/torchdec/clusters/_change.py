@@ -1,6 +1,8 @@
 """Clusters merged, split and named: each function returns a new model and leaves the old one as it was."""
 
 from copy import deepcopy
+from dataclasses import replace
+from numbers import Integral
 from time import perf_counter
 from typing import Any
 
@@ -109,7 +111,7 @@ def split(
     Raises
     ------
     ValueError
-        If there is no such cluster, or its rows have fewer than `into` different codes.
+        If there is no such cluster, its rows have fewer than `into` different codes, or a number is no usable one.
 
     Examples
     --------
@@ -123,10 +125,11 @@ def split(
     """
     started = perf_counter()
     _check_cluster(model, "cluster", cluster)
-    if into < 2:
-        raise ValueError(f"into={into} makes no parts; try 2 or more.")
-    if updates < 0:
-        raise ValueError(f"updates={updates} is negative; try 0 or more.")
+    if not (isinstance(into, Integral) and into >= 2):
+        raise ValueError(f"into={into!r} makes no parts; try 2 or more.")
+    if not (isinstance(updates, Integral) and updates >= 0):
+        raise ValueError(f"updates={updates!r} is no number of updates; try 0 or more.")
+    cluster, into = int(cluster), int(into)
     result = deepcopy(model)
     rows = result.prepared(validated_rows(result, X, reset=False))
     seeds = seeds_of(check_random_state(random_state) if random_state is not None else None, "parts", "training")
@@ -149,7 +152,7 @@ def split(
     compute = resolve(model.device, model.precision)
     _train_briefly(result, rows, updates, seeds["training"], compute, started)
     result._calibrate(rows, compute)
-    return _recorded(result, {"edit": "split", "cluster": int(cluster), "into": owners, "updates": int(updates)})
+    return _recorded(result, {"edit": "split", "cluster": cluster, "into": owners, "updates": int(updates)})
 
 
 def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Compute, started: float) -> None:
@@ -162,6 +165,7 @@ def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Com
     source = Source(rows, model.scale_, batch_size, generator(seed), compute, started, model.augment)
     unknown = torch.zeros(len(rows), dtype=torch.long, device=compute.device)
     settings = model._settings(source, reconstruction_weight=0.0)  # a saved model has no decoder
+    settings = replace(settings, revive=False)  # these rows may be a part of those of the fit
     for record in SelfTraining(encoder, None, centers, unknown, source, settings).updates():
         if isinstance(record, Update) and record.number == updates:
             break
@@ -183,14 +187,14 @@ def rename(model: DEC, cluster: int, name: str) -> DEC:
     if not isinstance(name, str):
         raise TypeError(f"name={name!r} is no text; try {str(name)!r}.")
     renamed = deepcopy(model)
-    renamed.cluster_names_[cluster] = name
+    renamed.cluster_names_[int(cluster)] = name
     return _recorded(renamed, {"edit": "rename", "cluster": int(cluster), "name": name})
 
 
 def _check_cluster(model: DEC, argument: str, number: int) -> None:
     check_is_fitted(model)
     k = len(model.cluster_names_)
-    if not 0 <= number < k:
+    if not (isinstance(number, Integral) and 0 <= number < k):
         raise ValueError(f"{argument}={number!r} is no cluster of this model; it has 0 to {k - 1}.")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,8 @@ def choose_k(
     Raises
     ------
     ValueError
-        If `ks` has no number of 1 or more, or one larger than half of the rows, or `hold_out` is no share below 1
-        that leaves rows on both sides.
+        If `ks` has no number of 1 or more, or one larger than half of the rows, `n_divisions` is below 1, or
+        `hold_out` is no share below 1 that leaves rows on both sides.
 
     References
     ----------
@@ -79,6 +79,8 @@ def choose_k(
         raise ValueError(f"ks={tried[:5]} holds no number of clusters, or one below 1; try range(2, 21).")
     if not (isinstance(hold_out, Real) and 0 <= hold_out < 1):
         raise ValueError(f"hold_out={hold_out!r} is no share of the rows below 1; try 0.2, or 0 for no G.")
+    if not (isinstance(n_divisions, Integral) and n_divisions >= 1):
+        raise ValueError(f"n_divisions={n_divisions!r} divides the rows into no halves; try 5.")
     rows = as_rows(X)
     if tried[-1] > len(rows) // 2:
         raise ValueError(f"ks has {tried[-1]}, more than half of the {len(rows)} rows; try fewer clusters.")
