@@ -173,6 +173,7 @@ def test_the_mapping_holds_plain_values_in_the_order_of_the_clusters():
         ([[0], [1]], [0, 1], r"y_true has shape \(2, 1\); give one label a row, e.g. y_true.ravel\(\)"),
         ([0, 1], 3, r"y_pred has shape \(\); give one label a row"),
         ([0.0, np.nan], [0, 1], "y_true has 1 NaN labels; leave these rows out"),
+        (np.array([3, np.nan, 1, 2], dtype=object), [0, 1, 2, 3], "y_true has 1 NaN labels"),
         ([0, 1], np.array(["a", None], dtype=object), "y_pred mixes labels that cannot be sorted"),
     ],
 )

@@ -168,8 +168,10 @@ def _numbered(labels: ArrayLike, name: str) -> tuple[NDArray[Any], NDArray[np.in
         raise ValueError(f"{name} has shape {array.shape}; give one label a row, e.g. {name}.ravel()")
     if len(array) == 0:
         raise ValueError(f"{name} is empty; give one label for every row")
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        raise ValueError(f"{name} has {np.isnan(array).sum()} NaN labels; leave these rows out of both labels")
+    # An array of objects may hold NaN among text, or among numbers where it takes their order away.
+    floats = [label for label in array if isinstance(label, float)] if array.dtype.kind == "O" else array
+    if array.dtype.kind in "fO" and (missing := np.isnan(np.array(floats, dtype=float)).sum()):
+        raise ValueError(f"{name} has {missing} NaN labels; leave these rows out of both labels")
     try:
         names, numbers = np.unique(array, return_inverse=True)
     except TypeError as error:
