@@ -152,6 +152,18 @@ def test_known_classes_are_compared_and_matched(model: DEC) -> None:
     assert "Against known classes" not in page_of(model)
 
 
+def test_the_losses_of_several_stages_follow_one_another(model: DEC) -> None:
+    history = [
+        {"record": "Epoch", "stage": stage, "step": step, "loss": loss}
+        for stage, step, loss in [("one", 50, 3.0), ("one", 60, 2.0), ("two", 50, 9.0), ("two", 60, 8.0)]
+    ]
+    page = data_of(page_of(model, run_of(model, history=tuple(history))))
+    (chart,) = (chart for chart in page["charts"] if chart["id"] == "chart-loss")
+    assert chart["x"] == [50, 60, 110, 120]
+    assert chart["lines"] == [[3.0, 2.0, None, None], [None, None, 9.0, 8.0]]
+    assert chart["names"] == ["one", "two"]
+
+
 def test_merged_models_and_single_clusters_have_pages_too(model: DEC) -> None:
     assert len(data_of(page_of(merge(model, 0, 1), run_of(merge(model, 0, 1))))["clusters"]) == 2
     one = small_dec(1).fit(X)

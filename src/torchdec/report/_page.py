@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -348,8 +349,7 @@ def _charts(run: Run, colors: list[str], titles: list[str]) -> list[dict[str, An
     updates = [record for record in run.history if record["record"] == "Update"]
     charts: list[dict[str, Any]] = []
     if len(epochs) > 1:
-        steps = [record["step"] for record in epochs]
-        charts.append(_chart("loss", "Loss of the representation", "step", steps, [[r["loss"] for r in epochs]]))
+        charts.append(_losses(epochs))
     if len(updates) > 1:
         numbers = [record["number"] for record in updates]
         trained = updates[1:]
@@ -361,6 +361,17 @@ def _charts(run: Run, colors: list[str], titles: list[str]) -> list[dict[str, An
             chart = _chart("sizes", "Rows of each cluster", "update", numbers, sizes, titles)
             charts.append({**chart, "colors": colors})
     return charts
+
+
+def _losses(epochs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the loss over all steps, a line for each stage, whose own steps begin at 0 again."""
+    steps, before = [], 0
+    for last, record in pairwise([epochs[0], *epochs]):
+        before += last["step"] if record["stage"] != last["stage"] else 0
+        steps.append(before + record["step"])
+    stages = list(dict.fromkeys(record["stage"] for record in epochs))
+    lines = [[record["loss"] if record["stage"] == stage else None for record in epochs] for stage in stages]
+    return _chart("loss", "Loss of the representation", "step", steps, lines, stages)
 
 
 def _chart(
