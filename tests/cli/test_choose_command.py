@@ -1,5 +1,7 @@
 import json
 
+import numpy as np
+
 
 def test_a_number_of_clusters_is_recommended_with_its_reason(cli, data):
     choice = json.loads(cli.ok("choose-k", data, "--from", 2, "--to", 5, "--json").stdout)
@@ -10,10 +12,17 @@ def test_a_number_of_clusters_is_recommended_with_its_reason(cli, data):
     assert line.split()[0] == str(choice["n_clusters"])
 
 
+def test_few_rows_are_tried_with_half_as_many_clusters_at_most(cli, data, tmp_path):
+    np.save(tmp_path / "few.npy", np.load(data)[:12])
+    candidates = json.loads(cli.ok("choose-k", tmp_path / "few.npy", "--json").stdout)["candidates"]
+    assert candidates[-1]["n_clusters"] == 6
+
+
 def test_mistakes_are_one_line(cli, data):
     for arguments, message in (
         (("--from", 5, "--to", 2), "--from 5 is more than --to 2"),
-        (("--to", 40), "ks has 40, more than half of the 60 rows"),
+        (("--to", 40), "--from 2 --to 40 exceeds 30, half of the rows of"),
+        (("--from", 31), "--from 31 --to 20 exceeds 30, half of the rows of"),
     ):
         result = cli("choose-k", data, *arguments)
         assert result.exit_code == 2

@@ -37,12 +37,27 @@ def test_report_writes_elsewhere_and_replaces_only_when_told(cli, run, tmp_path)
     cli.ok("report", run, "-o", out, "--force")
 
 
+def test_rows_in_another_order_are_noticed(cli, run, data, tmp_path):
+    np.save(tmp_path / "turned.npy", np.load(data)[::-1])
+    shown = cli.ok("report", run, tmp_path / "turned.npy", "-o", tmp_path / "page.html")
+    assert "turned.npy holds other rows than those of the run, or not in their order" in shown.stderr
+    assert "warning" not in cli.ok("report", run, data, "-o", tmp_path / "right.html").stderr
+
+
+def test_the_column_of_the_labels_is_named(cli, run, tmp_path):
+    classes = "".join(f"{number},{'ab'[number % 2]}\n" for number in range(60))
+    (tmp_path / "classes.csv").write_text("id,kind\n" + classes)
+    arguments = ("report", run, "--labels", tmp_path / "classes.csv", "-o", tmp_path / "page.html")
+    assert "name the column of the labels with --column" in cli(*arguments).stderr
+    cli.ok(*arguments, "--column", "kind")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("report", "RUN", "DATA", "--image-shape", "3x3"), "--image-shape: 3x3 makes 9 values, but rows have 8."),
         (("report", "RUN", "--image-shape", "2x4"), "--image-shape: the pictures are in DATA"),
-        (("report", "RUN", "OTHER"), "DATA has the shape (5, 8)"),
+        (("report", "RUN", "OTHER"), "other.npy has the shape (5, 8), but the run is of (60, 8); give its rows."),
         (("report", "DATA"), "RUN: "),
     ],
 )

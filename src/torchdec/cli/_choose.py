@@ -14,13 +14,17 @@ from torchdec.cli._terminal import tell
 if TYPE_CHECKING:
     from torchdec._core.number_of_clusters import Choice
 
-_BAR = 10
+# Clusters to try at most, where nothing is said; length of the bars.
+_MOST, _BAR = 20, 10
 
 
 def choose_k(
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
     first: Annotated[int, typer.Option("--from", min=1, help="The smallest number of clusters to try.")] = 2,
-    last: Annotated[int, typer.Option("--to", min=1, help="The largest one.")] = 20,
+    last: Annotated[
+        int | None,
+        typer.Option("--to", min=1, show_default="20, or half of the rows", help="The largest one."),
+    ] = None,
     hold_out: Annotated[
         float,
         typer.Option(
@@ -44,10 +48,14 @@ def choose_k(
     from torchdec.clusters._choose import choose_k
     from torchdec.rows._files import read_rows
 
-    if first > last:
-        raise UserError(f"--from {first} is more than --to {last}.")
     with naming("DATA"):
         rows = read_rows(data, text_column=text_column)
+    half = len(rows) // 2
+    last = min(_MOST, half) if last is None else last
+    if first > half or last > half:
+        raise UserError(f"--from {first} --to {last} exceeds {half}, half of the rows of {data}; try fewer.")
+    if first > last:
+        raise UserError(f"--from {first} is more than --to {last}.")
     with naming_rows(str(data)):
         choice = choose_k(rows, range(first, last + 1), hold_out=hold_out, random_state=seed)
     if as_json:

@@ -43,6 +43,9 @@ TextColumn = Annotated[
         "--text-column", metavar="NAME", show_default=False, help="Column of a .csv or .parquet that holds texts."
     ),
 ]
+LabelColumn = Annotated[
+    str | None, typer.Option("--column", metavar="NAME", help="Column of the .csv that holds the labels.")
+]
 
 
 def _number_or_auto(text: str) -> int | str:

@@ -9,6 +9,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming
+from torchdec.cli._run_files import check_rows
 from torchdec.cli._terminal import size_of, tell
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def report(
         Path | None,
         typer.Option("--labels", metavar="LABELS", help="Known classes to compare with: .npy, .csv or .npz."),
     ] = None,
+    column: _options.LabelColumn = None,
     force: _options.Force = False,
 ) -> None:
     """Make a page that shows a run: one HTML file, which needs no network.
@@ -56,12 +58,14 @@ def report(
         check_file(page, force=force)
     with naming("DATA"):
         rows = None if data is None else read_rows(data, text_column=text_column, recipe=model.recipe_)
+    if data is not None and rows is not None:
+        check_rows(rows, run, data)
     with naming("--image-shape"):
         shape = None if data is None or rows is None else read_shape(image_shape, data, rows)
         if image_shape and shape is None:
             raise UserError("the pictures are in DATA; name that too.")
     with naming("--labels"):
-        known = None if labels is None else read_labels(labels, None)
+        known = None if labels is None else read_labels(labels, column)
     write_file(page, lambda new: write_report(new, directory, run, model, rows, shape, known), force=force)
     tell(f"{page}: {size_of(page)}")
 

@@ -19,9 +19,7 @@ def score(
             metavar="LABELS", show_default=False, help="True classes: .npy, .csv, or .npz with an array y."
         ),
     ],
-    column: Annotated[
-        str | None, typer.Option("--column", metavar="NAME", help="Column of the .csv that holds the labels.")
-    ] = None,
+    column: _options.LabelColumn = None,
     as_json: _options.Json = False,
 ) -> None:
     """Compare a run with known classes.
