@@ -80,6 +80,12 @@ def test_a_file_that_cannot_be_read_leaves_nothing(model, folder, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+def test_a_file_of_rows_that_cannot_be_used_is_named(frame, model, folder, tmp_path):
+    frame.assign(**{frame.columns[0]: np.nan}).to_parquet(folder / "part-3.parquet")
+    with pytest.raises(RowsError, match=r"part-3\.parquet: .*NaN"):
+        score_folder(Predictor(str(model)), folder, tmp_path / "out")
+
+
 def test_what_a_killed_process_left_of_the_folder_is_removed(model, folder, tmp_path):
     (tmp_path / ".out.0123abcd.partial").mkdir()
     (tmp_path / ".out.0123abcd.partial" / "part-0.parquet").write_bytes(b"half")

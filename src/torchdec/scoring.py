@@ -16,7 +16,9 @@ from torchdec.runs._publish import write_file
 from torchdec.runs._tables import write_assignments
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from torchdec._dec import DEC
 
@@ -93,11 +95,18 @@ class Predictor:
             Rows in each cluster.
         """
         model = _loaded(self.model, self.device)
-        q = (q for _, q in model.predict_chunks(ParquetRows([Path(source)])))
+        q = (q for _, q in _chunks(model, source))
         least, sizes = model.least_confidence(self.reject), []
         # A task that is tried again replaces what the first try may have left.
         write_file(target, lambda new: sizes.append(write_assignments(new, q, least).sizes), force=True)
         return sizes[0]
+
+
+def _chunks(model: "DEC", source: str) -> "Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]":
+    try:
+        yield from model.predict_chunks(ParquetRows([Path(source)]))
+    except ValueError as error:
+        raise RowsError(f"{source}: {error}") from error
 
 
 @lru_cache(maxsize=1)
@@ -145,7 +154,9 @@ def score_folder(
     folder, out = Path(folder).resolve(), Path(out).resolve()
     sources = files_inside(folder, (".parquet",))
     if not sources:
-        raise RowsError(f"{folder}: holds no .parquet files; name a folder that does")
+        raise RowsError(
+            f"{folder}: holds no .parquet files; name a folder that does, or for images an OUT.parquet"
+        )
     if out.exists():
         raise RowsError(f"{out}: exists; name a new folder, as folders are never replaced")
     if out.is_relative_to(folder):

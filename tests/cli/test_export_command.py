@@ -17,6 +17,7 @@ def test_mistakes_are_one_line(cli, run, data, tmp_path, monkeypatch):
     for arguments, message in (
         ((run, "--onnx", tmp_path / "m.onnx"), "--onnx: "),
         ((data, "--onnx", tmp_path / "new.onnx"), "MODEL: "),
+        ((run, "--onnx", tmp_path / "new.txt"), "ends in .onnx"),
     ):
         result = cli("export", *arguments)
         assert result.exit_code == 2

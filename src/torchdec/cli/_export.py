@@ -19,6 +19,8 @@ def export(
     from torchdec._export import export_onnx
     from torchdec._model_file import load, model_path
 
+    if onnx.suffix.lower() != ".onnx":
+        raise UserError(f"--onnx: {onnx} would hold ONNX; name a file that ends in .onnx.")
     with naming("MODEL"):
         fitted = load(model_path(model), device="cpu")
     try:

@@ -9,6 +9,7 @@ from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming
 from torchdec.cli._job import Job, Settings, run_job
 from torchdec.cli._report import read_shape
+from torchdec.cli._run_files import refuse_inside
 from torchdec.cli._summary import print_json, print_run, run_json
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def fit(
 
     with naming("-o/--out"):
         check_directory(out, force=force)
+        refuse_inside(out, data)
     with naming("DATA"):
         rows = read_rows(data, text_column=text_column)
     with naming("--image-shape"):

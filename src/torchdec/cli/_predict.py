@@ -8,6 +8,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows
+from torchdec.cli._run_files import refuse_inside
 from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def predict(
     .h5ad becomes a copy of DATA with the clusters in .obs and the code in .obsm.
     """
     if (data.is_dir() and out.suffix != ".parquet") or workers or scheduler:
+        if force or text_column is not None:
+            option = "--force" if force else "--text-column"
+            raise UserError(f"{option} is not for a new folder {out} of files as {data} has them; leave it out.")
         _predict_folder(model, data, out, reject, workers, scheduler, device)
         return
     from torchdec._model_file import load, model_path
@@ -80,10 +84,14 @@ def predict(
 
 def _check_out(out: Path, data: Path, model: Path, *, force: bool) -> None:
     from torchdec.runs._publish import check_file
+    from torchdec.runs._record import RUN_FILES
 
     with naming("-o/--out"):
         check_file(out, force=force)
-        _refuse_inputs(out, data, model)
+        _refuse_inputs(out, data, model, *(model / name for name in RUN_FILES))
+        refuse_inside(out, data)
+        if out.suffix.lower() not in (".parquet", ".h5ad"):
+            raise ValueError(f"{out} would hold Parquet; name a file that ends in .parquet.")
         if _is_h5ad(out) and not _is_h5ad(data):
             raise ValueError(f"{out} would be a copy of an .h5ad, which {data} is not; name a .parquet.")
 
@@ -121,7 +129,8 @@ def _predict_folder(
     with naming_rows(str(data)):
         sizes = score_folder(predictor, data, out, n_workers=workers, scheduler=scheduler)
     n_used = sum(size > 0 for size in sizes)
-    tell(f"{out}: {sum(sizes):,} rows in {n_used} of {len(sizes)} clusters")
+    others = ", less sure ones in none (-1)" if reject else ""
+    tell(f"{out}: {sum(sizes):,} rows in {n_used} of {len(sizes)} clusters{others}")
 
 
 def _predicted(
@@ -134,7 +143,7 @@ def _predicted(
 def _refuse_inputs(out: Path, *inputs: Path) -> None:
     for path in inputs:
         if out.exists() and path.exists() and out.samefile(path):
-            raise UserError(f"{out} is also what is read; name another file.")
+            raise UserError(f"{out} is also what is read, or part of it; name another file.")
 
 
 def _is_h5ad(path: Path) -> bool:

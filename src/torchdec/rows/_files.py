@@ -99,6 +99,10 @@ def _read(path: Path, text_column: str | None, recipe: dict[str, Any] | None) ->
     kind = recipe["kind"] if recipe else None
     if path.is_dir() and path.suffix.lower() == ".zarr":
         return read_zarr(path)
+    if path.is_dir() and text_column is not None:
+        raise RowsError(
+            f"{path}: is a folder, of which no column {text_column!r} is read; name a .parquet or .csv"
+        )
     if path.is_dir():
         return read_folder(path, recipe if kind == "images" else None)
     if path.suffix.lower() == ".txt" or text_column is not None:
