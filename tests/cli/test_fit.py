@@ -226,6 +226,19 @@ def test_an_interruption_of_self_training_keeps_the_run_as_it_was_then(cli, data
     np.testing.assert_array_equal(read_assignments(out), clusters)
 
 
+@pytest.mark.parametrize("checkpoint", [(), ("--checkpoint-every", "600")])
+def test_an_interruption_of_the_page_keeps_the_run(cli, data, tmp_path, monkeypatch, checkpoint):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("torchdec.cli._job.write_report", interrupt)
+    result = cli("fit", data, "-k", 3, "-o", tmp_path / "out", "--quiet", *checkpoint)
+    assert result.exit_code == 130
+    assert f"the run is in {tmp_path / 'out'}, without its page: try torchdec report" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    cli.ok("info", tmp_path / "out")
+
+
 def test_an_interruption_of_the_writing_leaves_nothing(cli, data, tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt

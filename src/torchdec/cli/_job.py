@@ -106,7 +106,6 @@ def run_job(job: Job) -> "Run":
         kept = f"{path} keeps the fit; go on with --resume" if path.exists() else "there was nothing to keep yet"
         say(f"{what} {kept}.")
         raise typer.Exit(code) from None
-    job.checkpoint.remove()
     return run
 
 
@@ -136,6 +135,8 @@ def _fit_and_write(job: Job) -> "Run":
     for warning in trained.warnings:
         say(f"warning: {warning}")
     run = _write(job, trained)
+    if job.checkpoint is not None:
+        job.checkpoint.remove()
     _report(job, model, run)
     if trained.interrupted:
         say(f"interrupted after update {model.n_iter_}; the run as it was then is in {job.out}.")
@@ -196,7 +197,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         cluster_sizes=clusters.sizes,
         cluster_confidences=clusters.confidences,
         warnings=trained.warnings,
-        files=(_record.MODEL, _record.ASSIGNMENTS, _record.EMBEDDING, _record.RECORD, *job.arrays),
+        files=(*_record.RUN_FILES, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
         agreement=None if model.agreement_ is None else model.agreement_.tolist(),
     )
@@ -217,3 +218,6 @@ def _report(job: Job, model: "DEC", run: "Run") -> None:
         )
     except (ReportError, OSError) as error:
         say(f"no report: {error}")
+    except (KeyboardInterrupt, Left) as end:
+        say(f"interrupted; the run is in {job.out}, without its page: try torchdec report {job.out} {job.data}.")
+        raise typer.Exit(getattr(end, "code", INTERRUPTED)) from None
