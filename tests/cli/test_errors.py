@@ -5,8 +5,12 @@ import shutil
 import struct
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from clustered_rows import blobs, tree
+
+from torchdec.cli._errors import naming
 
 X, Y = blobs()
 
@@ -83,7 +87,8 @@ def _copy_of(run, folder, without=None, damaged=None):
 # Each case: the arguments, made from a run, good rows and an empty folder; and words of the line.
 FIT = {
     "a missing file": (lambda f: (f / "no.npy", "-k", 3), ["DATA", "no.npy"]),
-    "a directory for data": (lambda f: (f, "-k", 3), ["DATA", "directory"]),
+    "a directory for data": (lambda f: (_some_folder(f), "-k", 3), ["DATA", "directory"]),
+    "a column of a folder": (lambda f: (_some_folder(f), "-k", 3, "--text-column", "post"), ["DATA", "'post'"]),
     "an unknown suffix": (lambda f: (_text(f, "x.doc", "1"), "-k", 3), ["DATA", "x.doc", ".csv"]),
     "an empty file": (lambda f: (_text(f, "x.csv", ""), "-k", 3), ["DATA", "x.csv", "empty"]),
     "a header alone": (lambda f: (_text(f, "x.csv", "a,b\n"), "-k", 3), ["DATA", "x.csv", "empty"]),
@@ -199,6 +204,7 @@ PREDICT_OUT = {
     "an existing file": (lambda f: (_some_file(f),), ["--out", "occupied", "--force"]),
     "a directory": (lambda f: (_some_folder(f), "--force"), ["--out", "occupied"]),
     "a file as parent": (lambda f: (_some_file(f) / "new.parquet",), ["--out", "occupied"]),
+    "another kind of file": (lambda f: (f / "new.csv",), ["--out", "new.csv", "ends in .parquet"]),
 }
 
 
@@ -209,11 +215,33 @@ def test_a_prediction_that_cannot_be_written(cli, run, data, tmp_path, arguments
     _assert_one_line(cli("predict", run, data, "-o", *args), words, tmp_path, before)
 
 
-def test_predict_never_overwrites_what_it_reads(cli, run, tmp_path):
-    path = _save(tmp_path, "x.npy", X)
+@pytest.mark.parametrize("name", ["x.npy", "copy/model.safetensors", "copy/assignments.parquet"])
+def test_predict_never_overwrites_what_it_reads(cli, run, tmp_path, name):
+    path, copy = _save(tmp_path, "x.npy", X), _copy_of(run, tmp_path)
     before = tree(tmp_path)
-    result = cli("predict", run, path, "-o", path, "--force")
-    _assert_one_line(result, ["--out", "x.npy"], tmp_path, before)
+    result = cli("predict", copy, path, "-o", tmp_path / name, "--force")
+    _assert_one_line(result, ["--out", name, "what is read"], tmp_path, before)
+
+
+def test_a_reader_of_a_pipe_who_went_away_is_no_mistake():
+    with pytest.raises(BrokenPipeError), naming("PATH"):
+        raise BrokenPipeError
+
+
+def test_nothing_is_written_into_the_folder_that_is_read(cli, run, tmp_path):
+    pq.write_table(pa.table({f"f{i}": X[:, i] for i in range(X.shape[1])}), tmp_path / "part.parquet")
+    before = tree(tmp_path)
+    for command in (
+        ("fit", tmp_path, "-k", 3, "-o", tmp_path / "out"),
+        ("predict", run, tmp_path, "-o", tmp_path / "new.parquet"),
+    ):
+        _assert_one_line(cli(*command), ["--out", "the folder that is read"], tmp_path, before)
+
+
+@pytest.mark.parametrize("option", [("--force",), ("--text-column", "post")])
+def test_what_a_folder_of_files_does_not_heed_is_said(cli, run, tmp_path, option):
+    result = cli("predict", run, tmp_path, "-o", tmp_path / "new", *option)
+    _assert_one_line(result, [option[0], "leave it out"], tmp_path, tree(tmp_path))
 
 
 def _npz(folder, **arrays):

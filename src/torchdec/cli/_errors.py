@@ -27,6 +27,8 @@ def naming(argument: str) -> Iterator[None]:
     """Put the name of the argument before what the library says about its value."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # by what is printed
     except (ValueError, OSError) as error:
         raise UserError(f"{argument}: {one_line(error)}") from error
 
