@@ -54,6 +54,15 @@ def test_texts_of_a_csv_may_hold_line_breaks(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "a.csv", text_column="text").texts == ["cat\ndog", "bird"]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", ["", "\n"])
+def test_only_a_newline_ends_a_text(end: str, last: str, tmp_path: Path) -> None:
+    texts = ["cat\u2028cat", "dog\x85dog", "", "bird\x0cbird\x1cbird"]
+    content = end.join(texts) + last.replace("\n", end)
+    (tmp_path / "a.txt").write_bytes(content.encode())
+    assert read_rows(tmp_path / "a.txt").texts == texts  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "column", "message"),
     [

@@ -60,7 +60,8 @@ def read_texts(path: Path, column: str | None, recipe: dict[str, Any] | None) ->
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # splitlines() would also cut at form feeds and at Unicode's separators, which stand within texts.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise RowsError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start}); convert it") from None
     if not any(line.strip() for line in lines):
