@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from torchdec.rows import RowsError, as_rows, read_rows
+from torchdec.rows import RowsError, as_rows, check_finite, read_rows
 
 X = np.array([[0.0, 1.5, 0.0], [2.0, 0.0, 0.25], [0.0, 0.0, 0.0], [3.0, 0.0, -4.0]])
 
@@ -31,6 +31,33 @@ def test_a_first_line_of_numbers_is_a_row(first, tmp_path):
     assert rows.shape == (2, 2)
     assert rows.feature_names is None
     np.testing.assert_array_equal(rows.take(np.array([1])), [[3, 4]])
+
+
+@pytest.mark.parametrize("first", ["1,NA", "NULL,2", "n/a,0.5", "NaN,", "#N/A,1", "NA,NA"])
+def test_a_first_line_with_missing_values_is_a_row(first, tmp_path):
+    rows = read_csv(tmp_path, f"{first}\n3,4\n")
+    assert rows.feature_names is None
+    with pytest.raises(RowsError, match=r"in 1 of 2 rows \(row 0,"):
+        check_finite(rows)
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_the_numbers_that_pandas_gives_to_columns_are_names(index, tmp_path):
+    pd.DataFrame(X).to_csv(tmp_path / "x.csv", index=index)
+    rows = read_rows(tmp_path / "x.csv")
+    assert rows.feature_names == [*([""] if index else []), "0", "1", "2"]
+    np.testing.assert_array_equal(everything(rows)[:, index:], X)
+
+
+@pytest.mark.parametrize("first", ["0", "0,2", "1,0", "0,1.0", "1,2,3"])
+def test_other_whole_numbers_are_a_row(first, tmp_path):
+    width = first.count(",") + 1
+    assert read_csv(tmp_path, f"{first}\n{','.join('3' * width)}\n").shape == (2, width)
+
+
+def test_an_index_of_text_is_told_by_its_place(tmp_path):
+    with pytest.raises(RowsError, match=r"1 of 3 columns .*: column 0 \(counted from 0\), which has no name;"):
+        read_csv(tmp_path, ",0,1\nant,1,2\n")
 
 
 @pytest.mark.parametrize("text", ["a;b\n1;2\n", "a;b\n1,5;2,5\n", "a\tb\n1\t2\n", "1;2\n3;4\n"])

@@ -1,7 +1,7 @@
 """Columns of numbers, as CSV files and Parquet files hold them."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ from torchdec.rows._protocol import RowsError
 
 # A CSV line must fit into one block, and Arrow's default of 1 MB is too little for very wide tables.
 _CSV_BLOCK = 1 << 24
+# What Arrow reads as a missing value.
+_MISSING = frozenset(arrow_csv.ConvertOptions().null_values)
 
 
 def read_csv(path: Path) -> DenseRows:
     """Return the rows of a CSV file, see `torchdec.rows.read_rows`."""
     first = _first_cells(path)
-    has_header = not _is_numeric(first)
+    has_header = not _is_numeric(first) or _is_numbering(first)
     try:
         table = arrow_csv.read_csv(
             path,
@@ -44,11 +46,26 @@ def _first_cells(path: Path) -> list[str]:
 
 
 def _is_numeric(cells: list[str]) -> bool:
+    """Tell whether cells are a row, if perhaps one with missing values, rather than names."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return bool(filled) and all(cell in _MISSING or _is_float(cell) for cell in filled)
+
+
+def _is_float(cell: str) -> bool:
     try:
-        numbers = [float(cell) for cell in cells if cell.strip()]
+        float(cell)
     except ValueError:
         return False
-    return bool(numbers)
+    return True
+
+
+def _is_numbering(cells: list[str]) -> bool:
+    """Tell whether cells are the names 0, 1, 2, ... that pandas gives, perhaps after the empty one of its index.
+
+    A single 0 is as likely a row.
+    """
+    numbers = cells if cells[0] else cells[1:]
+    return len(cells) > 1 and numbers == [str(number) for number in range(len(numbers))]
 
 
 def _table_rows(table: pa.Table, path: Path, named: bool) -> DenseRows:
@@ -61,17 +78,19 @@ def _table_rows(table: pa.Table, path: Path, named: bool) -> DenseRows:
     return dense_rows(array, str(path), names if named else None)
 
 
-def refuse_text(fields: Iterable[pa.Field], path: Path) -> None:
+def refuse_text(fields: Sequence[pa.Field], path: Path) -> None:
     """Name the columns that hold something other than numbers, if there are any."""
-    names = [field.name for field in fields]
-    others = [field.name for field in fields if not is_number(field.type)]
+    others = [
+        repr(field.name) if field.name else f"column {number} (counted from 0), which has no name"
+        for number, field in enumerate(fields)
+        if not is_number(field.type)
+    ]
     if others:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-        quoted = ", ".join(map(repr, others[:5]))
         raise RowsError(
-            f"{path}: {len(others)} of {len(names)} columns hold something other than numbers: "
-            f"{quoted}{more}; drop them or encode them as numbers, or name one of texts as text_column "
-            "(--text-column on the command line)"
+            f"{path}: {len(others)} of {len(fields)} columns hold something other than numbers: "
+            f"{', '.join(others[:5])}{more}; drop them or encode them as numbers, or name one of texts as "
+            "text_column (--text-column on the command line)"
         )
 
 
