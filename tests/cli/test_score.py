@@ -76,3 +76,18 @@ def test_the_three_numbers_are_printed_on_one_line(cli, run, data):
     y = np.load(data.with_name("y.npy"))
     acc, mutual, rand = (metric(y, clusters) for metric in (clustering_accuracy, nmi, ari))
     assert line == f"ACC {acc:.4f}   NMI {mutual:.4f}   ARI {rand:.4f}\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--column", "species")])
+@pytest.mark.parametrize("lines", [("id;species", "{};{}"), ("id\tspecies", "{}\t{}"), ("id;size", "{};0,{}")])
+def test_other_marks_between_columns_are_named(cli, run, labels, tmp_path, lines, options):
+    header, line = lines
+    _csv(tmp_path / "labels", [header, *(line.format(i, c) for i, c in enumerate(labels))])
+    result = cli("score", run, tmp_path / "labels.csv", *options)
+    assert result.exit_code == 2
+    assert f"has {header[2]!r} between its columns; write it with commas between them." in result.stderr
+
+
+def test_a_label_or_a_heading_may_hold_any_mark(cli, run, labels, tmp_path):
+    _csv(tmp_path / "labels", ["genre;first", *np.array(["a;b", "c", "d"])[labels]])
+    assert json.loads(cli.ok("score", run, tmp_path / "labels.csv", "--json").stdout)["classes"] == 3

@@ -72,6 +72,7 @@ def _from_csv(path: Path, column: str | None) -> NDArray[Any]:
         rows = [row for row in csv.reader(file) if row]
     if not rows:
         raise UserError(f"{path} is empty; give one label a row.")
+    _refuse_other_marks(rows, path)
     # As for rows: a first line of numbers is a row, any other the header.
     header = [] if all(_is_number(cell) for cell in rows[0]) else [cell.strip() for cell in rows.pop(0)]
     index = _column_index(header, len(header or rows[0]), column, path)
@@ -81,6 +82,14 @@ def _from_csv(path: Path, column: str | None) -> NDArray[Any]:
     if "" in labels:
         raise UserError(f"{path} has no label in row {labels.index('')}, counted from 0; give one label a row.")
     return np.array(labels)
+
+
+def _refuse_other_marks(rows: list[list[str]], path: Path) -> None:
+    """Refuse columns without commas between them: the whole line would be taken for the label."""
+    for mark in (";", "\t"):
+        # A decimal comma may cut the lines after the header.
+        if len(rows[0]) == 1 and all(mark in row[0] for row in rows):
+            raise UserError(f"{path} has {mark!r} between its columns; write it with commas between them.")
 
 
 def _column_index(header: list[str], n_columns: int, column: str | None, path: Path) -> int:
