@@ -91,3 +91,11 @@ def test_other_marks_between_columns_are_named(cli, run, labels, tmp_path, lines
 def test_a_label_or_a_heading_may_hold_any_mark(cli, run, labels, tmp_path):
     _csv(tmp_path / "labels", ["genre;first", *np.array(["a;b", "c", "d"])[labels]])
     assert json.loads(cli.ok("score", run, tmp_path / "labels.csv", "--json").stdout)["classes"] == 3
+
+
+@pytest.mark.parametrize(("above", "n", "hint"), [((), 60, True), ((), 59, False), (("label",), 58, False)])
+def test_a_first_label_that_was_taken_for_a_header_is_told(cli, run, labels, tmp_path, above, n, hint):
+    _csv(tmp_path / "labels", [*above, *NAMES[labels[:n]]])
+    result = cli("score", run, tmp_path / "labels.csv")
+    assert result.exit_code == 2
+    assert ("If its first line is a label, write a heading above it" in result.stderr) == hint

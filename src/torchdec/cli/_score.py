@@ -47,9 +47,11 @@ def agreement(directory: Path, labels: Any, source: str = "labels") -> dict[str,
         n_clusters = len(read_run(directory).cluster_sizes)
         clusters = read_assignments(directory)
     if len(labels) != len(clusters):
+        lacks_first = source.lower().endswith(".csv") and len(labels) == len(clusters) - 1
+        hint = ' If its first line is a label, write a heading above it, as "label".' if lacks_first else ""
         raise UserError(
             f"LABELS: {source} has {len(labels)} labels, but the run in {directory} has {len(clusters)} "
-            "rows; give one label for every row."
+            f"rows; give one label for every row.{hint}"
         )
     return {
         "rows": len(clusters),
