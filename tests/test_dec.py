@@ -1,5 +1,6 @@
 """DEC as its users meet it: fit, predict, history, and what is said when something is wrong."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -237,6 +238,32 @@ def test_feature_names_are_kept_and_checked(two_blobs: Blobs) -> None:
         model.predict(X[list("bacdef")])
 
 
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ("abdef", "X lacks 'c'; give the columns 'a', 'b', 'c', 'd', 'e' and 1 more."),
+        ("abcdefg", "X has 'g', unknown to the fit; give the columns 'a', 'b',"),
+        ("abcdgh", "X lacks 'e', 'f' and has 'g', 'h', unknown to the fit; give"),
+        (
+            "mnopqr",
+            "X lacks 'a', 'b', 'c', 'd', 'e' and 1 more and has 'm', 'n', 'o', 'p', 'q' and 1 ",
+        ),
+        (
+            "abdcef",
+            "column 2 is 'd' and was 'c'; put the columns in the order 'a', 'b', 'c', 'd', 'e' and",
+        ),
+        ("abcdeff", "X has 7 features, but DEC is expecting 6"),
+    ],
+)
+def test_rows_of_other_columns_are_refused_by_name(columns: str, message: str, two_blobs: Blobs) -> None:
+    import pandas as pd
+
+    model = small_dec().fit(pd.DataFrame(two_blobs[0], columns=list("abcdef")))
+    rows = as_rows(pd.DataFrame(np.ones((3, len(columns))), columns=list(columns)))
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.predict(rows)
+
+
 def test_set_output_names_the_columns_of_the_code(two_blobs: Blobs) -> None:
     code = small_dec().set_output(transform="pandas").fit(two_blobs[0]).transform(two_blobs[0])
     assert list(code.columns) == ["dec0", "dec1", "dec2"]
@@ -264,6 +291,8 @@ def test_a_frozen_representation_of_other_columns_or_kind_is_refused(two_blobs: 
     named = pd.DataFrame(X, columns=list("abcdef"))
     with pytest.raises(ValueError, match="column 0 is 'b' and was 'a'"):
         small_dec().set_params(representation=FrozenEstimator(clone(fitted).fit(named))).fit(named[list("bacdef")])
+    with pytest.raises(ValueError, match="X lacks 'f'"):
+        small_dec().set_params(representation=FrozenEstimator(clone(fitted).fit(named))).fit(named[list("abcde")])
     with pytest.raises(ValueError, match="is no torchdec representation"):
         small_dec().set_params(representation=FrozenEstimator(StandardScaler().fit(X))).fit(X)
     with pytest.raises(NotFittedError):

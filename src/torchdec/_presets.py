@@ -69,10 +69,10 @@ def _checked_frozen(representation: Any, dec: Any) -> Representation:
             f"representation={representation!r} is frozen but is no torchdec representation; "
             "try FrozenEstimator(Autoencoder().fit(X))."
         )
+    refuse_other_names(*(getattr(each, "feature_names_in_", None) for each in (dec, representation)))
     if representation.n_features_in_ != dec.n_features_in_:
         raise ValueError(
             f"X has {dec.n_features_in_} features, but the frozen representation was fitted on "
             f"{representation.n_features_in_}."
         )
-    refuse_other_names(*(getattr(each, "feature_names_in_", None) for each in (dec, representation)))
     return representation

@@ -1,7 +1,7 @@
 """What every representation (stage 1) has in common: it learns an encoder, and its transform is the code."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import wraps
 from time import perf_counter
@@ -86,22 +86,37 @@ def _check_columns(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None
         elif hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
         return
+    refuse_other_names(names, getattr(estimator, "feature_names_in_", None))
     if width != estimator.n_features_in_:
         raise ValueError(
             f"X has {width} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
         )
-    refuse_other_names(names, getattr(estimator, "feature_names_in_", None))
 
 
 def refuse_other_names(names: Any, fitted_names: Any) -> None:
     """Refuse columns that had other names, or another order, at fit; either may be None, which tells nothing."""
-    if names is not None and fitted_names is not None and list(names) != list(fitted_names):
+    if names is None or fitted_names is None or list(names) == list(fitted_names):
+        return
+    differ = "The feature names of X differ from those at fit:"
+    known, given = set(fitted_names), set(names)
+    missing = [name for name in fitted_names if name not in given]
+    unknown = [name for name in names if name not in known]
+    if missing or unknown:
+        lacks = [f"lacks {_first(missing)}"] if missing else []
+        has = [f"has {_first(unknown)}, unknown to the fit"] if unknown else []
+        raise ValueError(f"{differ} X {' and '.join(lacks + has)}; give the columns {_first(fitted_names)}.")
+    if len(names) == len(fitted_names):
         unlike = next(i for i, pair in enumerate(zip(names, fitted_names, strict=True)) if pair[0] != pair[1])
         raise ValueError(
-            f"The feature names of X differ from those at fit: column {unlike} is {names[unlike]!r} "
-            f"and was {fitted_names[unlike]!r}; put the columns in the order of feature_names_in_."
+            f"{differ} column {unlike} is {names[unlike]!r} and was {fitted_names[unlike]!r}; put the columns "
+            f"in the order {_first(fitted_names)}."
         )
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more
 
 
 class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
