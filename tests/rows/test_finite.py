@@ -1,6 +1,7 @@
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
@@ -39,6 +40,40 @@ def test_a_single_row_is_named_as_one_and_nan_alone_gets_no_hint_about_range():
     )
 
 
+def test_a_few_columns_are_named_by_name_or_else_by_number():
+    X = np.ones((9, 7))
+    X[[2, 4], [3, 6]] = np.nan
+    assert "in 2 of 9 rows (rows 2, 4, counted from 0), all in columns 3, 6; drop or fill these rows" in refusal(X)
+    X[4, 6] = 1
+    assert "all in column 'd'; drop" in refusal(pd.DataFrame(X, columns=list("abcdefg")))
+
+
+@pytest.mark.parametrize("bad", [[0, 1, 2, 3, 4, 5], range(7)])
+def test_many_columns_are_not_named(bad):
+    X = np.ones((9, 7))
+    X[2, bad] = np.nan
+    assert "column" not in refusal(X)
+
+
+def test_a_column_without_any_value_is_to_be_dropped_and_not_the_rows():
+    X = pd.DataFrame(np.ones((8, 3)), columns=["a", "b", ""])
+    X[""] = np.nan
+    assert refusal(X).endswith("all in column 2; drop or fill column 2, where no value is finite")
+    X.loc[1, "b"] = np.nan
+    assert refusal(X).endswith(
+        "all in columns 'b', 2; drop or fill column 2, where no value is finite, before you drop or fill rows"
+    )
+    X["a"] = X["b"] = np.nan
+    assert refusal(X).endswith("; drop or fill these rows")
+    assert refusal(X[:1]).endswith("; drop or fill these rows")
+
+
+def test_of_many_columns_without_any_value_five_are_named():
+    X = np.full((3, 9), np.nan)
+    X[:, 8] = 1
+    assert "; drop or fill columns 0, 1, 2, 3, 4 and 3 more, where no value is finite" in refusal(X)
+
+
 def test_five_rows_are_all_named():
     assert "in 5 of 5 rows (rows 0, 1, 2, 3, 4, counted from 0)" in refusal(np.full((5, 2), np.nan))
 
@@ -74,6 +109,9 @@ def test_the_counts_do_not_depend_on_the_chunks(X, values):
     assert message.startswith(f"X holds {np.isnan(X).sum()} NaN and {np.isinf(X).sum()} infinite values")
     assert f"in {len(bad)} of {len(X)} rows" in message
     assert f" {', '.join(map(str, bad[:5]))}, counted from 0" in message
+    empty = np.flatnonzero(~np.isfinite(X).any(axis=0))
+    told = f"{', '.join(map(str, empty[:5]))}{f' and {len(empty) - 5} more' if len(empty) > 5 else ''}, where no"
+    assert (told in message) == (len(X) > 1 and 0 < len(empty) < X.shape[1])
 
 
 def test_only_a_chunk_is_in_memory_at_a_time(monkeypatch):

@@ -1,12 +1,14 @@
 """The one check that needs to read all values."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from torchdec.rows._protocol import Rows, RowsError
 
 # Values in one chunk: 16 MB as float32, whatever the number of features.
 _CHUNK_VALUES = 1 << 22
-_ROWS_NAMED = 5
+# Rows, or columns, that a message names.
+_NAMED = 5
 
 
 def check_finite(rows: Rows, name: str = "X") -> None:
@@ -22,8 +24,9 @@ def check_finite(rows: Rows, name: str = "X") -> None:
     Raises
     ------
     RowsError
-        A ValueError that says how many values are NaN, how many are infinite, in how many rows, and which
-        rows are the first. A value beyond the range of float32 counts as infinite.
+        A ValueError that says how many values are NaN, how many are infinite, in how many rows, which
+        rows are the first, and which columns hold them where they are few. A value beyond the range of float32
+        counts as infinite.
 
     Examples
     --------
@@ -37,6 +40,7 @@ counted from 0); drop or fill these rows
     """
     n_nan = n_infinite = n_bad_rows = start = 0
     first: list[int] = []
+    in_column = np.zeros(rows.shape[1], dtype=np.int64)
     for chunk in rows.chunks(max(1, _CHUNK_VALUES // rows.shape[1])):
         finite = np.isfinite(chunk)
         if not finite.all():
@@ -45,13 +49,22 @@ counted from 0); drop or fill these rows
             n_nan += in_chunk
             n_infinite += finite.size - int(finite.sum()) - in_chunk
             n_bad_rows += len(bad_rows)
-            first += (start + bad_rows[: _ROWS_NAMED - len(first)]).tolist()
+            first += (start + bad_rows[: _NAMED - len(first)]).tolist()
+            in_column += len(chunk) - finite.sum(axis=0)
         start += len(chunk)
     if n_bad_rows:
-        raise RowsError(_message(name, n_nan, n_infinite, n_bad_rows, len(rows), first))
+        raise RowsError(_message(name, n_nan, n_infinite, n_bad_rows, first, in_column, rows))
 
 
-def _message(name: str, n_nan: int, n_infinite: int, n_bad_rows: int, n_rows: int, first: list[int]) -> str:
+def _message(
+    name: str,
+    n_nan: int,
+    n_infinite: int,
+    n_bad_rows: int,
+    first: list[int],
+    in_column: NDArray[np.int64],
+    rows: Rows,
+) -> str:
     numbers = ", ".join(map(str, first))
     which = (
         f"row {numbers}"
@@ -60,10 +73,28 @@ def _message(name: str, n_nan: int, n_infinite: int, n_bad_rows: int, n_rows: in
         if n_bad_rows == len(first)
         else f"first rows {numbers}"
     )
+    where, advice = _in_columns(in_column, rows)
     message = (
-        f"{name} holds {n_nan} NaN and {n_infinite} infinite values, in {n_bad_rows} of {n_rows} rows "
-        f"({which}, counted from 0); drop or fill these rows"
+        f"{name} holds {n_nan} NaN and {n_infinite} infinite values, in {n_bad_rows} of {len(rows)} rows "
+        f"({which}, counted from 0){where}; {advice}"
     )
     if n_infinite:
         message += "; a value beyond 3.4e38, the range of float32, counts as infinite: divide the data first"
     return message
+
+
+def _in_columns(n_bad: NDArray[np.int64], rows: Rows) -> tuple[str, str]:
+    """Name the columns of bad values where they are few, and say whether rows or columns are to be dropped."""
+    bad, empty = np.flatnonzero(n_bad), np.flatnonzero(n_bad == len(rows))
+    few = len(bad) <= _NAMED and len(bad) < len(n_bad)
+    where = f", all in {_columns(bad, rows.feature_names)}" if few else ""
+    if len(rows) == 1 or len(empty) in (0, len(n_bad)):
+        return where, "drop or fill these rows"
+    advice = f"drop or fill {_columns(empty, rows.feature_names)}, where no value is finite"
+    return where, advice if len(empty) == len(bad) else f"{advice}, before you drop or fill rows"
+
+
+def _columns(which: NDArray[np.int64], names: list[str] | None) -> str:
+    shown = ", ".join(repr(names[j]) if names and names[j] else str(j) for j in which[:_NAMED])
+    more = f" and {len(which) - _NAMED:,} more" if len(which) > _NAMED else ""
+    return f"column{'s' if len(which) > 1 else ''} {shown}{more}"
