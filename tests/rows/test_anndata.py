@@ -9,6 +9,7 @@ from small import small_dec
 from torchdec.rows import RowsError, as_rows, read_rows
 
 anndata = pytest.importorskip("anndata")
+h5py = pytest.importorskip("h5py")
 
 X = np.random.default_rng(0).poisson(1.0, size=(30, 5)).astype(np.float32) / 2  # no counts
 pytestmark = pytest.mark.usefixtures("strings_of_pandas_2")
@@ -52,4 +53,20 @@ def test_without_values_it_is_refused(tmp_path):
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "x.h5ad").write_bytes(b"damaged")
     with pytest.raises(RowsError, match=r"x\.h5ad: cannot be read as \.h5ad"):
+        read_rows(tmp_path / "x.h5ad")
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix])
+@pytest.mark.parametrize(
+    ("part", "n", "counts"),
+    [("var", 0, "30 cells in obs and 0 genes"), ("var", 4, "30 .* 4 genes"), ("obs", 29, "29 cells .* 5 genes")],
+)
+def test_cells_or_genes_of_another_number_than_x_has_are_refused(kind, part, n, counts, tmp_path):
+    cells(kind).write_h5ad(tmp_path / "x.h5ad")
+    cells(kind)[:29, :4].write_h5ad(tmp_path / "fewer.h5ad")
+    with h5py.File(tmp_path / "x.h5ad", "a") as file, h5py.File(tmp_path / "fewer.h5ad") as fewer:
+        del file[part]
+        if n:
+            fewer.copy(part, file)
+    with pytest.raises(RowsError, match=rf"x\.h5ad: has {counts} in var, but X has shape \(30, 5\); write"):
         read_rows(tmp_path / "x.h5ad")

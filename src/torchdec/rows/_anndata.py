@@ -52,6 +52,11 @@ def _values(data: Any, name: str) -> Any:
         raise RowsError(f"{name}: has no X; put the values to cluster there, as adata.X = adata.layers[...]")
     if data.isbacked:
         refuse_unusable(values.shape, values.dtype, name)
+        if tuple(values.shape) != data.shape:  # in memory, anndata itself sees to that
+            raise RowsError(
+                f"{name}: has {data.n_obs} cells in obs and {data.n_vars} genes in var, but X has shape "
+                f"{tuple(values.shape)}; write the file again"
+            )
         stored = getattr(values, "format", "")
         if stored == "csc":
             return csr_array(values.to_memory())  # on the disk a row lies scattered over all of it
