@@ -42,6 +42,22 @@ def test_a_folder_of_images_is_fitted_shown_and_predicted(cli, photos, tmp_path)
     assert pq.read_table(tmp_path / "merged" / "assignments.parquet")["name"].equals(table["name"])
 
 
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [("foo", "'foo' is no shape of images"), ("5x5", "5x5 is given, but the images of"), ("6x6x3", "")],
+)
+def test_another_shape_than_that_of_the_images_is_refused(cli, photos, tmp_path, shape, says):
+    result = cli("fit", photos, "-k", 3, "--image-shape", shape, "-o", tmp_path / "run", "--quiet")
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert "--image-shape: " in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_shape_of_the_images_may_be_given(cli, photos, tmp_path):
+    cli.ok("fit", photos, "-k", 3, "--image-shape", "6x6", "-o", tmp_path / "run", "--quiet")
+
+
 def test_texts_are_fitted_shown_and_predicted(cli, texts, tmp_path):
     cli.ok("fit", texts, "-k", 3, "-o", tmp_path / "run", "--quiet")
     cli.ok("predict", tmp_path / "run", texts, "-o", tmp_path / "same.parquet")

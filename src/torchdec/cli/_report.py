@@ -93,15 +93,18 @@ def read_shape(given: str, data: Path, rows: "Rows") -> tuple[int, ...] | None:
     Raises
     ------
     ValueError
-        If it is no shape, or does not fill the rows.
+        If it is no shape, does not fill the rows, or is not that of the images in a folder.
     """
     from torchdec.rows._files import read_image_shape
     from torchdec.rows._images import ImageRows
 
-    if isinstance(rows, ImageRows):
-        return tuple(rows.recipe["shape"])
     if given and not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){1,2}", given):
         raise ValueError(f"{given!r} is no shape of images; try 28x28 or 32x32x3.")
+    if isinstance(rows, ImageRows):
+        known = "x".join(map(str, rows.recipe["shape"]))
+        if given not in ("", known):
+            raise ValueError(f"{given} is given, but the images of {data} are {known}; leave it out.")
+        return tuple(rows.recipe["shape"])
     shape = tuple(map(int, given.split("x"))) if given else read_image_shape(data)
     width = rows.shape[1]
     if shape and math.prod(shape) != width:
