@@ -1,6 +1,10 @@
 import json
 
 import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from torchdec.cli._app import app
 
 
 def test_a_number_of_clusters_is_recommended_with_its_reason(cli, data):
@@ -16,6 +20,13 @@ def test_few_rows_are_tried_with_half_as_many_clusters_at_most(cli, data, tmp_pa
     np.save(tmp_path / "few.npy", np.load(data)[:12])
     candidates = json.loads(cli.ok("choose-k", tmp_path / "few.npy", "--json").stdout)["candidates"]
     assert candidates[-1]["n_clusters"] == 6
+
+
+@pytest.mark.parametrize(("encoding", "block"), [("utf-8", "█"), ("cp1252", "#"), ("ascii", "#")])
+def test_the_bars_are_of_what_the_terminal_can_write(data, encoding, block):
+    result = CliRunner(charset=encoding).invoke(app, ["choose-k", str(data), "--to", "3"])
+    assert result.exit_code == 0, result.stderr
+    assert f"{block} recommended" in result.stdout
 
 
 def test_mistakes_are_one_line(cli, data):

@@ -69,6 +69,8 @@ def _print(choice: "Choice") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(highlight=False)
+    block = "#" if console.options.ascii_only else "█"  # as for the lines of the table
     table = Table(box=SIMPLE_HEAD)
     with_g = choice.candidates[0].generalizability is not None
     for heading in ("k", "strength", "error", "silhouette", "BIC", *(["G"] if with_g else [])):
@@ -76,7 +78,7 @@ def _print(choice: "Choice") -> None:
     table.add_column("strength")
     for candidate in choice.candidates:
         silhouette = "-" if candidate.silhouette is None else f"{candidate.silhouette:.3f}"
-        bar = "█" * round(_BAR * candidate.strength)
+        bar = block * round(_BAR * candidate.strength)
         mark = {choice.n_clusters: " recommended", choice.runner_up: " runner-up"}.get(candidate.n_clusters, "")
         table.add_row(
             str(candidate.n_clusters),
@@ -87,5 +89,5 @@ def _print(choice: "Choice") -> None:
             *([f"{candidate.generalizability:.3f}"] if with_g else []),
             f"{bar}{mark}",
         )
-    Console(highlight=False).print(table)
+    console.print(table)
     tell(choice.reason)
