@@ -1,8 +1,11 @@
 import json
+import sys
+from io import BytesIO, TextIOWrapper
 
 import pytest
 
 from torchdec._core.records import StopReason
+from torchdec.cli import main
 from torchdec.runs import read_run
 
 
@@ -50,3 +53,19 @@ def test_a_stop_reason_is_shown_as_its_sentence(reason):
 
 def test_a_stop_reason_of_a_later_version_is_shown_as_it_is():
     assert StopReason.sentence("OUT_OF_TIME") == "OUT_OF_TIME"
+
+
+def test_what_the_terminal_cannot_write_is_escaped(cli, run, tmp_path, monkeypatch):
+    named = tmp_path / "run"
+    cli.ok("rename", run, 0, "\u65e5\u672c \U0001f41d", "-o", named)
+    for option, shown in ((), r"\u65e5\u672c"), (("--json",), r"\u65e5\u672c \ud83d\udc1d"):
+        written = BytesIO()
+        monkeypatch.setattr(sys, "stdout", TextIOWrapper(written, "cp1252"))
+        monkeypatch.setattr(sys, "argv", ["torchdec", "info", str(named), *option])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        sys.stdout.flush()
+        text = written.getvalue().decode("cp1252")
+        assert not caught.value.code
+        assert shown in text
+    assert json.loads(text)["cluster_names"][0] == "\u65e5\u672c \U0001f41d"

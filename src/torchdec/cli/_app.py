@@ -1,5 +1,7 @@
 """The commands under one name, and `main`."""
 
+import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -63,4 +65,7 @@ def _torchdec(
 
 def main() -> None:
     """Run the command that `sys.argv` names, and exit: 0 done, 2 a user's mistake, 130 interrupted."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        # As Python does on stderr: a name that the terminal cannot write is no reason to stop.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="torchdec")

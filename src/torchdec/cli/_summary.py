@@ -1,6 +1,7 @@
 """How a run looks as tables and lines on stdout, and as JSON."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object, and nothing else."""
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
     # JSON may escape any character, so what is read from it is the same.
+    writes_all = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(value, indent=1, ensure_ascii=not writes_all, allow_nan=False)
     tell("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
