@@ -41,12 +41,18 @@ def test_a_first_line_with_missing_values_is_a_row(first, tmp_path):
         check_finite(rows)
 
 
-@pytest.mark.parametrize("index", [True, False])
-def test_the_numbers_that_pandas_gives_to_columns_are_names(index, tmp_path):
-    pd.DataFrame(X).to_csv(tmp_path / "x.csv", index=index)
+def test_the_numbers_that_pandas_gives_to_columns_are_names(tmp_path):
+    pd.DataFrame(X).to_csv(tmp_path / "x.csv", index=False)
     rows = read_rows(tmp_path / "x.csv")
-    assert rows.feature_names == [*([""] if index else []), "0", "1", "2"]
-    np.testing.assert_array_equal(everything(rows)[:, index:], X)
+    assert rows.feature_names == ["0", "1", "2"]
+    np.testing.assert_array_equal(everything(rows), X)
+
+
+@pytest.mark.parametrize("columns", [None, ["a", "b", "c"]])
+def test_the_index_that_pandas_writes_into_a_csv_file_is_refused(columns, tmp_path):
+    pd.DataFrame(X, columns=columns).to_csv(tmp_path / "x.csv")
+    with pytest.raises(RowsError, match=r"first column without a name, as pandas writes .* index=False"):
+        read_rows(tmp_path / "x.csv")
 
 
 @pytest.mark.parametrize("first", ["0", "0,2", "1,0", "0,1.0", "1,2,3"])
@@ -55,9 +61,9 @@ def test_other_whole_numbers_are_a_row(first, tmp_path):
     assert read_csv(tmp_path, f"{first}\n{','.join('3' * width)}\n").shape == (2, width)
 
 
-def test_an_index_of_text_is_told_by_its_place(tmp_path):
-    with pytest.raises(RowsError, match=r"1 of 3 columns .*: column 0 \(counted from 0\), which has no name;"):
-        read_csv(tmp_path, ",0,1\nant,1,2\n")
+def test_a_column_of_text_without_a_name_is_told_by_its_place(tmp_path):
+    with pytest.raises(RowsError, match=r"1 of 3 columns .*: column 1 \(counted from 0\), which has no name;"):
+        read_csv(tmp_path, "a,,b\n1,ant,2\n")
 
 
 @pytest.mark.parametrize("text", ["a;b\n1;2\n", "a;b\n1,5;2,5\n", "a\tb\n1\t2\n", "1;2\n3;4\n"])

@@ -24,6 +24,11 @@ def read_csv(path: Path) -> DenseRows:
     """Return the rows of a CSV file, see `torchdec.rows.read_rows`."""
     first = _first_cells(path)
     has_header = not _is_numeric(first) or _is_numbering(first)
+    if has_header and len(first) > 1 and not first[0].strip():
+        raise RowsError(
+            f"{path}: has a first column without a name, as pandas writes the numbers of the rows, which are no "
+            "feature; write it with index=False, or name the column"
+        )
     try:
         table = arrow_csv.read_csv(
             path,
