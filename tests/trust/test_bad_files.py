@@ -296,7 +296,7 @@ def test_a_pipe_in_place_of_a_file_is_refused_at_once(done, tmp_path):
         done / "run",
         tmp_path / "x.npy",
         "-o",
-        tmp_path / "out",
+        tmp_path / "out.parquet",
     ]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2, ended.stderr
