@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming, naming_rows
+from torchdec.cli._errors import UserError, naming, naming_rows, noting
 from torchdec.cli._summary import print_json
 from torchdec.cli._terminal import tell
 
@@ -48,7 +48,7 @@ def choose_k(
     from torchdec.clusters._choose import choose_k
     from torchdec.rows._files import read_rows
 
-    with naming("DATA"):
+    with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column)
     half = len(rows) // 2
     last = min(_MOST, half) if last is None else last

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -42,6 +43,23 @@ def naming_rows(source: str) -> Iterator[None]:
         message = one_line(error)
         named = re.sub(r"\bX\b", lambda _: source, message)
         raise UserError(message if named == message else f"DATA: {named}") from error
+
+
+@contextmanager
+def noting() -> Iterator[list[str]]:
+    """Print what the library tells of the rows while they are read, a line each, and give the lines."""
+    from torchdec.rows._protocol import RowsWarning
+
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RowsWarning)
+        try:
+            yield notes
+        finally:
+            told = [warning.message for warning in caught if isinstance(warning.message, RowsWarning)]
+            notes += dict.fromkeys(one_line(str(message)) for message in told)
+            for note in notes:
+                say(f"note: {note}")
 
 
 def one_line(error: BaseException | str) -> str:

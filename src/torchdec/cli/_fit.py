@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming
+from torchdec.cli._errors import UserError, naming, noting
 from torchdec.cli._job import Job, Settings, run_job
 from torchdec.cli._report import read_shape
 from torchdec.cli._run_files import refuse_inside
@@ -47,7 +47,7 @@ def fit(
     with naming("-o/--out"):
         check_directory(out, force=force)
         refuse_inside(out, data)
-    with naming("DATA"):
+    with naming("DATA"), noting() as notes:
         rows = read_rows(data, text_column=text_column)
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows)
@@ -65,7 +65,9 @@ def fit(
     )
     checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
     with joined():
-        run = run_job(Job(rows, str(data), settings, out, force, quiet, shape, checkpoint=checkpoint))
+        run = run_job(
+            Job(rows, str(data), settings, out, force, quiet, shape, checkpoint=checkpoint, notes=tuple(notes))
+        )
     if as_json:
         print_json(run_json(out, run))
     else:

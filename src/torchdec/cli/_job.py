@@ -68,6 +68,7 @@ class Job:
     labels: Any = None  # known classes, for the report
     arrays: Mapping[str, Any] = field(default_factory=dict)  # further .npy files: name -> array
     checkpoint: "Checkpoint | None" = None  # where an interrupted fit is kept
+    notes: tuple[str, ...] = ()  # what was told while the rows were read
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         stop_reason=model.stop_reason_.name,
         cluster_sizes=clusters.sizes,
         cluster_confidences=clusters.confidences,
-        warnings=trained.warnings,
+        warnings=(*job.notes, *trained.warnings),
         files=(*_record.RUN_FILES, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
         agreement=None if model.agreement_ is None else model.agreement_.tolist(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming, naming_rows
+from torchdec.cli._errors import UserError, naming, naming_rows, noting
 from torchdec.cli._run_files import refuse_inside
 from torchdec.cli._terminal import tell
 
@@ -74,7 +74,7 @@ def predict(
     _check_out(out, data, model, force=force)
     with naming("MODEL"):
         fitted = load(model_path(model), device=device)
-    with naming("DATA"):
+    with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column, recipe=fitted.recipe_)
     sizes = _write_clusters(out, fitted, rows, data, reject, force=force)
     n_used, n_rejected = sum(size > 0 for size in sizes), rows.shape[0] - sum(sizes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming
+from torchdec.cli._errors import UserError, naming, noting
 from torchdec.cli._run_files import check_rows
 from torchdec.cli._terminal import size_of, tell
 
@@ -56,7 +56,7 @@ def report(
     force = force or out is None  # in a run, the page is the command's own
     with naming("-o/--out"):
         check_file(page, force=force)
-    with naming("DATA"):
+    with naming("DATA"), noting():
         rows = None if data is None else read_rows(data, text_column=text_column, recipe=model.recipe_)
     if data is not None and rows is not None:
         check_rows(rows, run, data)

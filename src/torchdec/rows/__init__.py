@@ -6,6 +6,6 @@ Importing this package does not import torch.
 from torchdec.rows._convert import as_rows
 from torchdec.rows._files import read_rows
 from torchdec.rows._finite import check_finite
-from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._protocol import Rows, RowsError, RowsWarning
 
-__all__ = ["Rows", "RowsError", "as_rows", "check_finite", "read_rows"]
+__all__ = ["Rows", "RowsError", "RowsWarning", "as_rows", "check_finite", "read_rows"]

@@ -11,6 +11,10 @@ class RowsError(ValueError):
     """Data that cannot serve as rows: the message says what was got, what was wanted and what to try."""
 
 
+class RowsWarning(UserWarning):
+    """What was guessed, left out or changed while rows were read, and how to choose otherwise."""
+
+
 @runtime_checkable
 class Rows(Protocol):
     """A table of n rows with d numeric features, handed out as float32 a piece at a time.
