@@ -5,10 +5,43 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from torchdec import DEC, Autoencoder, NeighborEncoder
+from torchdec import DEC, Autoencoder, NeighborEncoder, Representation
+
+
+class OddNetwork(nn.Module):
+    """An encoder that is no stack of layers: a convolution along the features, and a sine."""
+
+    def __init__(self, width: int, embedding_dim: int = 3) -> None:
+        super().__init__()
+        self.config = {"width": width, "embedding_dim": embedding_dim}
+        self.convolution = nn.Conv1d(1, 4, 3, padding=1)
+        self.last = nn.Linear(4 * width, embedding_dim)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.last(self.convolution(rows[:, None]).sin().flatten(1))
+
+
+class OwnRepresentation(Representation):
+    """A representation as a user writes one: networks and a loss of its own."""
+
+    def __init__(self, max_epochs: int = 12, random_state: Any = None) -> None:
+        self.max_epochs = max_epochs
+        self.random_state = random_state
+
+    batch_size = 32
+    learning_rate = 1e-2
+
+    def networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
+        return OddNetwork(n_features), nn.Linear(3, n_features)
+
+    def loss(self, encoder: nn.Module, decoder: nn.Module | None, rows: Tensor) -> Tensor:
+        return (decoder(encoder(rows)) - rows).abs().mean()
+
 
 REPRESENTATIONS = {
+    "own": OwnRepresentation(),
     "autoencoder": Autoencoder(hidden=(16, 24), code_size=3, max_steps=60, learning_rate=5e-3, batch_size=32),
     "layer-wise": Autoencoder.paper(hidden=(16, 24), code_size=3, layer_steps=20, max_steps=20, batch_size=32),
     "neighbors": NeighborEncoder(hidden=(16, 24), code_size=3, max_steps=60, batch_size=32),

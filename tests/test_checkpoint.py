@@ -26,6 +26,7 @@ LONG = {"tol": 1e-9, "max_iter": 4, "patience": 2, "update_interval": 3, "learni
 FITS = {
     "autoencoder": (REPRESENTATIONS["autoencoder"], {}),
     "layer-wise": (REPRESENTATIONS["layer-wise"], {}),
+    "own": (REPRESENTATIONS["own"], {"reconstruction_weight": 1.0}),
     "neighbors": (REPRESENTATIONS["neighbors"], {"representation__dropout": 0.3}),
     "IDEC, augmented": (
         REPRESENTATIONS["autoencoder"],

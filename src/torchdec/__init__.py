@@ -12,8 +12,19 @@ if TYPE_CHECKING:
     from torchdec._export import export_onnx
     from torchdec._model_file import load, save
     from torchdec._neighbors import NeighborEncoder
+    from torchdec._representation import Representation
 
-__all__ = ["DEC", "Autoencoder", "Checkpoint", "NeighborEncoder", "__version__", "export_onnx", "load", "save"]
+__all__ = [
+    "DEC",
+    "Autoencoder",
+    "Checkpoint",
+    "NeighborEncoder",
+    "Representation",
+    "__version__",
+    "export_onnx",
+    "load",
+    "save",
+]
 
 # Importing torch costs seconds, so a name is fetched from its module when it is first asked for.
 _OWNERS = {
@@ -21,6 +32,7 @@ _OWNERS = {
     "Autoencoder": "torchdec._autoencoder",
     "Checkpoint": "torchdec._checkpoint",
     "NeighborEncoder": "torchdec._neighbors",
+    "Representation": "torchdec._representation",
     "export_onnx": "torchdec._export",
     "load": "torchdec._model_file",
     "save": "torchdec._model_file",

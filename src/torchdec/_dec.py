@@ -11,7 +11,7 @@ from sklearn.base import ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import ClassifierTags
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor, nn
 
 from torchdec._assigned import Assigned
@@ -52,6 +52,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         "neighbors" is `NeighborEncoder()`; "autoencoder" is `Autoencoder()`, and "sdae" is `Autoencoder.paper()`,
         the recipe of the paper. An estimator is cloned and fitted;
         one wrapped in `sklearn.frozen.FrozenEstimator` is used as it is, so one training serves many k.
+        `torchdec.Representation` is the base of your own; of a transformer of scikit-learn, such as ``PCA(20)``,
+        what it makes of the rows is the embedding that self-training begins with, and trains a linear map of.
     n_encoders : int, default=1
         Encoders that are trained, each from weights of its own. Of several, the one is taken whose clusters agree
         most with those of the others (the mean adjusted Rand index, `agreement_`), and trained further. Small sets
@@ -120,6 +122,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         What `torchdec.clusters` did to the model since it was fitted, in order.
     encoder_ : torch.nn.Sequential
         Maps `scale_` times the rows to the code.
+    transformer_ : estimator or None
+        The fitted transformer of scikit-learn that makes what the encoder takes, where the representation is one.
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
     feature_means_, feature_deviations_ : ndarray of shape (d,), float32, or None
@@ -162,7 +166,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "representation": [StrOptions(set(PRESETS)), Representation, FrozenEstimator],
+        "representation": [StrOptions(set(PRESETS)), HasMethods(["fit", "transform"]), FrozenEstimator],
         "n_encoders": [Interval(Integral, 1, None, closed="left")],
         "alpha": [Interval(Real, 0, 1e18, closed="neither")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
@@ -290,6 +294,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             representation, encoder, centers = start.representation, start.encoder, start.centers
             self.choice_, self.agreement_ = start.choice, start.agreement
             scale, rows = representation.scale_, representation.prepared(rows)
+            self.transformer_ = representation.transformer_
             self.feature_means_ = representation.feature_means_
             self.feature_deviations_ = representation.feature_deviations_
 

@@ -1,18 +1,22 @@
 """A fitted DEC as an ONNX file, for engines that have neither Python nor torch."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
+from torchdec._core.layers import Stack
 from torchdec._core.networks import linear_layers
 from torchdec._dec import DEC
 from torchdec.runs._publish import write_file
 
-# Old enough for engines of some years ago; nothing newer is needed.
-OPSET = 17
+# Old enough for engines of some years ago; the oldest that torch exports an encoder of another class to.
+OPSET = 18
 
 
 def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -58,6 +62,11 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
         import onnx
     except ImportError:
         raise ImportError("An export needs onnx; try pip install 'torchdec[onnx]'.") from None
+    if model.transformer_ is not None:
+        raise ValueError(
+            f"model has a {type(model.transformer_).__name__} of scikit-learn before its encoder, which an export "
+            "leaves out; fit on rows that are transformed before, or export both with skl2onnx."
+        )
     graph = _Graph()
     code = _code(graph, model)
     probabilities = _merged(graph, model, _soft_assignment(graph, model, code))
@@ -75,6 +84,8 @@ def _code(graph: "_Graph", model: DEC) -> str:
         centred = graph.add("Sub", value, graph.constant(model.feature_means_))
         value = graph.add("Div", centred, graph.constant(model.feature_deviations_))
     value = graph.add("Mul", value, graph.constant(model.scale_))
+    if not isinstance(model.encoder_, Stack):
+        return graph.add_module(model.encoder_, value, model.n_features_in_)
     layers = linear_layers(model.encoder_)
     for number, layer in enumerate(layers):
         weight, bias = layer.weight.detach().cpu().numpy(), layer.bias.detach().cpu().numpy()
@@ -100,13 +111,34 @@ def _merged(graph: "_Graph", model: DEC, q: str) -> str:
     k = len(model.cluster_names_)
     if np.array_equal(model.center_clusters_, np.arange(k)):
         return q
-    largest = []
+    largest, first = [], graph.constant([1], np.int64)
     for cluster in range(k):
         own = graph.constant(np.flatnonzero(model.center_clusters_ == cluster), np.int64)
-        largest.append(graph.add("ReduceMax", graph.add("Gather", q, own, axis=1), axes=[1], keepdims=1))
+        largest.append(graph.add("ReduceMax", graph.add("Gather", q, own, axis=1), first, keepdims=1))
     together = graph.add("Concat", *largest, axis=1)
     total = graph.add("ReduceSum", together, graph.constant([1], np.int64), keepdims=1)
     return graph.add("Div", together, total)
+
+
+def _exported(module: nn.Module, n_features: int) -> Any:
+    try:
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise ImportError(
+            f"An export of a {type(module).__name__} needs onnxscript; try pip install 'torchdec[onnx]'."
+        ) from None
+    rows = torch.zeros(2, n_features, device=next(iter(module.state_dict().values())).device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of deprecations within torch
+        program = torch.onnx.export(
+            module,
+            (rows,),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    return program.model_proto  # type: ignore[union-attr]
 
 
 class _Graph:
@@ -129,6 +161,20 @@ class _Graph:
         name = to or f"value_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
+
+    def add_module(self, module: nn.Module, rows: str, n_features: int) -> str:
+        """Add what torch makes of a module; return the name of its output."""
+        from onnx import compose
+
+        program = _exported(module, n_features)
+        part = compose.add_prefix(program, "encoder_").graph
+        for node in part.node:
+            names = [rows if name == part.input[0].name else name for name in node.input]
+            del node.input[:]
+            node.input.extend(names)
+        self._nodes += part.node
+        self._constants += part.initializer
+        return str(part.output[0].name)
 
     def model(self, n_features: int, code_size: int, n_clusters: int) -> Any:
         from onnx import TensorProto, helper

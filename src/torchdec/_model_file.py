@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from itertools import pairwise
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -13,15 +14,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from torchdec._autoencoder import Autoencoder
-from torchdec._core.networks import linear_layers
+from torchdec._core.layers import embedding_dim
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
+from torchdec._encoder_file import EncoderError, Modules, rebuilt, structure_of, tensors_of
 from torchdec._neighbors import NeighborEncoder
-from torchdec._representation import freeze
+from torchdec._presets import PRESETS
+from torchdec._transformed import from_parts, to_parts, transformer_class
 from torchdec._version import __version__
 from torchdec.augment import ShiftRotate
 from torchdec.rows._reading import Preparation
@@ -41,12 +45,18 @@ _HEADER: dict[str, tuple[type, ...]] = {
     "stop_reason": (str,),
     "clusters": (dict,),
     "preparation": (dict,),
+    "encoder": (dict,),
+    "transformer": (dict, NoneType),
 }
 _PARAMETER_CLASSES: dict[str, type[BaseEstimator]] = {
     "Autoencoder": Autoencoder,
     "NeighborEncoder": NeighborEncoder,
     "ShiftRotate": ShiftRotate,
 }
+# Before the names of the encoder's tensors, and of the transformer's.
+_ENCODER, _TRANSFORMER = "encoder.", "transformer."
+# Before the names of scikit-learn's classes.
+_SKLEARN = "sklearn."
 # Tensors of models whose columns are standardised.
 _COLUMNS = ("means", "deviations")
 
@@ -71,8 +81,8 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     ValueError
-        If `path` is a directory, or lies in a folder that cannot be written, or the model has a representation of
-        a class that is not torchdec's.
+        If `path` is a directory, or lies in a folder that cannot be written, or the encoder is of a
+        class of yours that cannot be made again (see `torchdec.Representation`).
     OSError
         If writing fails on the way, as on a full disk; an older file is then as it was.
 
@@ -88,7 +98,9 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
     True
     """
     check_is_fitted(model)
-    _refuse_unknown(model.representation)
+    n_inputs, (transformer, arrays) = model.n_features_in_, to_parts(model.transformer_)
+    if transformer is not None:
+        n_inputs = model.cluster_centers_.shape[1]
     header = {
         "version": FORMAT_VERSION,
         "class": "DEC",
@@ -100,6 +112,8 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "n_iter": model.n_iter_,
         "stop_reason": model.stop_reason_.name,
         "preparation": model.preparation_.to_json(),
+        "encoder": structure_of(model.encoder_, n_inputs),
+        "transformer": transformer,
         "clusters": {
             "of_center": model.center_clusters_.tolist(),
             "names": model.cluster_names_,
@@ -114,9 +128,8 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
     if model.feature_means_ is not None:
         tensors["means"] = torch.from_numpy(model.feature_means_)
         tensors["deviations"] = torch.from_numpy(model.feature_deviations_)
-    for i, layer in enumerate(linear_layers(model.encoder_)):
-        tensors[f"encoder.{i}.weight"] = layer.weight.detach().cpu().contiguous()
-        tensors[f"encoder.{i}.bias"] = layer.bias.detach().cpu().contiguous()
+    tensors |= {_TRANSFORMER + name: value for name, value in arrays.items()}
+    tensors |= {_ENCODER + name: value for name, value in tensors_of(model.encoder_).items()}
     metadata = {"torchdec": json.dumps(header)}
     write_tensors(Path(path), tensors, metadata)
 
@@ -159,7 +172,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _header(file, path)
 
 
-def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
+def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules | None = None) -> DEC:
     """Read a model that predicts bit for bit as the saved one did.
 
     Parameters
@@ -168,6 +181,9 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
         Written by `save` or by ``torchdec fit``.
     device : str, default="auto"
         Where it is to compute; see `DEC`.
+    modules : mapping of str to class, optional
+        Classes of your own that the model needs, by name: that of its encoder, as ``{"CNN": CNN}``, and, to fit it
+        again with the same settings, that of its representation. A file holds weights and settings, and no code.
 
     Returns
     -------
@@ -177,36 +193,33 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
     Raises
     ------
     ModelFileError
-        If the file is of another kind or version, truncated or damaged.
+        If the file is of another kind or version, truncated or damaged, or needs a class that `modules` lacks.
     FileNotFoundError
         If there is no such file.
     """
+    known = dict(modules or {})
     with _opened(path) as file:
         header = _header(file, path)
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        n_layers = _check_shapes(shapes, header, path)
-        float32 = all(file.get_slice(name).get_dtype() == "F32" for name in shapes)
+        _check_shapes(shapes, header, path)
+        own = [name for name in shapes if not name.startswith(_TRANSFORMER)]
+        float32 = all(file.get_slice(name).get_dtype() == "F32" for name in own)
         tensors = {name: torch.from_numpy(file.get_tensor(name)) for name in shapes} if float32 else {}
     # A centre without rows has no radius.
     finite = {**tensors, "radii": tensors["radii"].nan_to_num(0)} if float32 else {}
-    if not finite or not all(tensor.isfinite().all() for tensor in finite.values()):
+    if not finite or not all(finite[name].isfinite().all() for name in own):
         raise ModelFileError(f"{path} is damaged: its tensors are not finite float32 numbers.")
     if "deviations" in tensors and not (tensors["deviations"] > 0).all():
         raise ModelFileError(f"{path} is damaged: its deviations are not all above 0.")
     try:
-        model = DEC(**{**_parameters_from_json(header["parameters"]), "device": device})
-        model._validate_params()
+        model = DEC(**{**_parameters_from_json(header["parameters"], known), "device": device})
+        _validate(model)
         model.stop_reason_ = StopReason[header["stop_reason"]]
         preparation = Preparation.from_json(header["preparation"], header["n_features_in"])
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ModelFileError(f"{path} has a header that is not understood: {error}") from None
-    modules: list[nn.Module] = []
-    for i in range(n_layers):
-        n_out, n_in = shapes[f"encoder.{i}.weight"]
-        layer = nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-untyped-call]
-        layer.load_state_dict({"weight": tensors[f"encoder.{i}.weight"], "bias": tensors[f"encoder.{i}.bias"]})
-        modules += [layer] if i == n_layers - 1 else [layer, nn.ReLU(inplace=True)]
-    model.encoder_ = freeze(nn.Sequential(*modules))
+    model.transformer_ = _transformer(header, tensors, path)
+    model.encoder_ = _encoder(header, tensors, known, path)
     model.cluster_centers_ = tensors["centers"].numpy()
     model.center_radii_ = tensors["radii"].numpy()
     model.confidence_quantiles_ = tensors["confidences"].numpy()
@@ -276,34 +289,74 @@ def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
     return header
 
 
-def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], path: Any) -> int:
-    """Check that the layers fit into each other, before any tensor is allocated; return how many there are."""
-    n_layers = sum(name.endswith(".weight") for name in shapes)
-    expected = {
-        "centers",
-        "radii",
-        "confidences",
-        *(f"encoder.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias")),
-    }
-    if shapes.keys() & set(_COLUMNS):
-        expected |= set(_COLUMNS)
-    width = header["n_features_in"]
-    names = header["feature_names_in"]
+def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], path: Any) -> None:
+    """Check that the parts fit into each other, before any tensor is allocated."""
+    width, names = header["n_features_in"], header["feature_names_in"]
+    parts = {name for name in shapes if not name.startswith((_ENCODER, _TRANSFORMER))}
+    expected = {"centers", "radii", "confidences", *(_COLUMNS if parts & set(_COLUMNS) else ())}
     consistent = names is None or (len(names) == width and all(isinstance(name, str) for name in names))
-    consistent = consistent and n_layers > 0 and set(shapes) == expected and len(shapes["centers"]) == 2
-    for i in range(n_layers if consistent else 0):
-        weight, bias = shapes[f"encoder.{i}.weight"], shapes[f"encoder.{i}.bias"]
-        consistent = consistent and len(weight) == 2 and weight[1] == width and bias == weight[:1]
-        width = weight[0]
-    columns = (header["n_features_in"],)
-    consistent = consistent and all(shapes.get(name, columns) == columns for name in _COLUMNS)
+    consistent = consistent and parts == expected and len(shapes["centers"]) == 2
+    consistent = consistent and all(shapes.get(name, (width,)) == (width,) for name in _COLUMNS)
     if consistent:
-        n_centers, code_size = shapes["centers"]
-        consistent = code_size == width and _clusters_fit(header, n_centers)
+        n_centers, embedding_dim = shapes["centers"]
+        consistent = _clusters_fit(header, n_centers) and _stack_fits(header, shapes, embedding_dim)
         consistent = consistent and shapes["radii"] == (n_centers,) and shapes["confidences"] == (101,)
     if not consistent:
         raise ModelFileError(f"{path} is damaged: its tensors do not fit together: {shapes}.")
-    return n_layers
+
+
+def _n_inputs(header: dict[str, Any], embedding_dim: int) -> int:
+    """Return what the encoder takes: a row, or what a transformer makes of it, of which it is a linear map."""
+    return int(header["n_features_in"]) if header["transformer"] is None else embedding_dim
+
+
+def _stack_fits(header: dict[str, Any], shapes: dict[str, tuple[int, ...]], embedding_dim: int) -> bool:
+    """Check the layers of a stack; whether those of another encoder fit, only its class knows."""
+    match header["encoder"]:
+        case {"class": "Stack", "config": {"widths": [_, _, *_] as widths}}:
+            pass
+        case {"class": str(), "config": dict()}:
+            return bool(header["encoder"]["class"] != "Stack")
+        case _:
+            return False
+    if not all(type(width) is int and width > 0 for width in widths):
+        return False
+    expected: dict[str, tuple[int, ...]] = {}
+    for i, (n_in, n_out) in enumerate(pairwise(widths)):
+        expected |= {f"{_ENCODER}{2 * i}.weight": (n_out, n_in), f"{_ENCODER}{2 * i}.bias": (n_out,)}
+    own = {name: shape for name, shape in shapes.items() if name.startswith(_ENCODER)}
+    return bool(own == expected and (widths[0], widths[-1]) == (_n_inputs(header, embedding_dim), embedding_dim))
+
+
+def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _transformer(header: dict[str, Any], tensors: dict[str, torch.Tensor], path: Any) -> Any:
+    if header["transformer"] is None:
+        return None
+    try:
+        transformer = from_parts(header["transformer"], _under(_TRANSFORMER, tensors))
+        transformer.transform(np.zeros((1, header["n_features_in"]), dtype=np.float32))
+    except Exception as error:  # its attributes may be anything
+        raise ModelFileError(f"{path}: its transformer cannot be made: {' '.join(str(error).split())}") from error
+    return transformer
+
+
+def _encoder(header: dict[str, Any], tensors: dict[str, torch.Tensor], modules: Modules, path: Any) -> nn.Module:
+    """Make the encoder again, and see that it takes the rows and gives the code of the centres."""
+    try:
+        encoder = rebuilt(header["encoder"], _under(_ENCODER, tensors), modules)
+        n_out = embedding_dim(encoder, _n_inputs(header, tensors["centers"].shape[1]))
+    except EncoderError as error:
+        raise ModelFileError(f"{path}: {error}.") from None
+    except Exception as error:  # of the user's class, of any kind
+        raise ModelFileError(f"{path}: its encoder cannot be made: {' '.join(str(error).split())}") from error
+    if n_out != tensors["centers"].shape[1]:
+        raise ModelFileError(
+            f"{path}: its encoder makes {n_out} numbers a row, and its centres have another width."
+        )
+    return encoder
 
 
 def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
@@ -323,15 +376,6 @@ def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
     )
 
 
-def _refuse_unknown(representation: Any) -> None:
-    representation = getattr(representation, "estimator", representation)
-    if not isinstance(representation, str) and type(representation) not in _PARAMETER_CLASSES.values():
-        raise ValueError(
-            f"representation={representation!r} is of a class that a model file cannot bring back. What the model "
-            'learnt is in its encoder_: try model.set_params(representation="autoencoder") before.'
-        )
-
-
 def parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
     """Turn parameters into what JSON can hold; None for a generator or a function."""
     parameters: dict[str, Any] = estimator.get_params(deep=False)
@@ -342,7 +386,9 @@ def parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
         if isinstance(value, np.random.RandomState) or (callable(value) and not known):
             parameters[name] = None  # a generator's state, or code: no setting that a file can bring back
         elif isinstance(value, BaseEstimator):
-            parameters[name] = {"class": type(value).__name__, "parameters": parameters_to_json(value)}
+            own = json.loads(json.dumps(parameters_to_json(value), default=lambda _: None))
+            package = _SKLEARN if type(value).__module__.startswith(_SKLEARN) else ""
+            parameters[name] = {"class": package + type(value).__name__, "parameters": own}
         elif isinstance(value, np.ndarray | np.generic):
             parameters[name] = value.tolist()
         elif isinstance(value, list | tuple):
@@ -350,10 +396,22 @@ def parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
     return parameters
 
 
-def _parameters_from_json(parameters: dict[str, Any]) -> dict[str, Any]:
+def _validate(model: DEC) -> None:
+    """Check the parameters; a representation whose class is not at hand stays a name that no fit takes."""
+    names = model.get_params(deep=False).keys() - {"representation"}
+    known = isinstance(model.representation, str) and model.representation not in PRESETS
+    checked = {name: getattr(model, name) for name in (names if known else {*names, "representation"})}
+    validate_parameter_constraints(model._parameter_constraints, checked, "DEC")
+
+
+def _parameters_from_json(parameters: dict[str, Any], classes: dict[str, Any]) -> dict[str, Any]:
     # JSON has no tuples, and a tuple is what the parameters that hold several numbers are by default.
     parameters = {name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()}
     for name, value in parameters.items():
-        if isinstance(value, dict):
-            parameters[name] = _PARAMETER_CLASSES[value["class"]](**_parameters_from_json(value["parameters"]))
+        match value:
+            case {"class": str(kind), "parameters": dict(own)}:
+                made = {**classes, **_PARAMETER_CLASSES}.get(kind)
+                if kind.startswith(_SKLEARN):
+                    made = transformer_class(kind.removeprefix(_SKLEARN))
+                parameters[name] = kind if made is None else made(**_parameters_from_json(own, classes))
     return parameters

@@ -18,6 +18,7 @@ from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._representation import validated_rows
 from torchdec.rows import Rows
 from torchdec.rows._standardized import standardized
+from torchdec.rows._transformed import transformed
 
 _Number = TypeVar("_Number", bound=np.number[Any])
 # Where the confidences of the fitted rows are kept: every percent of them.
@@ -38,6 +39,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     feature_means_: Float32[NDArray[np.float32], " features"] | None
     feature_deviations_: Float32[NDArray[np.float32], " features"] | None
     scale_: float
+    transformer_: Any
 
     def predict(self, X: Any, *, reject: float = 0.0) -> Int32[NDArray[np.int32], " rows"]:
         """Assign rows to clusters: the argmax of `predict_proba`, int32 of shape (n,).
@@ -109,7 +111,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def prepared(self, rows: Rows) -> Rows:
         """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""
-        return standardized(rows, self.feature_means_, self.feature_deviations_)
+        return transformed(standardized(rows, self.feature_means_, self.feature_deviations_), self.transformer_)
 
     def _predict_rows(
         self, rows: Rows, compute: Compute

@@ -13,6 +13,7 @@ from torchdec._autoencoder import Autoencoder
 from torchdec._core.compute import Compute
 from torchdec._neighbors import NeighborEncoder
 from torchdec._representation import Representation, refuse_other_names
+from torchdec._transformed import Transformed, of_estimator
 
 PRESETS: dict[str, Callable[[], Representation]] = {
     "neighbors": NeighborEncoder,
@@ -29,8 +30,10 @@ def new_representation(dec: Any, seed: int) -> Representation:
     wanted = dec.representation
     if isinstance(wanted, FrozenEstimator):
         representation = _checked_frozen(wanted.estimator, dec)
+        if isinstance(representation, Transformed):
+            _set_where_open(representation, device=dec.device)
     else:
-        representation = PRESETS[wanted]() if isinstance(wanted, str) else clone(wanted)
+        representation = PRESETS[wanted]() if isinstance(wanted, str) else of_estimator(clone(wanted))
         _set_where_open(
             representation, random_state=seed, augment=dec.augment, device=dec.device, precision=dec.precision
         )
@@ -50,6 +53,8 @@ def _set_where_open(representation: Representation, **parameters: Any) -> None:
     for name, value in parameters.items():
         if name in own and own[name] in (None, "auto"):
             representation.set_params(**{name: value})
+        elif name not in own and getattr(representation, name, ...) in (None, "auto"):
+            setattr(representation, name, value)  # one of a class that makes no parameter of it
 
 
 def own_networks(
@@ -64,15 +69,10 @@ def own_networks(
 
 def _checked_frozen(representation: Any, dec: Any) -> Representation:
     check_is_fitted(representation)
-    if not isinstance(representation, Representation):
-        raise ValueError(
-            f"representation={representation!r} is frozen but is no torchdec representation; "
-            "try FrozenEstimator(Autoencoder().fit(X))."
-        )
     refuse_other_names(*(getattr(each, "feature_names_in_", None) for each in (dec, representation)))
-    if representation.n_features_in_ != dec.n_features_in_:
+    if getattr(representation, "n_features_in_", dec.n_features_in_) != dec.n_features_in_:
         raise ValueError(
             f"X has {dec.n_features_in_} features, but the frozen representation was fitted on "
             f"{representation.n_features_in_}."
         )
-    return representation
+    return of_estimator(representation, frozen=True)

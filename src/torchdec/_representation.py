@@ -1,11 +1,10 @@
 """What every representation (stage 1) has in common: it learns an encoder, and its transform is the code."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import wraps
 from time import perf_counter
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -16,14 +15,20 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor, nn
 
+from torchdec._core import workers
 from torchdec._core.batches import embed
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, Journal, opened
+from torchdec._core.layers import embedding_dim
+from torchdec._core.objective import reconstruction_error
+from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
+from torchdec._core.training import Source, one_cycle, train
 from torchdec.rows import Rows, as_rows, check_finite
 from torchdec.rows._convert import refuse_unseen
 from torchdec.rows._standardized import standardized
+from torchdec.rows._transformed import transformed
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
 _KEPT_DTYPES = [np.dtype(name) for name in ["f4", "f8", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"]]
@@ -120,17 +125,58 @@ def _first(names: Sequence[str]) -> str:
 
 
 class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Base of the estimators that `torchdec.DEC` takes as its representation.
+    """Base of what `torchdec.DEC` takes as its representation: an encoder, and how it is trained.
 
-    A subclass has the parameters `standardize`, `device`, `precision` and `random_state`, and learns in `_train`
-    the attributes `encoder_` (a stack that maps scaled rows to the code) and `decoder_` (None without
-    `has_decoder`).
+    A representation of your own gives its networks and its loss. It is trained by Adam in batches, and then
+    serves as torchdec's own do: IDEC, checkpoints, several workers, files, ONNX. It is a scikit-learn estimator,
+    so what `__init__` takes, it keeps under the same name.
+
+    - `networks` makes an encoder, any module from rows (m, d) to their embedding (m, z), and a decoder or None.
+    - `loss` tells how wrong they are on a batch; by default the mean squared error of reconstruction.
+    - `train`, only for a training loop of your own, yields `Epoch` records while it trains the two.
+
+    The rows that they see are float32, scaled so that the mean of ||x||^2 / d is 1; images are flat. A model file
+    holds the encoder's weights but no code: its class is given again at load,
+    ``torchdec.load(path, modules={"CNN": CNN})``. An encoder whose constructor takes arguments keeps them as JSON
+    has them in an attribute ``config``, a dict.
+
+    Attributes
+    ----------
+    max_epochs, batch_size, learning_rate : int, int, float, default=30, 256, 0.001
+        Of `train`. These and the following are attributes of the class; a subclass changes them, or makes them
+        parameters of its `__init__`.
+    standardize, device, precision, random_state : default="auto", "auto", "float32", None
+        As in `torchdec.NeighborEncoder`. A DEC gives its own seed and device where they are left open.
+    encoder_, decoder_ : torch.nn.Module
+        After the fit, in evaluation mode; `decoder_` is None where there is none.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torch import nn
+    >>> from torchdec import DEC, Representation
+    >>> class Tanh(Representation):
+    ...     def networks(self, n_features):
+    ...         encoder = nn.Sequential(nn.Linear(n_features, 50), nn.Tanh(), nn.Linear(50, 10))
+    ...         decoder = nn.Sequential(nn.Linear(10, 50), nn.Tanh(), nn.Linear(50, n_features))
+    ...         return encoder, decoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = DEC(10, representation=Tanh(), tol=0.5, random_state=0).fit(X)
+    >>> model.transform(X).shape
+    (1797, 10)
     """
 
-    standardize: bool | Literal["auto"]
-    device: str
-    precision: Precision
-    random_state: Any
+    # What makes the rows that the encoder takes, where that is a transformer of scikit-learn.
+    transformer_: Any = None
+    # Of subclasses that say nothing of their parameters scikit-learn checks none.
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    max_epochs: Any = 30
+    batch_size: Any = 256
+    learning_rate: Any = 1e-3
+    standardize: bool | Literal["auto"] = "auto"
+    device: str = "auto"
+    precision: Precision = "float32"
+    random_state: Any = None
     encoder_: nn.Module
     decoder_: nn.Module | None
     scale_: float
@@ -139,14 +185,57 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     history_: list[Epoch]
     n_features_in_: int
 
-    @property
-    @abstractmethod
-    def has_decoder(self) -> bool:
-        """Whether a decoder is trained too."""
+    def networks(self, n_features: int) -> tuple[nn.Module, nn.Module | None]:  # noqa: ARG002
+        """Make an encoder and, or None, a decoder, for rows of so many features.
 
-    @abstractmethod
+        torch's global generator has a seed of its own meanwhile, so that weights are the same each time.
+        """
+        raise TypeError(f"{type(self).__name__} has no method networks(n_features) that makes its encoder.")
+
+    def loss(self, encoder: nn.Module, decoder: nn.Module | None, rows: Tensor) -> Tensor:
+        """Return the loss of a batch, a mean over its rows, float32 (m, d)."""
+        if decoder is None:
+            raise TypeError(f"{type(self).__name__} has neither a decoder nor a loss of its own.")
+        return reconstruction_error(rows, decoder(encoder(rows)))
+
+    def train(self, encoder: nn.Module, decoder: nn.Module | None, source: Source) -> Iterator[Epoch]:
+        """Train both in place, and yield a record now and then: `loss` by Adam, its rate up and down once.
+
+        A loop of your own gets its rows from ``source.batches()`` and ``source.take(index)``.
+        """
+        networks = [encoder] if decoder is None else [encoder, decoder]
+        parameters = [parameter for network in networks for parameter in network.parameters()]
+        optimizer = torch.optim.Adam(parameters, lr=self.learning_rate)
+        n_steps = self.max_epochs * source.steps_an_epoch
+        schedule = one_cycle(optimizer, self.learning_rate, n_steps)
+
+        def loss_of(index: Tensor) -> Tensor:
+            own, part = workers.share(index)
+            rows = source.take(own)
+            with source.compute.arithmetic():
+                return part * self.loss(encoder, decoder, rows)
+
+        yield from train(type(self).__name__, networks, source, loss_of, optimizer, schedule, n_steps)
+
+    @property
+    def has_decoder(self) -> bool:
+        """Whether a decoder is trained too; before the fit, whether one may be."""
+        return getattr(self, "decoder_", True) is not None
+
     def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Search | Epoch]:
         """Learn `encoder_` and `decoder_` from `scale_` times the rows, reporting on the way."""
+        seeds = journal.once("network seeds", lambda: split(self.random_state, "network", "batches"))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeds["network"])
+            encoder, decoder = self.networks(rows.shape[1])
+        encoder.to(compute.device)
+        if decoder is not None:
+            decoder.to(compute.device)
+        batches, augment = generator(seeds["batches"]), getattr(self, "augment", None)
+        source = Source(rows, self.scale_, self.batch_size, batches, compute, started, augment, journal)
+        yield from self.train(encoder, decoder, source)
+        self.encoder_ = freeze(encoder)
+        self.decoder_ = None if decoder is None else freeze(decoder)
 
     def fit(self, X: Any, y: None = None, *, checkpoint: Checkpoint | None = None) -> Self:  # noqa: ARG002
         """Learn the representation.
@@ -206,7 +295,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def prepared(self, rows: Rows) -> Rows:
         """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""
-        return standardized(rows, self.feature_means_, self.feature_deviations_)
+        return transformed(standardized(rows, self.feature_means_, self.feature_deviations_), self.transformer_)
 
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
         """Embed rows: their code, float32 of shape (n, z); computed chunk by chunk in float32.
@@ -258,8 +347,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     @property
     def _n_features_out(self) -> int:
-        last: nn.Linear = self.encoder_[-1]  # type: ignore[index]
-        return last.out_features
+        return embedding_dim(self.encoder_, self.n_features_in_)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "history_")

@@ -48,6 +48,7 @@ def first_clusters(
     The journal keeps of each encoder what it takes to go on with it, so an interrupted fit trains none again.
     """
     n, frozen = dec.n_encoders, isinstance(dec.representation, FrozenEstimator)
+    own = frozen and isinstance(dec.representation.estimator, Representation)  # which needs nothing any more
     if frozen and n > 1:
         raise ValueError(f"n_encoders={n} trains several, and the representation is frozen; try n_encoders=1.")
     for number in range(min(len(_found(journal)), n - 1), n):
@@ -55,7 +56,7 @@ def first_clusters(
         if number:  # no two alike, even where the representation has a random_state of its own
             name = f"representation {number + 1}"
             representation.set_params(random_state=split(seeds["representation"], name)[name])
-        if not frozen:
+        if not own:
             which = f", encoder {number + 1} of {n}" if n > 1 else ""
             yield from representation.learn(rows, began, journal, which)
         encoder, decoder = own_networks(representation, dec.reconstruction_weight, compute)

@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from torchdec._core import workers
 from torchdec._core.compute import Compute
+from torchdec._core.layers import Stack, embedding_dim
 from torchdec.rows._part import PartOfRows
 from torchdec.rows._protocol import Rows
 
@@ -132,19 +133,26 @@ def own_in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]
 class Encode:
     """Maps rows to their code, float32, by the encoder as it is now.
 
-    The hidden layers have the precision of `compute`, their weights cast once for all rows to come; the last
-    product is float32, so that the code has all its digits where clusters are tight and far from the origin.
+    The hidden layers of a stack have the precision of `compute`, their weights cast once for all rows to come; the
+    last product is float32, so that the code has all its digits where clusters are tight and far from the origin.
+    An encoder of any other class computes in float32.
     """
 
+    _hidden: nn.Module
+    _last: nn.Module | None
+
     def __init__(self, encoder: nn.Module, compute: Compute) -> None:
-        self._dtype = compute.dtype
-        self._hidden, self._last = deepcopy(encoder[:-1]).to(self._dtype), encoder[-1]  # type: ignore[index]
+        self._dtype = torch.float32
+        self._hidden, self._last = encoder, None
+        if isinstance(encoder, Stack):
+            self._dtype = compute.dtype
+            self._hidden, self._last = deepcopy(encoder[:-1]).to(self._dtype), encoder[-1]
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Return the code of rows, without a gradient."""
         with torch.no_grad():
-            code: Tensor = self._last(self._hidden(rows.to(self._dtype)).float())
-            return code
+            values: Tensor = self._hidden(rows.to(self._dtype)).float()
+            return values if self._last is None else self._last(values)
 
 
 @torch.inference_mode()
@@ -154,7 +162,7 @@ def embed(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Ten
     It is filled in place: thousands of small codes, kept between activations that are not, would leave holes of
     memory that nothing else fits into.
     """
-    code = torch.empty(len(rows), encoder[-1].out_features, device=compute.device)  # type: ignore[index]
+    code = torch.empty(len(rows), embedding_dim(encoder, rows.shape[1]), device=compute.device)
     encode, start = Encode(encoder, compute), 0
     for chunk in in_order(rows, scale, compute):
         code[start : start + len(chunk)] = encode(chunk)
@@ -187,6 +195,6 @@ class Streamed:
 
 def code_of(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor | Streamed:
     """Return the code of all rows: a tensor up to `MOST_KEPT` values, else, or with workers, made in passing."""
-    if workers.size() == 1 and len(rows) * encoder[-1].out_features <= MOST_KEPT:  # type: ignore[index]
+    if workers.size() == 1 and len(rows) * embedding_dim(encoder, rows.shape[1]) <= MOST_KEPT:
         return embed(encoder, rows, scale, compute)
     return Streamed(encoder, rows, scale, compute)

@@ -1,8 +1,9 @@
 """Layers as torch has them, computed in fewer passes over memory, and by several workers."""
 
+from copy import deepcopy
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,15 @@ class Stack(nn.Sequential):
             elif not (isinstance(module, ReLU) and rectified):
                 values = module(values)
         return values
+
+
+def embedding_dim(encoder: nn.Module, n_features: int) -> int:
+    """Return how many numbers an encoder makes of a row; one of another class than `Stack` is tried on one."""
+    if isinstance(encoder, Stack):
+        return cast("nn.Linear", encoder[-1]).out_features
+    device = next((tensor.device for tensor in encoder.state_dict().values()), torch.device("cpu"))
+    with torch.inference_mode():
+        return int(deepcopy(encoder).eval()(torch.zeros(1, n_features, device=device)).shape[1])
 
 
 def _in_one_kernel(values: Tensor) -> bool:

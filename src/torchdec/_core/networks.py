@@ -43,6 +43,21 @@ def without_batch_norm(network: nn.Sequential) -> Stack:
     return Stack(*modules)
 
 
+def relu_stack(widths: Sequence[int]) -> Stack:
+    """Build what `stack` does, its weights yet to be loaded."""
+    modules: list[nn.Module] = []
+    for n_in, n_out in pairwise(widths):
+        modules += [ReLU()] if modules else []
+        modules.append(nn.utils.skip_init(nn.Linear, n_in, n_out))  # type: ignore[no-untyped-call]
+    return Stack(*modules)
+
+
+def widths_of(network: nn.Module) -> list[int]:
+    """Return the widths of the layers of a stack, the input's first."""
+    layers = linear_layers(network)
+    return [layers[0].in_features, *(layer.out_features for layer in layers)]
+
+
 def linear_layers(network: nn.Module) -> list[nn.Linear]:
     """List the linear layers of a stack, from input to output."""
     return [module for module in network.modules() if isinstance(module, nn.Linear)]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchdec._core import workers
 from torchdec._core.batches import Encode, embed, own_in_order
 from torchdec._core.compute import Compute
+from torchdec._core.layers import Stack
 from torchdec._core.objective import (
     kl_divergence,
     log_cluster_frequency,
@@ -162,6 +163,6 @@ def restored(state: dict[str, Any], encoder: nn.Module, compute: Compute, alpha:
 def _frozen(encoder: nn.Module, compute: Compute) -> nn.Module:
     """Copy an encoder whose weights stay as they are; those that each product would cast anew are cast once."""
     frozen = deepcopy(encoder).requires_grad_(False)
-    if compute.precision == "bfloat16":
-        frozen[:-1].bfloat16()  # type: ignore[index]
+    if compute.precision == "bfloat16" and isinstance(frozen, Stack):
+        frozen[:-1].bfloat16()
     return frozen

@@ -1,0 +1,157 @@
+"""A scikit-learn transformer as a representation: what it makes of the rows is their embedding, to begin with."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.utils.discovery import all_estimators
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from torchdec._core.batches import CHUNK
+from torchdec._core.compute import resolve
+from torchdec._core.journal import Journal
+from torchdec._core.layers import Stack
+from torchdec._core.records import Epoch, Search
+from torchdec._core.scaling import learn_scale
+from torchdec._representation import Representation, freeze
+from torchdec.rows import Rows
+
+
+class TransformerError(ValueError):
+    """A transformer that a file cannot bring back."""
+
+
+class Transformed(Representation):
+    """The representation that `DEC` makes of a transformer such as `sklearn.decomposition.PCA`.
+
+    The transformer is fitted on all rows at once, as an array. Self-training then trains a linear map of what it
+    makes of a row, the identity to begin with, and leaves the transformer as it is.
+
+    Parameters
+    ----------
+    transformer : estimator
+        With `fit` and `transform`.
+    frozen : bool, default=False
+        Whether it is fitted already, and used as it is.
+    random_state : int, RandomState or None, default=None
+        Given to the transformer where it has one that was left open.
+    """
+
+    has_decoder = False
+
+    def __init__(
+        self,
+        transformer: Any,
+        *,
+        frozen: bool = False,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.transformer = transformer
+        self.frozen = frozen
+        self.device = device
+        self.random_state = random_state
+
+    def learn(self, rows: Rows, started: float, journal: Journal, which: str = "") -> Iterator[Search | Epoch]:  # noqa: ARG002
+        """Fit the transformer to rows that were validated."""
+        self.transformer_ = self._fitted(rows)
+        self.feature_means_ = self.feature_deviations_ = None
+        compute = resolve(self.device, self.precision)
+        made = self.prepared(rows)
+        self.scale_, *_ = journal.once("scale", lambda: learn_scale(made, False, compute))
+        width = made.shape[1]
+        identity = nn.utils.skip_init(nn.Linear, width, width)  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            identity.weight.copy_(torch.eye(width))
+            identity.bias.zero_()
+        self.encoder_, self.decoder_ = freeze(Stack(identity)), None
+        self.history_ = []
+        yield from ()
+
+    def _fitted(self, rows: Rows) -> Any:
+        if self.frozen:
+            check_is_fitted(self.transformer)
+            return self.transformer
+        transformer = clone(self.transformer)
+        if transformer.get_params(deep=False).get("random_state", ...) is None:
+            transformer.set_params(random_state=self.random_state)
+        return transformer.fit(np.concatenate(list(rows.chunks(CHUNK))))
+
+
+def to_parts(transformer: Any) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
+    """Take a fitted transformer of scikit-learn apart, into what JSON holds and tensors; None is None.
+
+    Raises
+    ------
+    TransformerError
+        If it is of another package, or holds what neither can.
+    """
+    if transformer is None:
+        return None, {}
+    name = type(transformer).__name__
+    if transformer_class(name) is not type(transformer):
+        raise TransformerError(f"{name} is no transformer of scikit-learn; a file cannot bring it back.")
+    plain: dict[str, Any] = {}
+    tensors: dict[str, Tensor] = {}
+    fortran = []
+    for key, value in vars(transformer).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+            tensors[key] = torch.from_numpy(np.array(value, order="C"))
+            if not value.flags.c_contiguous:  # products in another order have other last digits
+                fortran.append(key)
+        else:
+            plain[key] = _plain(value, f"{name} holds a {type(value).__name__} in {key}")
+    return {"class": name, "attributes": plain, "fortran": fortran}, tensors
+
+
+def _plain(value: Any, what: str) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray) and all(isinstance(each, str) for each in value.flat):
+        return {"strings": value.tolist()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, tuple) and all(isinstance(each, int | float | str) for each in value):
+        return {"tuple": list(value)}
+    raise TransformerError(
+        f"{what}, which a file cannot bring back; try another transformer, or transform the rows before."
+    )
+
+
+def from_parts(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
+    """Put a transformer together again.
+
+    Raises
+    ------
+    TransformerError
+        If scikit-learn has none of that name.
+    """
+    kind = transformer_class(plain["class"])
+    if kind is None:
+        raise TransformerError(f"this scikit-learn has no transformer {plain['class']!r}")
+    transformer = kind.__new__(kind)
+    for key, value in plain["attributes"].items():
+        match value:
+            case {"strings": list(strings)}:
+                setattr(transformer, key, np.array(strings, dtype=object))
+            case {"tuple": list(items)}:
+                setattr(transformer, key, tuple(items))
+            case _:
+                setattr(transformer, key, value)
+    for key, tensor in tensors.items():
+        array = tensor.numpy()
+        setattr(transformer, key, np.asfortranarray(array) if key in plain["fortran"] else array)
+    return transformer
+
+
+def transformer_class(name: str) -> Any:
+    """Return the transformer of scikit-learn of that name, or None."""
+    return dict(all_estimators("transformer")).get(name)
+
+
+def of_estimator(estimator: Any, *, frozen: bool = False) -> Representation:
+    """Return a representation as it is, and one made of any other transformer."""
+    return estimator if isinstance(estimator, Representation) else Transformed(estimator, frozen=frozen)

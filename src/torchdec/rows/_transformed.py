@@ -1,0 +1,53 @@
+"""Rows as a transformer of scikit-learn makes them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchdec.rows._protocol import Rows
+
+
+class TransformedRows:
+    """A source of rows, each as a transformer makes it.
+
+    Parameters
+    ----------
+    rows : Rows of shape (n, d)
+    transformer : estimator
+        Fitted.
+    """
+
+    feature_names = None
+
+    def __init__(self, rows: Rows, transformer: Any) -> None:
+        self._rows, self._transformer = rows, transformer
+        self._width = self._made(rows.take(np.zeros(1, dtype=np.int64))).shape[1]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows, and of what the transformer makes of each."""
+        return len(self._rows), self._width
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the rows at `index`, in that order."""
+        return self._made(self._rows.take(index))
+
+    def chunks(self, size: int) -> Iterator[NDArray[np.float32]]:
+        """Yield all rows in order, `size` at a time."""
+        for chunk in self._rows.chunks(size):
+            yield self._made(chunk)
+
+    def _made(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        made = self._transformer.transform(values)
+        dense = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
+        return np.ascontiguousarray(dense, dtype=np.float32)
+
+
+def transformed(rows: Rows, transformer: Any) -> Rows:
+    """Transform rows, or leave them as they are where there is no transformer."""
+    return rows if transformer is None else TransformedRows(rows, transformer)

@@ -1,0 +1,235 @@
+"""A module of the user's own, and a transformer of scikit-learn, serve wherever torchdec's own encoders do."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import NMF, PCA, KernelPCA
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
+from torch import Tensor, nn
+
+from small import OddNetwork, OwnRepresentation, blobs, small_dec
+from torchdec import DEC, Representation, export_onnx, load, save
+from torchdec._encoder_file import EncoderError
+from torchdec._model_file import ModelFileError
+from torchdec._transformed import TransformerError
+from torchdec.clusters import merge, split
+from torchdec.metrics import ari
+
+X, Y = blobs(120, 6, 3)
+X -= X.min()  # as some transformers ask for
+
+
+def fitted(**parameters: Any) -> DEC:
+    return small_dec(3, "own", **parameters).fit(X)
+
+
+def test_an_own_encoder_finds_clusters_and_gives_the_same_bits_each_time() -> None:
+    first, second = fitted(), fitted()
+    assert ari(Y, first.labels_) == 1
+    np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+    assert first.transform(X).shape == (120, 3)
+    assert type(first.encoder_) is OddNetwork
+
+
+def test_the_seed_of_the_dec_reaches_a_representation_that_takes_none() -> None:
+    class Seedless(OwnRepresentation):
+        def __init__(self) -> None:
+            self.max_epochs = 2
+
+    models = [small_dec(3).set_params(representation=Seedless(), random_state=seed).fit(X) for seed in (0, 0, 1)]
+    first, again, other = (model.encoder_.last.weight for model in models)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_its_networks_are_made_without_touching_the_global_generator() -> None:
+    before = torch.get_rng_state()
+    fitted()
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_model_with_an_own_encoder_comes_back_once_its_class_is_given(tmp_path: Path) -> None:
+    model = fitted(reconstruction_weight=1.0)
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model", modules={"OddNetwork": OddNetwork, "OwnRepresentation": OwnRepresentation})
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert again.representation.max_epochs == 12
+    again.fit(X)
+    np.testing.assert_array_equal(again.labels_, model.labels_)
+
+
+def test_without_its_class_a_model_says_what_to_give(tmp_path: Path) -> None:
+    save(fitted(), tmp_path / "model")
+    with pytest.raises(ModelFileError, match=re.escape('torchdec.load(path, modules={"OddNetwork": OddNetwork})')):
+        load(tmp_path / "model")
+
+
+def test_without_the_class_of_its_representation_a_model_predicts_and_no_fit_begins(tmp_path: Path) -> None:
+    model = fitted()
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model", modules={"OddNetwork": OddNetwork})
+    np.testing.assert_array_equal(again.predict(X), model.labels_)
+    with pytest.raises(ValueError, match=r"'representation' parameter.*Got 'OwnRepresentation'"):
+        again.fit(X)
+    save(again, tmp_path / "once more")
+    assert load(tmp_path / "once more", modules={"OddNetwork": OddNetwork}).representation == "OwnRepresentation"
+
+
+def test_another_class_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    save(fitted(), tmp_path / "model")
+    with pytest.raises(ModelFileError, match="its tensors are not those of a OddNetwork"):
+        load(
+            tmp_path / "model",
+            modules={"OddNetwork": lambda width, embedding_dim: nn.Linear(width, embedding_dim)},
+        )
+
+
+class Activation(Representation):
+    """Encoders that a file cannot tell apart by their weights."""
+
+    max_epochs = 1
+
+    def __init__(self, encoder: Any = None) -> None:
+        self.encoder = encoder
+
+    def networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
+        return self.encoder(n_features), nn.Linear(2, n_features)
+
+
+class NeedsWidth(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 2)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.linear(rows)
+
+
+class Counts(NeedsWidth):
+    """Computes with a number that neither its weights nor its config hold."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.config = {"width": width}
+        self.factor = 1.0
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.factor * self.linear(rows)
+
+
+def _with_factor(width: int) -> nn.Module:
+    module = Counts(width)
+    module.factor = 2.0
+    return module
+
+
+@pytest.mark.parametrize(
+    ("encoder", "why"),
+    [
+        (lambda d: nn.Sequential(nn.Linear(d, 4), nn.Tanh(), nn.Linear(4, 2)), "Sequential"),
+        (NeedsWidth, "missing 1 required positional argument: 'width'"),
+        (_with_factor, "it computes something else"),
+    ],
+)
+def test_an_encoder_that_would_come_back_as_another_is_never_written(
+    encoder: Any, why: str, tmp_path: Path
+) -> None:
+    model = small_dec(3).set_params(representation=Activation(encoder)).fit(X)
+    with pytest.raises(EncoderError, match=rf"{why}.*attribute config"):
+        save(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_following_the_old_advice_writes_no_other_model(tmp_path: Path) -> None:
+    """Once `representation="autoencoder"` made the file one of a stack with ReLU, whatever the encoder was."""
+    model = small_dec(3).set_params(representation=Activation(lambda d: nn.Sequential(nn.Linear(d, 2), nn.Tanh())))
+    model.fit(X).set_params(representation="autoencoder")
+    with pytest.raises(EncoderError):
+        save(model, tmp_path / "model")
+
+
+def test_clusters_of_an_own_encoder_are_merged_and_split() -> None:
+    model = fitted()
+    assert len(set(merge(model, 0, 1).predict(X))) == 2
+    assert split(model, 0, X, updates=1).predict_proba(X).shape == (120, 4)
+
+
+def test_onnx_predicts_what_an_own_encoder_does(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = fitted()
+    export_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    code, probabilities, labels = session.run(None, {"rows": X})
+    np.testing.assert_array_equal(labels, model.labels_)
+    np.testing.assert_allclose(code, model.transform(X), atol=1e-5)
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-5)
+
+
+def test_a_representation_without_networks_or_without_a_loss_says_so() -> None:
+    class Empty(Representation):
+        pass
+
+    class NoDecoder(Representation):
+        def networks(self, n_features: int) -> tuple[nn.Module, None]:
+            return nn.Linear(n_features, 2), None
+
+    with pytest.raises(TypeError, match=r"Empty has no method networks\(n_features\)"):
+        Empty().fit(X)
+    with pytest.raises(TypeError, match="NoDecoder has neither a decoder nor a loss of its own"):
+        NoDecoder().fit(X)
+
+
+TRANSFORMERS = {
+    "components": PCA(4),
+    "whitened": PCA(4, whiten=True),
+    "factors": NMF(4, tol=0.01, random_state=0),
+    "standardised": StandardScaler(),
+    "quantiles": QuantileTransformer(n_quantiles=50),
+    "frozen": FrozenEstimator(PCA(4).fit(X)),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_a_transformer_of_scikit_learn_is_a_representation_and_comes_back(name: str, tmp_path: Path) -> None:
+    model = small_dec(3).set_params(representation=TRANSFORMERS[name]).fit(X)
+    assert ari(Y, model.labels_) == 1
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(again.fit(X).labels_, model.labels_)
+
+
+def test_a_transformer_is_where_self_training_begins() -> None:
+    model = small_dec(3, max_iter=0).set_params(representation=PCA(2)).fit(X)
+    scaled = PCA(2).fit(X).transform(X) * model.scale_
+    np.testing.assert_allclose(model.transform(X), scaled, atol=1e-4)
+
+
+def test_transformers_that_no_file_holds_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    for transformer, why in ((KernelPCA(2), "KernelCenterer"), (FunctionTransformer(np.log1p), "func")):
+        model = small_dec(3).set_params(representation=transformer).fit(X)
+        with pytest.raises(TransformerError, match=why):
+            save(model, tmp_path / "model")
+        with pytest.raises(ValueError, match="skl2onnx"):
+            export_onnx(model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_transformer_that_is_not_fitted_is_not_taken_as_it_is() -> None:
+    with pytest.raises(NotFittedError):
+        small_dec(3).set_params(representation=FrozenEstimator(PCA(2))).fit(X)
+
+
+def test_a_damaged_transformer_is_a_damaged_file(tmp_path: Path) -> None:
+    model = small_dec(3).set_params(representation=PCA(2)).fit(X)
+    del model.transformer_.components_
+    save(model, tmp_path / "model")
+    with pytest.raises(ModelFileError, match="its transformer cannot be made"):
+        load(tmp_path / "model")
