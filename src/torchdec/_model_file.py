@@ -46,7 +46,7 @@ _PARAMETER_CLASSES: dict[str, type[BaseEstimator]] = {
     "NeighborEncoder": NeighborEncoder,
     "ShiftRotate": ShiftRotate,
 }
-# Tensors of models whose columns are standardised.
+# Tensors of models whose columns are standardised, or lie far from 0; those of float64 leave before the cast.
 _COLUMNS = ("means", "deviations")
 
 
@@ -184,10 +184,11 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
         header = _header(file, path)
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         n_layers = _check_shapes(shapes, header, path)
-        float32 = all(file.get_slice(name).get_dtype() == "F32" for name in shapes)
-        tensors = {name: torch.from_numpy(file.get_tensor(name)) for name in shapes} if float32 else {}
+        dtypes = {name: file.get_slice(name).get_dtype() for name in shapes}
+        known = _dtypes_known(dtypes)
+        tensors = {name: torch.from_numpy(file.get_tensor(name)) for name in shapes} if known else {}
     # A centre without rows has no radius.
-    finite = {**tensors, "radii": tensors["radii"].nan_to_num(0)} if float32 else {}
+    finite = {**tensors, "radii": tensors["radii"].nan_to_num(0)} if known else {}
     if not finite or not all(tensor.isfinite().all() for tensor in finite.values()):
         raise ModelFileError(f"{path} is damaged: its tensors are not finite float32 numbers.")
     if "deviations" in tensors and not (tensors["deviations"] > 0).all():
@@ -303,6 +304,13 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
     if not consistent:
         raise ModelFileError(f"{path} is damaged: its tensors do not fit together: {shapes}.")
     return n_layers
+
+
+def _dtypes_known(dtypes: dict[str, str]) -> bool:
+    """Check that all tensors are float32, but for the columns' means and deviations, which may both be float64."""
+    columns = {dtypes[name] for name in _COLUMNS if name in dtypes}
+    others = {dtype for name, dtype in dtypes.items() if name not in _COLUMNS}
+    return others == {"F32"} and columns in (set(), {"F32"}, {"F64"})
 
 
 def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:

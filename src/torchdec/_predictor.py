@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int32, Int64
+from jaxtyping import Float, Float32, Int32, Int64
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -35,8 +35,8 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     center_clusters_: Int32[NDArray[np.int32], " centers"]
     cluster_names_: list[str]
     confidence_quantiles_: Float32[NDArray[np.float32], " percents"]
-    feature_means_: Float32[NDArray[np.float32], " features"] | None
-    feature_deviations_: Float32[NDArray[np.float32], " features"] | None
+    feature_means_: Float[NDArray[Any], " features"] | None
+    feature_deviations_: Float[NDArray[Any], " features"] | None
     scale_: float
 
     def predict(self, X: Any, *, reject: float = 0.0) -> Int32[NDArray[np.int32], " rows"]:
@@ -108,7 +108,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return self.prepared(validated_rows(self, X, reset=False))
 
     def prepared(self, rows: Rows) -> Rows:
-        """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""
+        """Return the rows as the encoder takes them but for `scale_`: float32, standardised where columns were."""
         return standardized(rows, self.feature_means_, self.feature_deviations_)
 
     def _predict_rows(
