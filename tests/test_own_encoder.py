@@ -21,7 +21,7 @@ from torchdec._transformed import TransformerError
 from torchdec.clusters import merge, split
 from torchdec.metrics import ari
 
-X, Y = blobs(120, 6, 3)
+X, Y = blobs(120, 6, 3, spread=0.05)
 X -= X.min()  # as some transformers ask for
 
 

@@ -126,9 +126,10 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         The fitted transformer of scikit-learn that makes what the encoder takes, where the representation is one.
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
-    feature_means_, feature_deviations_ : ndarray of shape (d,), float32, or None
+    feature_means_, feature_deviations_ : ndarray of shape (d,), or None
         What is taken from each column and what it is then divided by, None where columns stay as they are
-        (`standardize` of the representation).
+        (`standardize` of the representation). Float32, or float64 where a column lies so far from 0 (unix seconds)
+        that float32 would round what it differs by.
     agreement_ : ndarray of shape (n_encoders,), float64, or None
         Mean adjusted Rand index of the first clusters of each encoder with those of the others; near 1 where
         another seed gives the same clusters. None where there is one encoder.
@@ -232,7 +233,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         Parameters
         ----------
         X : array, sparse matrix, DataFrame or Rows of shape (n, d)
-            Any real numeric dtype; cast to float32 batch by batch, sparse rows made dense batch by batch.
+            Any real numeric dtype; cast to float32 batch by batch, once columns that lie far from 0 have lost
+            their means. Sparse rows are made dense batch by batch.
         y : None
             Ignored: labels never enter training.
         checkpoint : torchdec.Checkpoint or None, default=None

@@ -33,8 +33,10 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
 
     Notes
     -----
-    The input ``rows`` is float32 (n, d), as given to `fit`: the scale is inside. The outputs are ``code``, float32
-    (n, z), ``probabilities``, float32 (n, k), which is equation 1, and ``labels``, int64 (n,). n is free.
+    The input ``rows`` is (n, d), as given to `fit`: the scale is inside. It is float32 (``tensor(float)``), or
+    float64 (``tensor(double)``) where `feature_means_` of the model is, as for unix seconds, which float32 would
+    round. The outputs are ``code``, float32 (n, z), ``probabilities``, float32 (n, k), which is equation 1, and
+    ``labels``, int64 (n,). n is free.
 
     Raises
     ------
@@ -70,19 +72,28 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
     graph = _Graph()
     code = _code(graph, model)
     probabilities = _merged(graph, model, _soft_assignment(graph, model, code))
-    graph.add("ArgMax", probabilities, to="labels", axis=1, keepdims=0)
-    graph.add("Identity", code, to="code")
-    graph.add("Identity", probabilities, to="probabilities")
-    made = graph.model(model.n_features_in_, model.cluster_centers_.shape[1], len(model.cluster_names_))
+    graph.add("ArgMax", probabilities, output="labels", axis=1, keepdims=0)
+    graph.add("Identity", code, output="code")
+    graph.add("Identity", probabilities, output="probabilities")
+    shape = model.n_features_in_, model.cluster_centers_.shape[1], len(model.cluster_names_)
+    made = graph.model(_row_dtype(model), *shape)
     onnx.checker.check_model(made, full_check=True)
     write_file(Path(path), lambda new: onnx.save(made, new), force=force)
 
 
+def _row_dtype(model: DEC) -> "np.dtype[Any]":
+    return np.dtype(np.float32) if model.feature_means_ is None else model.feature_means_.dtype
+
+
 def _code(graph: "_Graph", model: DEC) -> str:
-    value = "rows"
+    from onnx import TensorProto
+
+    value, dtype = "rows", _row_dtype(model)
     if model.feature_means_ is not None:
-        centred = graph.add("Sub", value, graph.constant(model.feature_means_))
-        value = graph.add("Div", centred, graph.constant(model.feature_deviations_))
+        centred = graph.add("Sub", value, graph.constant(model.feature_means_, dtype))
+        value = graph.add("Div", centred, graph.constant(model.feature_deviations_, dtype))
+    if dtype != np.float32:
+        value = graph.add("Cast", value, to=TensorProto.FLOAT)
     value = graph.add("Mul", value, graph.constant(model.scale_))
     if not isinstance(model.encoder_, Stack):
         return graph.add_module(model.encoder_, value, model.n_features_in_)
@@ -155,10 +166,10 @@ class _Graph:
         self._constants.append(numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
         return name
 
-    def add(self, kind: str, *inputs: str, to: str = "", **attributes: Any) -> str:
+    def add(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         from onnx import helper
 
-        name = to or f"value_{len(self._nodes)}"
+        name = output or f"value_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
 
@@ -176,7 +187,7 @@ class _Graph:
         self._constants += part.initializer
         return str(part.output[0].name)
 
-    def model(self, n_features: int, code_size: int, n_clusters: int) -> Any:
+    def model(self, row_dtype: "np.dtype[Any]", n_features: int, code_size: int, n_clusters: int) -> Any:
         from onnx import TensorProto, helper
 
         def value(name: str, kind: int, *shape: int) -> Any:
@@ -187,7 +198,6 @@ class _Graph:
             value("probabilities", TensorProto.FLOAT, n_clusters),
             value("labels", TensorProto.INT64),
         ]
-        graph = helper.make_graph(
-            self._nodes, "torchdec", [value("rows", TensorProto.FLOAT, n_features)], outputs, self._constants
-        )
+        rows = value("rows", helper.np_dtype_to_tensor_dtype(row_dtype), n_features)
+        graph = helper.make_graph(self._nodes, "torchdec", [rows], outputs, self._constants)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)

@@ -57,7 +57,7 @@ _PARAMETER_CLASSES: dict[str, type[BaseEstimator]] = {
 _ENCODER, _TRANSFORMER = "encoder.", "transformer."
 # Before the names of scikit-learn's classes.
 _SKLEARN = "sklearn."
-# Tensors of models whose columns are standardised.
+# Tensors of models whose columns are standardised, or lie far from 0; those of float64 leave before the cast.
 _COLUMNS = ("means", "deviations")
 
 
@@ -197,29 +197,29 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules
     FileNotFoundError
         If there is no such file.
     """
-    known = dict(modules or {})
+    given = dict(modules or {})
     with _opened(path) as file:
         header = _header(file, path)
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         _check_shapes(shapes, header, path)
         own = [name for name in shapes if not name.startswith(_TRANSFORMER)]
-        float32 = all(file.get_slice(name).get_dtype() == "F32" for name in own)
-        tensors = {name: torch.from_numpy(file.get_tensor(name)) for name in shapes} if float32 else {}
+        known = _dtypes_known({name: file.get_slice(name).get_dtype() for name in own})
+        tensors = {name: torch.from_numpy(file.get_tensor(name)) for name in shapes} if known else {}
     # A centre without rows has no radius.
-    finite = {**tensors, "radii": tensors["radii"].nan_to_num(0)} if float32 else {}
+    finite = {**tensors, "radii": tensors["radii"].nan_to_num(0)} if known else {}
     if not finite or not all(finite[name].isfinite().all() for name in own):
         raise ModelFileError(f"{path} is damaged: its tensors are not finite float32 numbers.")
     if "deviations" in tensors and not (tensors["deviations"] > 0).all():
         raise ModelFileError(f"{path} is damaged: its deviations are not all above 0.")
     try:
-        model = DEC(**{**_parameters_from_json(header["parameters"], known), "device": device})
+        model = DEC(**{**_parameters_from_json(header["parameters"], given), "device": device})
         _validate(model)
         model.stop_reason_ = StopReason[header["stop_reason"]]
         preparation = Preparation.from_json(header["preparation"], header["n_features_in"])
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ModelFileError(f"{path} has a header that is not understood: {error}") from None
     model.transformer_ = _transformer(header, tensors, path)
-    model.encoder_ = _encoder(header, tensors, known, path)
+    model.encoder_ = _encoder(header, tensors, given, path)
     model.cluster_centers_ = tensors["centers"].numpy()
     model.center_radii_ = tensors["radii"].numpy()
     model.confidence_quantiles_ = tensors["confidences"].numpy()
@@ -357,6 +357,13 @@ def _encoder(header: dict[str, Any], tensors: dict[str, torch.Tensor], modules: 
             f"{path}: its encoder makes {n_out} numbers a row, and its centres have another width."
         )
     return encoder
+
+
+def _dtypes_known(dtypes: dict[str, str]) -> bool:
+    """Check that all tensors are float32, but for the columns' means and deviations, which may both be float64."""
+    columns = {dtypes[name] for name in _COLUMNS if name in dtypes}
+    others = {dtype for name, dtype in dtypes.items() if name not in _COLUMNS}
+    return others == {"F32"} and columns in (set(), {"F32"}, {"F64"})
 
 
 def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:

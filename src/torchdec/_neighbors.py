@@ -91,9 +91,10 @@ class NeighborEncoder(Representation):
     standardize : bool or "auto", default="auto"
         Whether each column is first brought to mean 0 and standard deviation 1. "auto" does so where columns have
         different units: fewer than 3 hold nearly all the variance of at least 5 times as many, or one alone all
-        but a hundredth, and they are not centred. Rows that lie more than 10 times as far from 0 as they differ,
-        such as years or pressures, are brought to mean 0 alone. Pixels, words, genes and embeddings stay as they
-        are; `feature_means_` tells.
+        but a hundredth, and they are not centred. Columns that lie more than 10 times as far from 0 as they, and
+        columns on average, differ (years, pressures) are brought to mean 0 alone. Pixels, words, genes and
+        embeddings stay as they are; `feature_means_` tells. False still brings those to 0 that lie 1024 times as
+        far, as unix seconds: float32 would round what they differ by.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -111,8 +112,9 @@ class NeighborEncoder(Representation):
         Maps the code back to `scale_` times the rows, where `reconstruction_weight` is above 0.
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
-    feature_means_, feature_deviations_ : ndarray of shape (d,), float32, or None
-        What is taken from each column and what it is then divided by, None where columns stay as they are.
+    feature_means_, feature_deviations_ : ndarray of shape (d,), or None
+        What is taken from each column and what it is then divided by, None where columns stay as they are; float64
+        where float32 would round what a column differs by.
     space_ : {"rows", "components"}
         Where the neighbours were found.
     dropout_ : float

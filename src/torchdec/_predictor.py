@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int32, Int64
+from jaxtyping import Float, Float32, Int32, Int64
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -18,7 +18,7 @@ from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._representation import validated_rows
 from torchdec.rows import Rows
 from torchdec.rows._standardized import standardized
-from torchdec.rows._transformed import transformed
+from torchdec.rows._transformed import TransformedRows
 
 _Number = TypeVar("_Number", bound=np.number[Any])
 # Where the confidences of the fitted rows are kept: every percent of them.
@@ -36,8 +36,8 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     center_clusters_: Int32[NDArray[np.int32], " centers"]
     cluster_names_: list[str]
     confidence_quantiles_: Float32[NDArray[np.float32], " percents"]
-    feature_means_: Float32[NDArray[np.float32], " features"] | None
-    feature_deviations_: Float32[NDArray[np.float32], " features"] | None
+    feature_means_: Float[NDArray[Any], " features"] | None
+    feature_deviations_: Float[NDArray[Any], " features"] | None
     scale_: float
     transformer_: Any
 
@@ -110,8 +110,10 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return self.prepared(validated_rows(self, X, reset=False))
 
     def prepared(self, rows: Rows) -> Rows:
-        """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""
-        return transformed(standardized(rows, self.feature_means_, self.feature_deviations_), self.transformer_)
+        """Return the rows as the encoder takes them but for `scale_`: float32, standardised or transformed."""
+        if self.transformer_ is not None:
+            return TransformedRows(rows, self.transformer_)
+        return standardized(rows, self.feature_means_, self.feature_deviations_)
 
     def _predict_rows(
         self, rows: Rows, compute: Compute

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
@@ -28,10 +28,10 @@ from torchdec._core.training import Source, one_cycle, train
 from torchdec.rows import Rows, as_rows, check_finite
 from torchdec.rows._convert import refuse_unseen
 from torchdec.rows._standardized import standardized
-from torchdec.rows._transformed import transformed
+from torchdec.rows._transformed import TransformedRows
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
-_KEPT_DTYPES = [np.dtype(name) for name in ["f4", "f8", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"]]
+_KEPT_DTYPES = [np.dtype(name) for name in ["f8", "f4", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"]]
 
 _Steps = TypeVar("_Steps", bound=Callable[..., Iterator[Any]])
 
@@ -180,8 +180,8 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     encoder_: nn.Module
     decoder_: nn.Module | None
     scale_: float
-    feature_means_: NDArray[np.float32] | None
-    feature_deviations_: NDArray[np.float32] | None
+    feature_means_: NDArray[np.float32] | NDArray[np.float64] | None
+    feature_deviations_: NDArray[np.float32] | NDArray[np.float64] | None
     history_: list[Epoch]
     n_features_in_: int
 
@@ -243,7 +243,8 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Parameters
         ----------
         X : array, sparse matrix, DataFrame or Rows of shape (n, d)
-            Any real numeric dtype; cast to float32 batch by batch.
+            Any real numeric dtype; cast to float32 batch by batch, once columns that lie far from 0 have lost
+            their means.
         y : None
             Ignored.
         checkpoint : torchdec.Checkpoint or None, default=None
@@ -294,8 +295,10 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.history_ = [record for record in journal.history if isinstance(record, Epoch)]
 
     def prepared(self, rows: Rows) -> Rows:
-        """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""
-        return transformed(standardized(rows, self.feature_means_, self.feature_deviations_), self.transformer_)
+        """Return the rows as the encoder takes them but for `scale_`: float32, standardised or transformed."""
+        if self.transformer_ is not None:
+            return TransformedRows(rows, self.transformer_)
+        return standardized(rows, self.feature_means_, self.feature_deviations_)
 
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
         """Embed rows: their code, float32 of shape (n, z); computed chunk by chunk in float32.
@@ -313,7 +316,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return embed(self.encoder_.to(compute.device), rows, self.scale_, compute).cpu().numpy()
 
     @available_if(lambda self: self.has_decoder)  # type: ignore[untyped-decorator]
-    def inverse_transform(self, Z: Any) -> Float32[NDArray[np.float32], "rows features"]:
+    def inverse_transform(self, Z: Any) -> Float[NDArray[Any], "rows features"]:
         """Reconstruct rows from their code, on the scale of the rows given to `fit`.
 
         Parameters
@@ -322,7 +325,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Returns
         -------
-        array of shape (n, d), float32
+        array of shape (n, d), float32, or float64 where `feature_means_` is
 
         Raises
         ------

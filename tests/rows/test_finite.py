@@ -123,4 +123,4 @@ def test_only_a_chunk_is_in_memory_at_a_time(monkeypatch):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert (1 << 16) * 4 <= peak < (1 << 16) * 4 * 4
+    assert (1 << 16) * 8 <= peak < (1 << 16) * 8 * 4

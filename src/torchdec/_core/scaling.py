@@ -3,11 +3,13 @@
 import math
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from torchdec._core.batches import in_order
+from torchdec._core.batches import CHUNK
 from torchdec._core.compute import Compute
+from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
 
 # Of the values of rows: the square of their distance then fits into float32, however many columns there are.
@@ -18,10 +20,12 @@ _FEW, _TIMES = 3.0, 5.0
 _ALONE = 0.99
 # Columns with a smaller square of the mean beside the variance are centred: somebody has prepared them.
 _CENTRED = 0.1
-# Rows farther from 0 than so many times what they differ by are brought there: bfloat16 has three digits.
+# Columns farther from 0 than so many times what columns differ by are brought there: bfloat16 has three digits.
 _FAR = 10.0
-# Variances below this share of the mean square are rounding, not variation.
-_ROUNDING = 1e-12
+# Those farther than this are brought there in float64: float32 would round what they differ by.
+_FAR_FOR_FLOAT32 = 1024.0
+# Deviations below so many roundings of the mean are rounding, not variation.
+_ROUNDINGS = 4.0
 
 
 def learn_scale(
@@ -30,37 +34,66 @@ def learn_scale(
     """Find the scalar that makes the mean of ||x||^2 / d equal 1 over all rows (paper, section 4.1).
 
     Where columns are standardised first, or with "auto" have different units, their means and deviations come with
-    it, float32 (d,), and the scalar is that of the standardised rows. With "auto", rows of one unit that lie far
-    from 0 lose their means alone: the deviations are 1. Rows that are all zero are left as they are.
+    it, (d,), and the scalar is that of the standardised rows. Else columns that lie far from 0 lose their mean
+    alone: the means of the others are 0, and all deviations 1. How far, depends: with "auto" where bfloat16 would
+    lose what they differ by, with False where float32 would. Means and deviations are float32, or float64 where
+    they have to leave before the rows are float32. Rows that are all zero are left as they are.
 
     Raises
     ------
     ValueError
         If the values are so large or small that their squares leave float32, in which distances are computed.
     """
-    n, d = rows.shape
-    sums = torch.zeros(d, dtype=torch.float64, device=compute.device)
-    squares = torch.zeros_like(sums)
-    for chunk in in_order(rows, 1.0, compute):
-        values = chunk.double()
-        sums += values.sum(dim=0)
-        squares += values.square().sum(dim=0)
-    means, mean_squares = (sums / n).cpu(), (squares / n).cpu()
-    size = math.sqrt(mean_squares.mean().item())
+    means, variances, mean_squares, varies = _moments(rows, compute)
+    wanted = bool(varies.any()) and (units_differ(means, variances) if standardize == "auto" else standardize)
+    # What a column has to be seen beside: how much it differs, and columns do on average.
+    spread = torch.maximum(variances, variances.mean()).sqrt()
+    far = (means.abs() > (_FAR if standardize == "auto" else _FAR_FOR_FLOAT32) * spread) & varies.any()
+    left = variances if wanted else torch.where(far, variances, mean_squares)
+    size = math.sqrt(left.mean().item())
     if size > 0 and not 1 / _LARGEST < size < _LARGEST:
         raise ValueError(f"X has values of about {size:.0e} (root mean square); divide it by that number first.")
-    variances = mean_squares - means.square()
-    varies = variances > _ROUNDING * mean_squares
-    variances = torch.where(varies, variances, 0.0)
-    wanted = units_differ(means, variances) if standardize == "auto" else standardize
-    if standardize == "auto" and not wanted and means.square().sum() > _FAR**2 * variances.sum() > 0:
-        return variances.mean().item() ** -0.5, means.float(), torch.ones(d)
-    if not wanted or not varies.any():
+    if wanted:
+        # A column that is the same in all rows stays in its unit: new rows may differ, but not by a deviation.
+        deviations = torch.where(varies, variances, mean_squares).sqrt()
+        deviations[deviations == 0] = 1.0
+        dtype = _dtype(means / deviations)
+        return varies.double().mean().item() ** -0.5, means.to(dtype), deviations.to(dtype)
+    if not far.any():
         return 1 / size if size > 0 else 1.0, None, None
-    # A column that is the same in all rows stays in its unit: new rows may differ there, but not by a deviation.
-    deviations = torch.where(varies, variances, mean_squares).sqrt()
-    deviations[deviations == 0] = 1.0
-    return varies.double().mean().item() ** -0.5, means.float(), deviations.float()
+    means = torch.where(far, means, 0.0)
+    dtype = _dtype(means / spread)
+    return 1 / size, means.to(dtype), torch.ones(len(means), dtype=dtype)
+
+
+def _dtype(far: Tensor) -> torch.dtype:
+    """Return the dtype in which columns lose their means, that lie so many deviations from 0."""
+    return torch.float64 if bool((far.abs() > _FAR_FOR_FLOAT32).any()) else torch.float32
+
+
+def _moments(rows: Rows, compute: Compute) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the mean, variance and mean square of each column, float64, and whether it varies.
+
+    Sums are of what rows differ from the first one, so that a large mean does not cancel them: that row is one of
+    n, so the error of a variance is at most some n roundings of it. Mean squares are those of float32 values.
+    """
+    n, d = rows.shape
+    first = rows.take(np.zeros(1, dtype=np.int64))[0].astype(np.float64)
+    sums = torch.zeros(d, dtype=torch.float64, device=compute.device)
+    squares, raw_squares, rounding = torch.zeros_like(sums), torch.zeros_like(sums), 0.0
+    for chunk in rows.chunks(CHUNK):
+        if chunk.dtype.kind == "f":
+            rounding = max(rounding, float(np.finfo(chunk.dtype).eps))
+        apart = torch.from_numpy(differences(chunk, first)).to(compute.device)
+        sums += apart.sum(dim=0)
+        squares += apart.square().sum(dim=0)
+        raw = torch.from_numpy(chunk.astype(np.float32, copy=False)).to(compute.device).double()
+        raw_squares += raw.square().sum(dim=0)
+    shift, mean_squares = (sums / n).cpu(), (raw_squares / n).cpu()
+    means = torch.from_numpy(first) + shift
+    variances = (squares / n).cpu() - shift.square()
+    varies = variances > (_ROUNDINGS * rounding * means).square()
+    return means, torch.where(varies, variances, 0.0), mean_squares, varies
 
 
 def units_differ(means: Tensor, variances: Tensor) -> bool:

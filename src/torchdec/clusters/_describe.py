@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torchdec._assigned import Assigned
 from torchdec._dec import DEC
 from torchdec.rows import as_rows
+from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
 
 if TYPE_CHECKING:
@@ -201,19 +202,21 @@ def _standing_out(
 ) -> list[tuple[tuple[str, float], ...]]:
     n, d = rows.shape
     sums, squares = np.zeros((len(sizes), d)), np.zeros(d)
+    # Sums of what rows differ from the first one: a large mean would cancel them.
+    first = rows.take(np.zeros(1, dtype=np.int64))[0].astype(np.float64)
     start = 0
     for chunk in rows.chunks(_CHUNK):
-        own = labels[start : start + len(chunk)]
+        own, apart = labels[start : start + len(chunk)], differences(chunk, first)
         for number in np.unique(own):
-            sums[number] += chunk[own == number].sum(axis=0, dtype=np.float64)
-        squares += np.square(chunk, dtype=np.float64).sum(axis=0)
+            sums[number] += apart[own == number].sum(axis=0)
+        squares += np.square(apart).sum(axis=0)
         start += len(chunk)
     mean = sums.sum(axis=0) / n
     spread = np.sqrt(np.maximum(squares / n - np.square(mean), 0))
     with np.errstate(divide="ignore", invalid="ignore"):
-        differences = np.nan_to_num((sums / np.maximum(sizes, 1)[:, None] - mean) / spread, posinf=0, neginf=0)
+        unusual = np.nan_to_num((sums / np.maximum(sizes, 1)[:, None] - mean) / spread, posinf=0, neginf=0)
     names = rows.feature_names or [str(number) for number in range(d)]
     return [
         tuple((names[i], round(float(row[i]), 3)) for i in np.argsort(-np.abs(row), kind="stable")[:n_features])
-        for row in differences
+        for row in unusual
     ]

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from torchdec.rows._precision import row_dtype
 from torchdec.rows._protocol import spans
 
 
 class DenseRows:
-    """Rows of a 2-D array of any real dtype, cast to float32 a batch at a time.
+    """Rows of a 2-D array of any real dtype, handed out a batch at a time: as float32 where that holds the dtype.
 
     The array is kept as it is, never copied whole and never written to.
 
@@ -29,6 +30,7 @@ class DenseRows:
     ) -> None:
         self._on_disk = isinstance(array, np.memmap)
         self._array = np.asarray(array)
+        self._dtype = row_dtype(self._array.dtype)
         self._feature_names = feature_names
         self.names = names
 
@@ -46,21 +48,21 @@ class DenseRows:
     def __len__(self) -> int:
         return len(self._array)
 
-    def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the rows at `index`, in that order: float32 of shape (m, d), fresh and C-contiguous."""
-        with np.errstate(over="ignore"):  # check_finite reports what is beyond float32
+    def take(self, index: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the rows at `index`, in that order: of shape (m, d), fresh and C-contiguous."""
+        with np.errstate(over="ignore"):  # check_finite reports what is beyond float64
             if not self._on_disk:
-                return np.asarray(self._array[index], dtype=np.float32, order="C")
+                return np.asarray(self._array[index], dtype=self._dtype, order="C")
             # In the order of the file: each jump back and forth costs a seek and spoils the read-ahead.
             order = np.argsort(index)
-            rows = np.empty((len(index), self.shape[1]), dtype=np.float32)
+            rows = np.empty((len(index), self.shape[1]), dtype=self._dtype)
             rows[order] = self._array[index[order]]
         return rows
 
-    def chunks(self, size: int) -> Iterator[NDArray[np.float32]]:
-        """Yield all rows in order, `size` at a time: float32, fresh and C-contiguous."""
+    def chunks(self, size: int) -> Iterator[NDArray[Any]]:
+        """Yield all rows in order, `size` at a time: fresh and C-contiguous."""
         for span in spans(len(self), size):
             # A copy even of float32: the source may be read-only, which torch.from_numpy warns about.
             with np.errstate(over="ignore"):
-                chunk = np.array(self._array[span], dtype=np.float32, order="C")
+                chunk = np.array(self._array[span], dtype=self._dtype, order="C")
             yield chunk

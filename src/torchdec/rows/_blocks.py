@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from torchdec.rows._precision import row_dtype
 from torchdec.rows._protocol import RowsError, spans
 
 # Memory for blocks that are kept.
@@ -72,34 +73,37 @@ class BlockRows(ABC):
     def __len__(self) -> int:
         return self.shape[0]
 
-    def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the rows at `index`, in that order: float32 of shape (m, d), fresh and C-contiguous."""
-        rows = np.empty((len(index), self._n_features), dtype=np.float32)
+    def take(self, index: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the rows at `index`, in that order: of shape (m, d), fresh and C-contiguous."""
         block_of = np.searchsorted(self.block_starts, index, side="right") - 1
+        parts = []
         # Those in memory first, before reading others pushes them out.
         for number in sorted(np.unique(block_of).tolist(), key=lambda number: number not in self._kept):
             here = np.flatnonzero(block_of == number)
-            rows[here] = _dense(self._block(number), index[here] - self.block_starts[number])
+            parts.append((here, _dense(self._block(number), index[here] - self.block_starts[number])))
+        # Blocks may differ in dtype: a file without missing values holds whole numbers, say.
+        dtype = np.result_type(*(values.dtype for _, values in parts)) if parts else np.dtype(np.float32)
+        rows = np.empty((len(index), self._n_features), dtype)
+        for here, values in parts:
+            rows[here] = values
         return rows
 
-    def chunks(self, size: int) -> Iterator[NDArray[np.float32]]:
-        """Yield all rows in order, `size` at a time: float32, fresh and C-contiguous."""
-        first = next(spans(len(self), size)).start  # refuses a wrong size
-        chunk = np.empty((min(size, len(self)), self._n_features), dtype=np.float32)
-        filled = 0
+    def chunks(self, size: int) -> Iterator[NDArray[Any]]:
+        """Yield all rows in order, `size` at a time: fresh and C-contiguous."""
+        next(spans(len(self), size))  # refuses a wrong size
+        parts: list[NDArray[Any]] = []
+        lacking = size
         for piece in self._pieces():
-            done = 0
-            while done < len(piece):
-                n = min(len(piece) - done, len(chunk) - filled)
-                chunk[filled : filled + n] = piece[done : done + n]
-                done, filled = done + n, filled + n
-                if filled == len(chunk):
-                    yield chunk
-                    first += filled
-                    chunk = np.empty((min(size, len(self) - first), self._n_features), dtype=np.float32)
-                    filled = 0
+            while len(piece):
+                parts.append(piece[:lacking])
+                piece, lacking = piece[lacking:], lacking - len(parts[-1])
+                if not lacking:
+                    yield np.ascontiguousarray(np.concatenate(parts))
+                    parts, lacking = [], size
+        if parts:
+            yield np.ascontiguousarray(np.concatenate(parts))
 
-    def _pieces(self) -> Iterator[NDArray[np.float32]]:
+    def _pieces(self) -> Iterator[NDArray[Any]]:
         """Yield all rows in order, in pieces of a block, while a thread reads the block after it."""
         n_blocks = len(self.block_starts) - 1
         # Where not all fit, those of a pass in order would only push others out.
@@ -166,7 +170,8 @@ class SlicedRows(BlockRows):
             ) from error
 
 
-def _dense(block: Any, index: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+def _dense(block: Any, index: NDArray[np.int64] | slice) -> NDArray[Any]:
     selected = block[index]
-    with np.errstate(over="ignore"):  # check_finite reports what is beyond float32
-        return np.asarray(selected.toarray() if issparse(selected) else selected, dtype=np.float32)
+    values = selected.toarray() if issparse(selected) else selected
+    with np.errstate(over="ignore"):  # check_finite reports what is beyond float64
+        return np.asarray(values, dtype=row_dtype(values.dtype))

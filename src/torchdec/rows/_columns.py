@@ -12,6 +12,7 @@ from pyarrow import csv as arrow_csv
 
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._convert import dense_rows
+from torchdec.rows._precision import narrowed
 from torchdec.rows._protocol import RowsError
 
 # A CSV line must fit into one block, and Arrow's default of 1 MB is too little for very wide tables.
@@ -77,9 +78,13 @@ def _table_rows(table: pa.Table, path: Path, named: bool) -> DenseRows:
     names: list[str] = table.schema.names
     if table.num_rows:
         refuse_text(table.schema, path)
-    array = np.empty(table.shape, dtype=np.float32)
-    for j, column in enumerate(table.columns):
-        array[:, j] = as_float32(column, f"{path}: column {names[j]!r}")
+    columns = [
+        narrowed(as_floats(column, f"{path}: column {name!r}"))
+        for name, column in zip(names, table.columns, strict=True)
+    ]
+    array = np.empty(table.shape, dtype=np.result_type(np.float32, *(column.dtype for column in columns)))
+    for j, column in enumerate(columns):
+        array[:, j] = column
     return dense_rows(array, str(path), names if named else None)
 
 
@@ -100,7 +105,7 @@ def refuse_text(fields: Sequence[pa.Field], path: Path) -> None:
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Tell whether values of an Arrow type can be cast to float32."""
+    """Tell whether values of an Arrow type can be cast to floats."""
     tests = (
         pa.types.is_integer,
         pa.types.is_floating,
@@ -111,13 +116,12 @@ def is_number(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def as_float32(column: Any, name: str) -> NDArray[np.float32]:
-    """Cast an Arrow array of numbers, null to NaN, or name what is beyond the range of float32."""
+def as_floats(column: Any, name: str) -> NDArray[np.float64]:
+    """Cast an Arrow array of numbers to float64, null to NaN, or name what is beyond the range of float32."""
     values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy(
         zero_copy_only=False
     )  # null becomes NaN
-    try:
-        with np.errstate(over="raise"):
-            return values.astype(np.float32)
-    except FloatingPointError as error:
-        raise RowsError(f"{name} has values beyond 3.4e38, the range of float32; divide it first") from error
+    beyond = (np.abs(values) > np.finfo(np.float32).max) & np.isfinite(values)
+    if beyond.any():
+        raise RowsError(f"{name} has values beyond 3.4e38, the range of float32; divide it first")
+    return values

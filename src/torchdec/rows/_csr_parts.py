@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from torchdec.rows._blocks import BlockRows
 from torchdec.rows._convert import refuse_unusable
+from torchdec.rows._precision import row_dtype
 from torchdec.rows._protocol import RowsError
 
 _CSR_PARTS = ("data", "indices", "indptr", "shape")
@@ -58,7 +59,7 @@ class CsrPartRows(BlockRows):
         refuse_unusable(matrix.shape, matrix.dtype, str(path))
         # scipy cannot compute with these dtypes.
         odd = matrix.dtype == np.float16 or not matrix.dtype.isnative
-        return matrix.astype(np.float32) if odd else matrix
+        return matrix.astype(row_dtype(matrix.dtype)) if odd else matrix
 
 
 def _look(path: Path) -> tuple[int, int, int]:

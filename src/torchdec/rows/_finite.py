@@ -5,10 +5,11 @@ from numpy.typing import NDArray
 
 from torchdec.rows._protocol import Rows, RowsError
 
-# Values in one chunk: 16 MB as float32, whatever the number of features.
+# Values in one chunk: 16 MB as float32 and 32 MB as float64, whatever the number of features.
 _CHUNK_VALUES = 1 << 22
 # Rows, or columns, that a message names.
 _NAMED = 5
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def check_finite(rows: Rows, name: str = "X") -> None:
@@ -17,7 +18,7 @@ def check_finite(rows: Rows, name: str = "X") -> None:
     Parameters
     ----------
     rows : Rows of shape (n, d)
-        Read once, in order; only one chunk of about 16 MB is in memory at a time.
+        Read once, in order; only one chunk of some 16 to 32 MB is in memory at a time.
     name : str, default="X"
         What the message calls the data: an argument or a file.
 
@@ -42,7 +43,7 @@ counted from 0); drop or fill these rows
     first: list[int] = []
     in_column = np.zeros(rows.shape[1], dtype=np.int64)
     for chunk in rows.chunks(max(1, _CHUNK_VALUES // rows.shape[1])):
-        finite = np.isfinite(chunk)
+        finite = (chunk >= -_LARGEST) & (chunk <= _LARGEST)
         if not finite.all():
             bad_rows = np.flatnonzero(~finite.all(axis=1))
             in_chunk = int(np.isnan(chunk).sum())

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from torchdec.rows._blocks import BlockRows
-from torchdec.rows._columns import as_float32, is_number, refuse_text
+from torchdec.rows._columns import as_floats, is_number, refuse_text
 from torchdec.rows._convert import refuse_unusable
+from torchdec.rows._precision import narrowed
 from torchdec.rows._protocol import RowsError
 
 # Rows that are decoded at a time within a row group.
@@ -23,7 +24,8 @@ class ParquetRows(BlockRows):
     """Rows of Parquet files of the same columns: many of numbers, or one of lists of as many numbers each.
 
     Whole numbers keep their dtype in memory where all columns have the same one and none is null; all else is
-    float32. Files are opened again for each row group, so that any number of them can be read.
+    float32, or float64 in a row group that has a column whose differences float32 would round. Files are opened
+    again for each row group, so that any number of them can be read.
 
     Parameters
     ----------
@@ -50,20 +52,21 @@ class ParquetRows(BlockRows):
         shown = str(paths[0] if len(paths) == 1 else paths[0].parent)
         refuse_unusable((sum(sizes), self._columns.width), np.dtype(np.float32), shown)
         if len(dtypes) > 1:
-            self._columns.dtype = np.dtype(np.float32)
-        width, n_bytes = self._columns.width, self._columns.dtype.itemsize
+            self._columns.dtype = np.result_type(np.float32, *dtypes)
+        # Nearly all columns of float64 are float32 in memory.
+        width, n_bytes = self._columns.width, _narrow(self._columns.dtype).itemsize
         super().__init__(sizes, width, max(sizes) * width * n_bytes, self._columns.feature_names)
 
     def _read(self, number: int) -> NDArray[Any]:
         path, group = self._groups[number]
         size = int(self.block_starts[number + 1] - self.block_starts[number])
-        block = np.empty((size, self.shape[1]), dtype=self._columns.dtype)
+        block = np.empty((size, self.shape[1]), dtype=_narrow(self._columns.dtype))
         start = 0
         with _naming(path), parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(_BATCH, row_groups=[group], columns=self._columns.names):
                 part = self._columns.array(batch, path)
-                if part.dtype != block.dtype and block.dtype != np.float32:
-                    block = block.astype(np.float32)  # nulls, where there were none
+                # Wider for nulls where there were none, or for a column that lies far from 0.
+                block = block.astype(np.result_type(block, part), copy=False)
                 block[start : start + len(part)] = part
                 start += len(part)
         if start != size:
@@ -89,18 +92,17 @@ class _Columns:
             self.feature_names = self.names
             self.width = len(self.names)
             kinds = {field.type for field in self.fields}
-        kind = kinds.pop() if len(kinds) == 1 else pa.float32()
-        plain = pa.types.is_integer(kind) or pa.types.is_float16(kind)
-        self.dtype = np.dtype(kind.to_pandas_dtype() if plain else np.float32)
+        dtypes = {_dtype(kind) for kind in kinds}
+        self.dtype = dtypes.pop() if len(dtypes) == 1 else np.result_type(np.float32, *dtypes)
 
     def array(self, batch: pa.RecordBatch, path: Path) -> NDArray[Any]:
-        """Return the values of a batch, in `dtype` or, where some are null or `dtype` is not plain, float32."""
+        """Return the values of a batch: whole numbers in `dtype`, else float32 or, where needed, float64."""
         if self.nested:
-            return self._lists(batch.column(0), path)
+            return narrowed(self._lists(batch.column(0), path))
         whole = np.empty((batch.num_rows, self.width), dtype=self._kept(batch.columns))
         for j, column in enumerate(batch.columns):
             whole[:, j] = _values(column, whole.dtype, f"{path}: column {self.names[j]!r}")
-        return whole
+        return narrowed(whole)
 
     def _lists(self, column: Any, path: Path) -> NDArray[Any]:
         name = f"{path}: column {self.names[0]!r}"
@@ -117,12 +119,26 @@ class _Columns:
         return _values(values, self._kept([values]), name).reshape(-1, self.width)
 
     def _kept(self, columns: Sequence[Any]) -> np.dtype[Any]:
-        return np.dtype(np.float32) if any(column.null_count for column in columns) else self.dtype
+        has_nulls = any(column.null_count for column in columns)
+        return np.result_type(np.float32, self.dtype) if has_nulls else self.dtype
+
+
+def _dtype(kind: pa.DataType) -> np.dtype[Any]:
+    """Return the dtype that holds the values of an Arrow type of numbers, without nulls."""
+    if pa.types.is_integer(kind) or pa.types.is_float16(kind):
+        own: type[np.number[Any]] = kind.to_pandas_dtype()
+        return np.dtype(own)
+    exact = pa.types.is_boolean(kind) or pa.types.is_float32(kind) or pa.types.is_null(kind)
+    return np.dtype(np.float32 if exact else np.float64)
+
+
+def _narrow(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(np.float32) if dtype == np.float64 else dtype
 
 
 def _values(column: Any, dtype: np.dtype[Any], name: str) -> NDArray[Any]:
-    if dtype == np.float32:
-        return as_float32(column, name)
+    if dtype in (np.float32, np.float64):
+        return as_floats(column, name).astype(dtype, copy=False)
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 

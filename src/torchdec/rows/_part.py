@@ -1,6 +1,7 @@
 """Some of the rows of a source, as a source of their own."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +35,11 @@ class PartOfRows:
     def __len__(self) -> int:
         return len(self._index)
 
-    def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
+    def take(self, index: NDArray[np.int64]) -> NDArray[Any]:
         """Return the rows at `index` of the part, in that order."""
         return self._rows.take(self._index[index])
 
-    def chunks(self, size: int) -> Iterator[NDArray[np.float32]]:
+    def chunks(self, size: int) -> Iterator[NDArray[Any]]:
         """Yield all rows in order, `size` at a time."""
         for span in spans(len(self), size):
             yield self._rows.take(self._index[span])

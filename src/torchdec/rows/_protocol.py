@@ -1,7 +1,7 @@
 """What every source of rows offers, and the error that it raises."""
 
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,23 @@ class RowsWarning(UserWarning):
 
 @runtime_checkable
 class Rows(Protocol):
-    """A table of n rows with d numeric features, handed out as float32 a piece at a time.
+    """A table of n rows with d numeric features, handed out a piece at a time.
 
     The package reads all data through this protocol, so any object that has these members can be fitted,
-    whatever lies behind it. Values are returned as stored: scaling is the estimator's task.
+    whatever lies behind it. Values are returned as stored: scaling is the estimator's task, and so is the cast to
+    float32. Hand out float32 where it holds the values of the source; float64 (or int64, uint64) where it may not,
+    as for unix seconds: the estimator takes the offset of such columns away before the cast.
 
     Examples
     --------
     >>> import numpy as np
     >>> from torchdec.rows import as_rows
-    >>> rows = as_rows(np.arange(6).reshape(3, 2))
+    >>> rows = as_rows(np.arange(6, dtype=np.uint8).reshape(3, 2))
     >>> rows.take(np.array([2, 0]))
     array([[4., 5.],
            [0., 1.]], dtype=float32)
+    >>> as_rows([[1_700_000_000.5]]).take(np.array([0]))
+    array([[1.7e+09]])
     """
 
     @property
@@ -44,7 +48,7 @@ class Rows(Protocol):
 
     def __len__(self) -> int: ...
 
-    def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
+    def take(self, index: NDArray[np.int64]) -> NDArray[Any]:
         """Return the rows at `index`, in that order, as a fresh C-contiguous array.
 
         Parameters
@@ -54,11 +58,11 @@ class Rows(Protocol):
 
         Returns
         -------
-        ndarray of float32 of shape (m, d)
+        ndarray of float32, float64, int64 or uint64, of shape (m, d)
         """
         ...
 
-    def chunks(self, size: int) -> Iterator[NDArray[np.float32]]:
+    def chunks(self, size: int) -> Iterator[NDArray[Any]]:
         """Yield all rows in order, as fresh C-contiguous arrays.
 
         Parameters
@@ -68,7 +72,7 @@ class Rows(Protocol):
 
         Yields
         ------
-        ndarray of float32 of shape (size or fewer, d)
+        ndarray of float32, float64, int64 or uint64, of shape (size or fewer, d)
         """
         ...
 

@@ -1,11 +1,13 @@
 """Rows of a sparse matrix, made dense a batch at a time."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from torchdec.rows._precision import row_dtype
 from torchdec.rows._protocol import spans
 
 
@@ -51,18 +53,18 @@ class SparseRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the rows at `index`, in that order: float32 of shape (m, d), fresh and C-contiguous."""
+    def take(self, index: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the rows at `index`, in that order: of shape (m, d), fresh and C-contiguous."""
         return self._dense(index)
 
-    def chunks(self, size: int) -> Iterator[NDArray[np.float32]]:
-        """Yield all rows in order, `size` at a time: float32, fresh and C-contiguous."""
+    def chunks(self, size: int) -> Iterator[NDArray[Any]]:
+        """Yield all rows in order, `size` at a time: fresh and C-contiguous."""
         for span in spans(len(self), size):
             yield self._dense(span)
 
-    def _dense(self, index: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+    def _dense(self, index: NDArray[np.int64] | slice) -> NDArray[Any]:
         # Entries at the same place are summed here, in the matrix's own dtype, so that no sorted copy
         # of the matrix is needed.
         dense = self._matrix[index].toarray(order="C")
-        with np.errstate(over="ignore"):  # check_finite reports what is beyond float32
-            return np.asarray(dense, dtype=np.float32)
+        with np.errstate(over="ignore"):  # check_finite reports what is beyond float64
+            return np.asarray(dense, dtype=row_dtype(dense.dtype))

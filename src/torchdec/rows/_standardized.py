@@ -1,4 +1,4 @@
-"""Rows whose columns were brought to mean 0 and standard deviation 1."""
+"""Rows as a network takes them: float32, each column less its mean and in its unit where a model says so."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,20 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
 
 
 class StandardizedRows:
-    """A source of rows, each column less its mean and divided by its deviation.
+    """A source of rows as float32, each column less its mean and divided by its deviation if there are any.
 
     Parameters
     ----------
     rows : Rows of shape (n, d)
-    means, deviations : ndarray of shape (d,), float32
-        Of the rows of the fit, whichever rows these are.
+    means, deviations : ndarray of shape (d,), float32 or float64, or both None
+        Of the rows of the fit, whichever rows these are. Means of float64 leave before the values are cast.
     """
 
-    def __init__(self, rows: Rows, means: NDArray[np.float32], deviations: NDArray[np.float32]) -> None:
+    def __init__(self, rows: Rows, means: NDArray[Any] | None, deviations: NDArray[Any] | None) -> None:
         self._rows, self._means, self._deviations = rows, means, deviations
 
     def __getattr__(self, name: str) -> Any:
@@ -50,12 +51,19 @@ class StandardizedRows:
         for chunk in self._rows.chunks(size):
             yield self._standardized(chunk)
 
-    def _standardized(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        values -= self._means
-        values /= self._deviations
-        return values
+    def _standardized(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        with np.errstate(over="ignore"):  # check_finite and the predictor report what is too large
+            if self._means is None or self._deviations is None:
+                return values.astype(np.float32, copy=False)
+            if self._means.dtype == np.float64:
+                values = differences(values, self._means)
+            else:
+                values = values.astype(np.float32, copy=False)
+                values -= self._means
+            values /= self._deviations
+            return values.astype(np.float32, copy=False)
 
 
-def standardized(rows: Rows, means: NDArray[np.float32] | None, deviations: NDArray[np.float32] | None) -> Rows:
-    """Standardise rows, or leave them as they are where there are no means and deviations."""
-    return rows if means is None or deviations is None else StandardizedRows(rows, means, deviations)
+def standardized(rows: Rows, means: NDArray[Any] | None, deviations: NDArray[Any] | None) -> Rows:
+    """Return rows as float32, standardised where there are means and deviations."""
+    return StandardizedRows(rows, means, deviations)

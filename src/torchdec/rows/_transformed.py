@@ -46,8 +46,3 @@ class TransformedRows:
         made = self._transformer.transform(values)
         dense = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
         return np.ascontiguousarray(dense, dtype=np.float32)
-
-
-def transformed(rows: Rows, transformer: Any) -> Rows:
-    """Transform rows, or leave them as they are where there is no transformer."""
-    return rows if transformer is None else TransformedRows(rows, transformer)

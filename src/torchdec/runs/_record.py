@@ -214,7 +214,8 @@ def fingerprint(rows: Rows, name: str, dtype: str | None = None) -> Data:
     sample = np.linspace(0, n_rows - 1, min(n_rows, FINGERPRINT_ROWS)).round().astype(np.int64)
     for start in range(0, len(sample), _FINGERPRINT_BATCH):
         batch = rows.take(sample[start : start + _FINGERPRINT_BATCH])
-        digest.update(np.ascontiguousarray(batch, dtype="<f4").tobytes())
+        with np.errstate(over="ignore"):
+            digest.update(np.ascontiguousarray(batch, dtype="<f4").tobytes())
     return Data(Path(name).name, (n_rows, n_features), dtype, digest.hexdigest())
 
 
