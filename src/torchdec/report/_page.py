@@ -18,6 +18,7 @@ from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, described
 from torchdec.report._layout import layout, sampled
 from torchdec.report._pictures import as_pixels, data_uri, sheet
+from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 
@@ -253,13 +254,14 @@ def _row_features(rows: Rows, points: NDArray[np.int64]) -> dict[str, Any]:
     """Find what is most unusual in each row: its values that lie most standard deviations from the mean."""
     d = rows.shape[1]
     parts = _values_at_a_time(points, d)
-    mean = sum(rows.take(part).sum(axis=0, dtype=np.float64) for part in parts) / len(points)
-    squares = sum(np.square(rows.take(part) - mean).sum(axis=0) for part in parts)
+    first = rows.take(points[:1])[0].astype(np.float64)  # of the mean, which a large offset would round
+    mean = sum(differences(rows.take(part), first).sum(axis=0) for part in parts) / len(points)
+    squares = sum(np.square(differences(rows.take(part), first) - mean).sum(axis=0) for part in parts)
     spread = np.sqrt(squares / len(points))
     spread[spread == 0] = np.inf
     which, by = [], []
     for part in parts:
-        unusual = (rows.take(part) - mean) / spread
+        unusual = (differences(rows.take(part), first) - mean) / spread
         first = np.argsort(-np.abs(unusual), axis=1, kind="stable")[:, :_FEATURES]
         which.append(first)
         by.append(np.take_along_axis(unusual, first, axis=1))

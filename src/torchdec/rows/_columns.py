@@ -12,7 +12,6 @@ from pyarrow import csv as arrow_csv
 
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._convert import dense_rows
-from torchdec.rows._precision import narrowed
 from torchdec.rows._protocol import RowsError
 
 # A CSV line must fit into one block, and Arrow's default of 1 MB is too little for very wide tables.
@@ -78,14 +77,20 @@ def _table_rows(table: pa.Table, path: Path, named: bool) -> DenseRows:
     names: list[str] = table.schema.names
     if table.num_rows:
         refuse_text(table.schema, path)
-    columns = [
-        narrowed(as_floats(column, f"{path}: column {name!r}"))
-        for name, column in zip(names, table.columns, strict=True)
-    ]
-    array = np.empty(table.shape, dtype=np.result_type(np.float32, *(column.dtype for column in columns)))
-    for j, column in enumerate(columns):
-        array[:, j] = column
+
+    def values(j: int) -> NDArray[np.float64]:
+        return as_floats(table.column(j), f"{path}: column {names[j]!r}")
+
+    # What may be rounded, only a model knows: rows of one hour in a file of years differ by seconds.
+    exact = all(_is_float32(values(j)) for j in range(len(names)))
+    array = np.empty(table.shape, dtype=np.float32 if exact else np.float64)
+    for j in range(len(names)):
+        array[:, j] = values(j)
     return dense_rows(array, str(path), names if named else None)
+
+
+def _is_float32(values: NDArray[np.float64]) -> bool:
+    return np.array_equal(values, values.astype(np.float32), equal_nan=True)
 
 
 def refuse_text(fields: Sequence[pa.Field], path: Path) -> None:

@@ -13,7 +13,6 @@ from pyarrow import parquet
 from torchdec.rows._blocks import BlockRows
 from torchdec.rows._columns import as_floats, is_number, refuse_text
 from torchdec.rows._convert import refuse_unusable
-from torchdec.rows._precision import narrowed
 from torchdec.rows._protocol import RowsError
 
 # Rows that are decoded at a time within a row group.
@@ -24,8 +23,8 @@ class ParquetRows(BlockRows):
     """Rows of Parquet files of the same columns: many of numbers, or one of lists of as many numbers each.
 
     Whole numbers keep their dtype in memory where all columns have the same one and none is null; all else is
-    float32, or float64 in a row group that has a column whose differences float32 would round. Files are opened
-    again for each row group, so that any number of them can be read.
+    float32, or float64 where float32 does not hold a type. Files are opened again for each row group, so that any
+    number of them can be read.
 
     Parameters
     ----------
@@ -53,20 +52,18 @@ class ParquetRows(BlockRows):
         refuse_unusable((sum(sizes), self._columns.width), np.dtype(np.float32), shown)
         if len(dtypes) > 1:
             self._columns.dtype = np.result_type(np.float32, *dtypes)
-        # Nearly all columns of float64 are float32 in memory.
-        width, n_bytes = self._columns.width, _narrow(self._columns.dtype).itemsize
+        width, n_bytes = self._columns.width, self._columns.dtype.itemsize
         super().__init__(sizes, width, max(sizes) * width * n_bytes, self._columns.feature_names)
 
     def _read(self, number: int) -> NDArray[Any]:
         path, group = self._groups[number]
         size = int(self.block_starts[number + 1] - self.block_starts[number])
-        block = np.empty((size, self.shape[1]), dtype=_narrow(self._columns.dtype))
+        block = np.empty((size, self.shape[1]), dtype=self._columns.dtype)
         start = 0
         with _naming(path), parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(_BATCH, row_groups=[group], columns=self._columns.names):
                 part = self._columns.array(batch, path)
-                # Wider for nulls where there were none, or for a column that lies far from 0.
-                block = block.astype(np.result_type(block, part), copy=False)
+                block = block.astype(np.result_type(block, part), copy=False)  # nulls, where there were none
                 block[start : start + len(part)] = part
                 start += len(part)
         if start != size:
@@ -96,13 +93,13 @@ class _Columns:
         self.dtype = dtypes.pop() if len(dtypes) == 1 else np.result_type(np.float32, *dtypes)
 
     def array(self, batch: pa.RecordBatch, path: Path) -> NDArray[Any]:
-        """Return the values of a batch: whole numbers in `dtype`, else float32 or, where needed, float64."""
+        """Return the values of a batch, in `dtype` or, where whole numbers are null, in floats that hold them."""
         if self.nested:
-            return narrowed(self._lists(batch.column(0), path))
+            return self._lists(batch.column(0), path)
         whole = np.empty((batch.num_rows, self.width), dtype=self._kept(batch.columns))
         for j, column in enumerate(batch.columns):
             whole[:, j] = _values(column, whole.dtype, f"{path}: column {self.names[j]!r}")
-        return narrowed(whole)
+        return whole
 
     def _lists(self, column: Any, path: Path) -> NDArray[Any]:
         name = f"{path}: column {self.names[0]!r}"
@@ -130,10 +127,6 @@ def _dtype(kind: pa.DataType) -> np.dtype[Any]:
         return np.dtype(own)
     exact = pa.types.is_boolean(kind) or pa.types.is_float32(kind) or pa.types.is_null(kind)
     return np.dtype(np.float32 if exact else np.float64)
-
-
-def _narrow(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return np.dtype(np.float32) if dtype == np.float64 else dtype
 
 
 def _values(column: Any, dtype: np.dtype[Any], name: str) -> NDArray[Any]:

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Of the range of a column: rounding below this share of it is lost beside all else that a fit rounds.
-_LOST = 2.0**-17
 # Whole numbers below this are exact in float64.
 _EXACT = 2.0**53
 
@@ -20,17 +18,6 @@ def row_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
         return dtype.newbyteorder("=")
     wide = np.result_type(dtype, np.float32)
     return wide if wide.itemsize <= 8 else np.dtype(np.float64)
-
-
-def narrowed(values: NDArray[Any]) -> NDArray[Any]:
-    """Return columns of float64, (n,) or (n, d), as float32 if all of them keep their differences in it."""
-    if values.dtype != np.float64 or not len(values):
-        return values
-    with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinite values are check_finite's task
-        narrow = values.astype(np.float32)
-        lost = np.fmax.reduce(np.abs(values - narrow), axis=0)
-        extent = np.fmax.reduce(values, axis=0) - np.fmin.reduce(values, axis=0)
-    return values if (lost > _LOST * extent).any() else narrow
 
 
 def differences(values: NDArray[Any], offset: NDArray[np.float64]) -> NDArray[np.float64]:
