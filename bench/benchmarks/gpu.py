@@ -1,8 +1,8 @@
 """The same fits on the processor and on a CUDA device, float32 and bfloat16, MNIST-sized rows with known clusters.
 
-    python benchmarks/gpu.py     prints a table and writes benchmarks/results/gpu.json; needs a CUDA device
+    python bench/benchmarks/gpu.py     prints a table and writes results/gpu.json; needs a CUDA device
 
-Steps beside the bare products on such a device: `python benchmarks/steps.py --gpu`.
+Steps beside the bare products on such a device: `python bench/benchmarks/steps.py --gpu`.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Seconds and memory of fit and predict as the rows become more.
 
-    python benchmarks/growth.py     prints and writes benchmarks/results/growth.json
+    python bench/benchmarks/growth.py     prints and writes results/growth.json
 
 Each fit runs in a process of its own, on generated rows read from a file on disk: a step of stage 1 for every
 1,024 rows but at least 400, then two updates. The exponent is the slope of log seconds, or log megabytes beyond

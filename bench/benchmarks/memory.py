@@ -1,6 +1,6 @@
 """Peak memory of a fit, on an array and on a memmap, as n grows.
 
-    python benchmarks/memory.py            prints and writes benchmarks/results/memory.json
+    python bench/benchmarks/memory.py            prints and writes results/memory.json
 
 Each fit runs in a process of its own on generated rows of 784 features; training is short, since its length
 changes time and not memory. Counted is the memory of the process itself (RssAnon), not pages of files that the

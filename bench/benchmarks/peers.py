@@ -1,8 +1,8 @@
 """MNIST beside other libraries: seconds an epoch, whole fits, and the time to the accuracy of the paper.
 
-    python benchmarks/peers.py             prints and writes benchmarks/results/peers.json (needs .[bench])
-    python benchmarks/peers.py --quick     prints the epochs, measured once each
-    python benchmarks/peers.py --defaults  prints and writes benchmarks/results/defaults.json: ClustPy's DEC at its
+    python bench/benchmarks/peers.py             prints and writes results/peers.json (needs ClustPy)
+    python bench/benchmarks/peers.py --quick     prints the epochs, measured once each
+    python bench/benchmarks/peers.py --defaults  prints and writes results/defaults.json: ClustPy's DEC at its
                                            defaults, and the time to the accuracy of the paper. One thread, hours
 
 Each library trains the net 784-500-500-2000-10 in batches of its own default, on the same rows, in turn. Seconds
@@ -24,7 +24,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from timing import RESULTS, in_turn, seconds_of, write
 
-from torchdec.datasets import load
+from torchdec_bench.datasets import load
 
 ENOUGH_STEPS = 500
 TO_THE_PAPER = f"torchdec, {ENOUGH_STEPS} steps, no self-training"

@@ -1,9 +1,9 @@
 """Seconds, peak memory and accuracy of fits of rows that are read from a file larger than they may take in memory.
 
-    python benchmarks/scale.py                    all sizes, both representations; minutes each
-    python benchmarks/scale.py 100000 neighbors   one case; benchmarks/results/scale.json keeps the others
-    python benchmarks/scale.py 2000000 short      an autoencoder of 200 steps and a short update: for memory alone
-    python benchmarks/scale.py bytes              what each row adds to the peak; benchmarks/results/row_bytes.json
+    python bench/benchmarks/scale.py                    all sizes, both representations; minutes each
+    python bench/benchmarks/scale.py 100000 neighbors   one case; results/scale.json keeps the others
+    python bench/benchmarks/scale.py 2000000 short      an autoencoder of 200 steps, a short update: memory alone
+    python bench/benchmarks/scale.py bytes              what each row adds to the peak; results/row_bytes.json
 
 Rows of 784 values of one byte in a memmap, around 20 known centres of unequal sizes on a bent surface: part of a
 row are the squares of a projection, so groups are no balls. Each fit and each prediction runs in a process of its

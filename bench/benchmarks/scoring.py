@@ -1,6 +1,6 @@
 """Two workers of Dask score a million rows of Parquet; one of them is killed midway, and each row is there once.
 
-    python benchmarks/scoring.py           prints and writes benchmarks/results/scoring.json
+    python bench/benchmarks/scoring.py           prints and writes results/scoring.json
 
 20 files of 50,000 rows of 32 values. `torchdec predict --workers 2` runs twice, and in the second run a worker
 gets SIGKILL once a third of the files are written. Both folders are compared with what the model predicts.

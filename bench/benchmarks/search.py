@@ -1,6 +1,6 @@
 """The parts whose cost grows with the rows: the search for neighbours, and k-means on the code.
 
-    python benchmarks/search.py     prints and writes benchmarks/results/search.json; MNIST from TORCHDEC_DATA
+    python bench/benchmarks/search.py     prints and writes results/search.json; MNIST from TORCHDEC_DATA
 
 The recall of the approximate search is the share of the exact 15 neighbours of 1,000 rows that it finds. Its rows
 are 1,000,000 x 64 in 100 overlapping groups, each of which varies mainly in 10 directions of its own.
@@ -26,7 +26,7 @@ def main() -> None:
 def exact() -> dict[str, Any]:
     from torchdec._core.compute import resolve
     from torchdec._core.neighbor_graph import nearest_neighbors
-    from torchdec.datasets import load
+    from torchdec_bench.datasets import load
 
     rows = torch.from_numpy(load("mnist").x).float()
     seconds = seconds_of(lambda: nearest_neighbors(rows, 15, cosine=False, compute=resolve()))

@@ -1,8 +1,8 @@
 """Training steps and passes over all rows, as shares of the rate of the bare matrix products of the same shapes.
 
-    python benchmarks/steps.py             prints and writes benchmarks/results/steps.json
-    python benchmarks/steps.py --quick     prints fewer, measured less often
-    python benchmarks/steps.py --gpu       the same on a CUDA device; benchmarks/results/steps-gpu.json
+    python bench/benchmarks/steps.py             prints and writes results/steps.json
+    python bench/benchmarks/steps.py --quick     prints fewer, measured less often
+    python bench/benchmarks/steps.py --gpu       the same on a CUDA device; results/steps-gpu.json
 
 Products and steps are timed in turn in one run. A step is everything that training does: rows gathered, forward,
 loss, backward, optimiser. The net is 784-500-500-2000-10 of the paper.

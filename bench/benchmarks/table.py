@@ -1,10 +1,9 @@
-"""Write the tables of docs/performance.md and docs/scale.md from benchmarks/results and experiments/runs.
+"""Write the tables of docs/performance.md and docs/scale.md from the files of results.
 
-python benchmarks/table.py
+python bench/benchmarks/table.py
 """
 
 import json
-import sys
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +11,11 @@ from typing import Any
 
 from timing import NET, RESULTS
 
+from torchdec_bench.pages import renewed, spread
+from torchdec_bench.study import read_plan, results
+
 HERE = Path(__file__).parent
-DOCS = HERE.parent / "docs"
+DOCS = HERE.parents[1] / "docs"
 # Of a network of 10 Gbit/s.
 NET_BYTES_S = 1.25e9
 
@@ -25,9 +27,6 @@ def main() -> None:
 
 def with_tables(text: str) -> str:
     """Return the text with each table made anew from its file of results."""
-    sys.path.insert(0, str(HERE.parent / "experiments"))
-    from pages import renewed
-
     for name, rows in TABLES.items():
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         if begin in text:
@@ -90,11 +89,7 @@ def defaults() -> str:
 
 
 def precision() -> str:
-    """Mean and standard deviation over seeds, from the run files of experiments/precision.toml."""
-    from accuracy import spread
-
-    from torchdec.study import read_plan, results
-
+    """Mean and standard deviation over seeds, from the results of experiments/precision.toml."""
     groups: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     for record, _ in results(read_plan(HERE.parent / "experiments" / "precision.toml")):
         groups[record["dataset"], record["settings"]["precision"]].append(record["score"])

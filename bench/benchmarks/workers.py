@@ -1,6 +1,6 @@
 """Seconds and accuracy of the same fit by one worker and by two on one machine, as torchrun starts them.
 
-    python benchmarks/workers.py           three minutes; prints and writes benchmarks/results/workers.json
+    python bench/benchmarks/workers.py           three minutes; prints and writes results/workers.json
 
 MNIST, all 70,000 rows: 500 steps on the neighbour graph and one update of the targets, in batches of 1,024 rows.
 Two workers share each batch, so the fit is the same but for rounding. Each case runs in processes of its own.
@@ -38,8 +38,8 @@ def main() -> None:
 def one(path: str) -> None:
     from torchdec import DEC, NeighborEncoder
     from torchdec._core import workers
-    from torchdec.datasets import load
     from torchdec.metrics import clustering_accuracy
+    from torchdec_bench.datasets import load
 
     data = load("mnist")
     rows = data.x.astype(np.float32)

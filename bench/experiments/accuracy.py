@@ -1,18 +1,17 @@
-"""Write the tables of accuracy in README.md and docs/accuracy.md from the run files of two plans.
+"""Write the tables of accuracy in README.md and docs/accuracy.md from the results of two plans.
 
-torchdec study experiments/accuracy.toml
-torchdec study experiments/ablation.toml
-python experiments/accuracy.py
+torchdec-bench study bench/experiments/accuracy.toml
+torchdec-bench study bench/experiments/ablation.toml
+python bench/experiments/accuracy.py
 """
 
 from collections import defaultdict
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import median
 from typing import Any
 
-from pages import as_code, renewed
-
-from torchdec.study import read_plan, results
+from torchdec_bench.pages import as_code, renewed, spread
+from torchdec_bench.study import read_plan, results
 
 HERE = Path(__file__).parent
 PLAN, ABLATION = HERE / "accuracy.toml", HERE / "ablation.toml"
@@ -31,9 +30,9 @@ ORDER = (
     ("digits", None),
 )
 # The methods of a page; None is all.
-TABLES = {HERE.parent / "README.md": ("neighbors",), HERE.parent / "docs" / "accuracy.md": None}
+TABLES = {HERE.parents[1] / "README.md": ("neighbors",), HERE.parents[1] / "docs" / "accuracy.md": None}
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-ABLATION_PAGE = HERE.parent / "docs" / "accuracy.md"
+ABLATION_PAGE = HERE.parents[1] / "docs" / "accuracy.md"
 ABLATION_BEGIN, ABLATION_END = "<!-- ablation: begin -->", "<!-- ablation: end -->"
 
 
@@ -49,7 +48,7 @@ def with_table(text: str, methods: tuple[str, ...] | None) -> str:
 
 
 def table(records: list[dict[str, Any]], methods: tuple[str, ...] | None) -> str:
-    from torchdec.study._methods import METHODS
+    from torchdec_bench.study._methods import METHODS
 
     groups: dict[tuple[str, int | None, str], list[dict[str, Any]]] = defaultdict(list)
     for record in records:
@@ -103,10 +102,6 @@ def title(record: dict[str, Any]) -> str:
 def fit_seconds(record: dict[str, Any]) -> float:
     """Return how long a fit took, less what one on a single thread waited for the processor beside other work."""
     return min(record["seconds"], record.get("cpu_seconds", record["seconds"]))
-
-
-def spread(values: list[float]) -> str:
-    return f"{mean(values):.3f} ± {stdev(values):.3f}" if len(values) > 1 else f"{values[0]:.3f}"
 
 
 if __name__ == "__main__":

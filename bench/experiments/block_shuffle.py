@@ -1,6 +1,6 @@
 """What it costs to mix only the rows of some blocks, on rows that are sorted by class: the worst case.
 
-    python experiments/block_shuffle.py     writes experiments/block_shuffle.json and the table of docs/scale.md
+    python bench/experiments/block_shuffle.py     writes block_shuffle.json and the table of docs/scale.md
 
 Digits of scikit-learn, sorted by class and cut into 36 blocks of 50 rows, of which 1, 4, 12 or all are mixed at a
 time. Five seeds each. Labels sort the rows and score the result.
@@ -12,16 +12,16 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from pages import renewed
 from sklearn.datasets import load_digits
 
 from torchdec import DEC, Autoencoder
 from torchdec._core.records import Epoch
 from torchdec.metrics import clustering_accuracy
 from torchdec.rows._blocks import BlockRows
+from torchdec_bench.pages import renewed
 
 RESULTS = Path(__file__).with_suffix(".json")
-DOCS = Path(__file__).parents[1] / "docs" / "scale.md"
+DOCS = Path(__file__).parents[2] / "docs" / "scale.md"
 BEGIN, END = "<!-- block shuffle: begin -->", "<!-- block shuffle: end -->"
 BLOCK, SEEDS = 50, range(5)
 

@@ -1,6 +1,6 @@
 """What an augmentation is worth: USPS, fitted with and without, predicted as it is and shifted and rotated.
 
-    python experiments/changed_rows.py [SEED ...]     seeds 0 to 4 by default
+    python bench/experiments/changed_rows.py [SEED ...]     seeds 0 to 4 by default
 
 `changed_rows.json` keeps what was measured; the table is in docs/accuracy.md. Labels are read after the fit.
 """
@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from accuracy import spread
-from pages import renewed
 from sklearn.exceptions import ConvergenceWarning
+
+from torchdec_bench.pages import renewed, spread
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "changed_rows.json"
-DOCS = HERE.parent / "docs" / "accuracy.md"
+DOCS = HERE.parents[1] / "docs" / "accuracy.md"
 BEGIN, END = "<!-- changed rows: begin -->", "<!-- changed rows: end -->"
 TITLES = {
     "none": "none",
@@ -49,8 +49,8 @@ def measured(seed: int) -> list[dict[str, Any]]:
 
     from torchdec import DEC, NeighborEncoder
     from torchdec.augment import ShiftRotate
-    from torchdec.datasets import load
     from torchdec.metrics import clustering_accuracy
+    from torchdec_bench.datasets import load
 
     usps = load("usps")
     rows = usps.x.astype(np.float32)

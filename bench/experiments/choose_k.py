@@ -1,10 +1,10 @@
 """How many clusters `choose_k` recommends on the data sets of TORCHDEC_DATA, and on blobs of known number.
 
-    python experiments/choose_k.py [NAME ...]
+    python bench/experiments/choose_k.py [NAME ...]
 
-writes experiments/choose_k.json and the table in docs/choosing-k.md; with names ("blobs", "usps", ...) the results
+writes choose_k.json and the table in docs/choosing-k.md; with names ("blobs", "usps", ...) the results
 of the others are kept. Labels are used for the column that says how many classes there are, and for nothing else.
-G trains a DEC for every k, so it is taken on up to 20,000 rows; experiments/paper-number.toml takes it on MNIST.
+G trains a DEC for every k, so it is taken on up to 20,000 rows; paper-number.toml takes it on MNIST.
 """
 
 import json
@@ -15,11 +15,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from pages import renewed
+from torchdec_bench.pages import renewed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "choose_k.json"
-DOCS = HERE.parent / "docs" / "choosing-k.md"
+DOCS = HERE.parents[1] / "docs" / "choosing-k.md"
 BEGIN, END = "<!-- choose k: begin -->", "<!-- choose k: end -->"
 SETS = ("usps", "pbmc", "reuters10k", "mnist", "fashion-mnist", "20newsgroups")
 BLOBS = (2, 5, 10, 20, 50)
@@ -45,7 +45,7 @@ def on_blobs() -> Iterator[dict[str, Any]]:
 
 
 def on_data(name: str) -> Iterator[dict[str, Any]]:
-    from torchdec.datasets import load
+    from torchdec_bench.datasets import load
 
     dataset = load(name)
     yield chosen(dataset.title, dataset.x, dataset.n_clusters, range(2, 31))

@@ -1,6 +1,6 @@
 """What a merge and a split do to the clusters of MNIST: those of 4 and 9 made one, and cut again.
 
-    python experiments/edits.py [RUN]     writes experiments/edits.json and the table in docs/clusters.md
+    python bench/experiments/edits.py [RUN]     writes edits.json and the table in docs/clusters.md
 
 RUN is a run directory of all of MNIST with k = 10; without it one is fitted. Labels tell which two clusters are
 those of 4 and 9, and score; nothing else knows them.
@@ -14,18 +14,19 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from pages import renewed
+
+from torchdec_bench.pages import renewed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "edits.json"
-DOCS = HERE.parent / "docs" / "clusters.md"
+DOCS = HERE.parents[1] / "docs" / "clusters.md"
 BEGIN, END = "<!-- edits: begin -->", "<!-- edits: end -->"
 
 
 def main() -> None:
     import torchdec
     from torchdec.clusters import merge, split
-    from torchdec.datasets import load
+    from torchdec_bench.datasets import load
 
     mnist = load("mnist")
     rows, y = mnist.x.astype(np.float32), mnist.y

@@ -1,7 +1,7 @@
 """How the space of the neighbour graph is chosen, on the data sets of TORCHDEC_DATA, and whether labels agree.
 
-    python experiments/graph_space.py           graph_space.json beside it and the table of docs/accuracy.md
-    python experiments/graph_space.py --table   the table alone, from the file
+    python bench/experiments/graph_space.py           graph_space.json beside it and the table of docs/accuracy.md
+    python bench/experiments/graph_space.py --table   the table alone, from the file
 
 Labels serve to tell how many edges of each graph join rows of one class; the choice does not see them.
 """
@@ -16,14 +16,15 @@ from typing import Any
 
 import numpy as np
 from accuracy import ORDER
-from pages import renewed
+
+from torchdec_bench.pages import renewed
 
 MOST_ROWS = 20_000
 N_SPLITS, N_SEEDS = 12, 5
 # The digits have too few features for a choice.
 SETS = [name for name, n_rows in ORDER if n_rows is None and name != "digits"]
 RESULTS = Path(__file__).with_suffix(".json")
-DOCS = Path(__file__).parents[1] / "docs" / "accuracy.md"
+DOCS = Path(__file__).parents[2] / "docs" / "accuracy.md"
 BEGIN, END = "<!-- graph space: begin -->", "<!-- graph space: end -->"
 
 
@@ -41,8 +42,8 @@ def results() -> Iterator[dict[str, Any]]:
     from torchdec._core.graph_space import agreements, components_agree, sample
     from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
     from torchdec._core.randomness import generator
-    from torchdec.datasets import load
     from torchdec.rows import as_rows
+    from torchdec_bench.datasets import load
 
     compute = resolve()
     for name in SETS:

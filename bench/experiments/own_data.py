@@ -1,8 +1,8 @@
 """Data as people have them, through the commands: a folder of 10,000 PNG files, 18,846 raw posts, counted cells.
 
-    python experiments/own_data.py [images|texts|cells]
+    python bench/experiments/own_data.py [images|texts|cells]
 
-It writes experiments/own_data.json and the table in docs/own-data.md. Each is fitted by `torchdec fit` in its own
+It writes own_data.json and the table in docs/own-data.md. Each is fitted by `torchdec fit` in its own
 process, which leaves its page too; then `torchdec predict` assigns 1,000 other files, or a file of 1,000 of the
 posts or cells. Labels are read after that, for the score.
 """
@@ -19,11 +19,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from pages import renewed
+
+from torchdec_bench.pages import renewed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "own_data.json"
-DOCS = HERE.parent / "docs" / "own-data.md"
+DOCS = HERE.parents[1] / "docs" / "own-data.md"
 BEGIN, END = "<!-- own data: begin -->", "<!-- own data: end -->"
 N_NEW = 1000
 
@@ -42,7 +43,7 @@ def main() -> None:
 def images(folder: Path) -> dict[str, Any]:
     from PIL import Image
 
-    from torchdec.datasets import load
+    from torchdec_bench.datasets import load
 
     mnist = load("mnist")
     rows, y = mnist.x.astype(np.float32), mnist.y

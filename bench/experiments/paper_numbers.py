@@ -1,4 +1,4 @@
-"""The numbers of the paper (Xie, Girshick, Farhadi, ICML 2016), by the titles of methods in `torchdec.study`.
+"""The numbers of the paper (Xie, Girshick, Farhadi, ICML 2016), by the titles of methods of a study.
 
 Tables are copied; what figures show was read off the paths of the published PDF, to about 0.003.
 """

@@ -1,6 +1,6 @@
 """Draw the README's picture from the demo's run directory: what `make demo` found in the digits.
 
-python experiments/picture.py demo-run docs/images/digits.png
+python bench/experiments/picture.py demo-run docs/images/digits.png
 """
 
 import sys

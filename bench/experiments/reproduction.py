@@ -1,27 +1,27 @@
-"""Write the tables of docs/reproduction.md, and draw its figures, from the run files of the paper's plans.
+"""Write the tables of docs/reproduction.md, and draw its figures, from the results of the paper's plans.
 
-    python experiments/reproduction.py
+    python bench/experiments/reproduction.py
 
-What a plan has no file for yet is named; `torchdec study PLAN` makes it.
+What a plan has no result for yet is named; `torchdec-bench study PLAN` makes it.
 """
 
 from collections import defaultdict
 from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import median
 from typing import Any
 
 import reproduction_figures as figures
 import run_time
-from pages import as_code, renewed
 from paper_numbers import ACCURACY, IMBALANCE, NUMBER
 
-from torchdec.study import Plan, read_plan, results
+from torchdec_bench.pages import as_code, renewed, spread
+from torchdec_bench.study import Plan, read_plan, results
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "reproduction.md"
-IMAGES = HERE.parent / "docs" / "images"
+PAGE = HERE.parents[1] / "docs" / "reproduction.md"
+IMAGES = HERE.parents[1] / "docs" / "images"
 # The paper's order, with the second form of SEC after the first, and what the paper has not at the end.
 METHODS = [*[*ACCURACY][:3], "SEC, local models", *[*ACCURACY][3:], "DEC, neighbors (default)"]
 PAPER_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def with_tables(text: str) -> str:
-    """Return the page with what stands between its marks made anew from the run files."""
+    """Return the page with what stands between its marks made anew from the results."""
     for name in TABLES:
         text = renewed(text, f"<!-- {name}: begin -->", f"<!-- {name}: end -->", section(name))
     return renewed(text, run_time.BEGIN, run_time.END, run_time.table())
@@ -64,7 +64,7 @@ def section(name: str) -> str:
 
 
 def missing(plan: Plan, records: list[Record]) -> list[str]:
-    """Say which cases of a plan have no file yet."""
+    """Say which cases of a plan have no result yet."""
     done = [record["case"] for record in records]
     left: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for case in plan.cases:
@@ -163,9 +163,8 @@ def faithful(records: list[Record]) -> str:
     for record in records:
         case = record["case"]
         recipe = as_code(case["stage_1"]) or "the paper's"
-        updates = [event["number"] for event in record["history"] if event["record"] == "Update"]
         scores = [f"{100 * record['score']['acc']:.2f}", f"{record['score']['nmi']:.3f}"]
-        stage_3 = [*self_training(case["settings"]), str(updates[-1])]
+        stage_3 = [*self_training(case["settings"]), str(record["updates"])]
         lines.append([recipe, str(record["seed"]), *stage_3, *scores, seconds([record])])
     titles = ["stage 1", "seed", "steps an update", "stops by", "updates", "ACC, %", "NMI", "seconds"]
     return markdown(titles, sorted(lines, key=lambda line: (line[0] != "the paper's", *line[:2])))
@@ -193,12 +192,6 @@ TABLES: dict[str, list[Callable[[list[Record]], str]]] = {
 def seconds(records: list[Record]) -> str:
     """Return the median of the seconds of processor time, or of the clock's in files that have no other."""
     return f"{median(r.get('cpu_seconds', r['seconds']) for r in records):.0f}"
-
-
-def spread(values: list[float], digits: int) -> str:
-    if not values:
-        return ""
-    return f"{mean(values):.{digits}f}" + (f" ± {stdev(values):.{digits}f}" if len(values) > 1 else "")
 
 
 def markdown(titles: list[str], lines: list[list[str]]) -> str:
@@ -237,7 +230,7 @@ TITLES = {
 
 
 def shape_of(record: Record) -> tuple[int, int]:
-    from torchdec.datasets import load
+    from torchdec_bench.datasets import load
 
     height, width = load(record["case"]["data"]).image_shape
     return height, width

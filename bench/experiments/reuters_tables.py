@@ -1,6 +1,6 @@
-"""Print the tables of torchdec.datasets._generated, measured on reuters_rcv1sub.npz of TORCHDEC_DATA.
+"""Print the tables of torchdec_bench.datasets._generated, measured on reuters_rcv1sub.npz of TORCHDEC_DATA.
 
-python experiments/reuters_tables.py
+python bench/experiments/reuters_tables.py
 """
 
 import os

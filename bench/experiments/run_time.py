@@ -1,7 +1,7 @@
 """Seconds and peak memory of DEC, LDMGI and SEC on a corpus of REUTERS' size; `reproduction.py` shows them.
 
-    python experiments/run_time.py                 all methods on 685,071 rows
-    python experiments/run_time.py 68507 ldmgi     one method, on fewer rows
+    python bench/experiments/run_time.py                 all methods on 685,071 rows
+    python bench/experiments/run_time.py 68507 ldmgi     one method, on fewer rows
 
 What `run_time.json` has already is not measured again.
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from torchdec.datasets import reuters_like
+from torchdec_bench.datasets import reuters_like
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "run_time.json"
@@ -85,7 +85,7 @@ def dec(x: Any) -> str:
 
 
 def baseline(method: str, x: Any) -> str:
-    from torchdec.baselines import LDMGI, SEC, nearest_rows
+    from torchdec_bench.baselines import LDMGI, SEC, nearest_rows
 
     began = perf_counter()
     neighbors = nearest_rows(x)

@@ -1,11 +1,11 @@
 """Fuzz every parser, guided by coverage (atheris, libFuzzer).
 
-    python trust/fuzz.py                     each parser for 60 seconds; writes trust/results/fuzz.json
-    python trust/fuzz.py --seconds 300 csv   these parsers for so long
+    python bench/trust/fuzz.py                     each parser for 60 seconds; writes results/fuzz.json
+    python bench/trust/fuzz.py --seconds 300 csv   these parsers for so long
 
 An input that makes a parser raise what its docstring does not name, take more than 10 seconds, or allocate more
-than 512 MB at once is a finding: it stays in trust/findings/, to be mended and then moved to trust/corpus/, which
-the tests replay.
+than 512 MB at once is a finding: it stays in findings/, to be mended and then moved to corpus/, which the
+tests replay.
 """
 
 import argparse

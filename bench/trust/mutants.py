@@ -1,9 +1,9 @@
 """Change the code that decides most, one small change at a time (mutmut), and count the changes that tests notice.
 
-    python trust/mutants.py                          all modules; writes trust/results/mutants.json
-    python trust/mutants.py src/torchdec/_model_file.py
+    python bench/trust/mutants.py                          all modules; writes results/mutants.json
+    python bench/trust/mutants.py src/torchdec/_model_file.py
                                                      this one; its results replace those of before
-    python trust/mutants.py --again                  the survivors of before only
+    python bench/trust/mutants.py --again                  the survivors of before only
 
 A mutant is killed when one of the tests of its module fails, or when they take ten times as long as they should.
 Each is tried in a fork of a process that has imported everything else, so that nobody waits for torch. The text of
@@ -25,7 +25,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results" / "mutants.json"
 # Each module and the tests that are to notice, fast ones first.
 TESTS = {

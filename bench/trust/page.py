@@ -1,16 +1,19 @@
-"""Write the counts of docs/trust.md from trust/results.
+"""Write the counts of docs/trust.md from bench/trust/results.
 
-python trust/page.py
+python bench/trust/page.py
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "trust" / "results"
-DOCS = ROOT / "docs" / "trust.md"
+from mutants import TESTS
+
+from torchdec_bench.pages import renewed
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+DOCS = HERE.parents[1] / "docs" / "trust.md"
 BEGIN, END = "<!-- {}: begin -->", "<!-- {}: end -->"
 
 
@@ -20,9 +23,6 @@ def main() -> None:
 
 def with_counts(text: str) -> str:
     """Return the text with each table of counts made anew from its file."""
-    sys.path.insert(0, str(ROOT / "experiments"))
-    from pages import renewed
-
     for name, lines in {"suite": suite(), "fuzz": fuzz(), "soak": soak(), "mutants": mutants()}.items():
         text = renewed(text, BEGIN.format(name), END.format(name), "".join(f"{line}\n" for line in lines))
     return text
@@ -68,9 +68,6 @@ def soak() -> list[str]:
 
 
 def mutants() -> list[str]:
-    sys.path.insert(0, str(ROOT / "trust"))
-    from mutants import TESTS
-
     results = json.loads((RESULTS / "mutants.json").read_text())["results"]
     return [
         "| module | its tests | changes | noticed | share |",

@@ -14,11 +14,11 @@ import numpy as np
 
 from torchdec._checkpoint import Checkpoint
 from torchdec._model_file import load
-from torchdec.datasets._formats import read_idx, read_newsgroups, read_root_topics, read_stl10, read_tokens
 from torchdec.rows import read_rows
 from torchdec.runs import read_run
 from torchdec.runs._tables import read_assignments, read_embedding
-from torchdec.study import read_plan
+from torchdec_bench.datasets._formats import read_idx, read_newsgroups, read_root_topics, read_stl10, read_tokens
+from torchdec_bench.study import read_plan
 
 CORPUS = Path(__file__).parent / "corpus"
 # What the docstrings of all of them allow; whatever else leaves a parser is a finding.

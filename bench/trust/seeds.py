@@ -1,6 +1,6 @@
 """Make the files that fuzzing starts from: one or two valid ones of each kind, as small as they can be.
 
-python trust/seeds.py
+python bench/trust/seeds.py
 """
 
 import io
@@ -43,7 +43,7 @@ def seeds(folder: Path) -> dict[str, list[bytes]]:
             break
     csr = sp.csr_matrix(rows > 1, dtype=np.float32)
     case = '[[case]]\ndata = "digits"\nmethod = ["dec", "kmeans"]\nseed = [0, 1]\nr_min = 0.5\n'
-    plan = f'title = "t"\nruns = "r"\n{case}'
+    plan = f'title = "t"\n{case}'
     return {
         "model": [run["model.safetensors"]],
         "checkpoint": [(folder / "fit.checkpoint").read_bytes()],

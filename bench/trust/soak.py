@@ -1,7 +1,7 @@
 """A long life in one process: predict over and over, then fit over and over; nothing may grow.
 
-    python trust/soak.py                      30 minutes of predict, 200 fits; writes trust/results/soak.json
-    python trust/soak.py --seconds 60 --fits 20
+    python bench/trust/soak.py                      30 minutes of predict, 200 fits; writes results/soak.json
+    python bench/trust/soak.py --seconds 60 --fits 20
 
 Compared are the process after a quarter of the time and at its end: its memory (RssAnon), open files and threads.
 Memory may grow by 16 MB, which allocators need to settle; files and threads not at all.

@@ -1,6 +1,6 @@
-"""Run tests/trust with more faults than the tests do by themselves, and count what was tried.
+"""Run the tests of trust with more faults than the tests do by themselves, and count what was tried.
 
-python trust/suite.py     writes trust/results/suite.json
+python bench/trust/suite.py     writes results/suite.json
 """
 
 import json
@@ -13,17 +13,17 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+TESTS = (ROOT / "tests" / "trust", ROOT / "bench" / "tests" / "trust")
 FAULTS = 40  # of each writer
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", HERE.parent / "tests" / "trust", "-q", f"--junitxml={report}"]
+        command = [sys.executable, "-m", "pytest", *TESTS, "-q", f"--junitxml={report}"]
         command += ["-o", "junit_family=xunit1"]  # the one that has properties
-        code = subprocess.run(
-            command, env={**os.environ, "TORCHDEC_FAULTS": str(FAULTS)}, cwd=HERE.parent
-        ).returncode
+        code = subprocess.run(command, env={**os.environ, "TORCHDEC_FAULTS": str(FAULTS)}, cwd=ROOT).returncode
         # Our own file, written a moment ago.
         cases = list(ET.parse(report).iter("testcase"))
     tests, counted = Counter[str](), Counter[str]()

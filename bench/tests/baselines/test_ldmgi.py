@@ -7,9 +7,9 @@ from scipy import sparse
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from small import blobs
-from torchdec.baselines import LDMGI, SEC, nearest_rows
-from torchdec.baselines._graphs import cliques, local_laplacian
 from torchdec.metrics import clustering_accuracy
+from torchdec_bench.baselines import LDMGI, SEC, nearest_rows
+from torchdec_bench.baselines._graphs import cliques, local_laplacian
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_separate_groups_are_found(weight):
 def test_the_sparse_solver_finds_what_the_dense_one_does(monkeypatch):
     X, y = blobs(1500, 6, 4)
     dense = LDMGI(4, random_state=0, clique_size=10).fit(X)
-    monkeypatch.setattr("torchdec.baselines._spectral._DENSE_UP_TO", 100)
+    monkeypatch.setattr("torchdec_bench.baselines._spectral._DENSE_UP_TO", 100)
     found = LDMGI(4, random_state=0, clique_size=10).fit(X)
     assert clustering_accuracy(y, found.labels_) == clustering_accuracy(y, dense.labels_) == 1
     assert clustering_accuracy(dense.labels_, found.labels_) == 1

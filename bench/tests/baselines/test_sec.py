@@ -6,12 +6,12 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 
 from small import blobs
-from torchdec.baselines import SEC
-from torchdec.baselines._graphs import cliques, normalized_laplacian
-from torchdec.baselines._rows import unit_scale
-from torchdec.baselines._sec import _Regression
-from torchdec.baselines._spectral import spectral_rotation
 from torchdec.metrics import clustering_accuracy
+from torchdec_bench.baselines import SEC
+from torchdec_bench.baselines._graphs import cliques, normalized_laplacian
+from torchdec_bench.baselines._rows import unit_scale
+from torchdec_bench.baselines._sec import _Regression
+from torchdec_bench.baselines._spectral import spectral_rotation
 
 
 @pytest.mark.parametrize("as_rows", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from torchdec.cli._labels import read_labels
-from torchdec.datasets import NAMES, load
 from torchdec.rows import read_rows
 from torchdec.rows._files import read_image_shape
+from torchdec_bench.datasets import NAMES, load
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@ import json
 
 PLAN = """
 title = "Digits"
-runs = "runs"
 [[case]]
 data = "digits"
 method = "kmeans"
@@ -17,14 +16,26 @@ def test_a_plan_is_run_once_and_tells_how_far_it_is(cli, tmp_path):
     assert "Digits: 2 cases, 0 of them done" in first.stderr
     assert "2 of 2  digits-kmeans-1: " in first.stderr
     assert "2 cases, 2 of them done" in cli.ok("study", plan).stderr
-    assert json.loads((tmp_path / "runs" / "digits-kmeans-1.json").read_text())["seed"] == 1
+    lines = (tmp_path / "plan.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [0, 1]
 
 
 def test_results_go_where_out_says(cli, tmp_path):
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN)
-    assert cli.ok("study", plan, "-o", tmp_path / "there", "--quiet").stderr == ""
-    assert len(list((tmp_path / "there").iterdir())) == 2
+    there = tmp_path / "there" / "results.jsonl"
+    assert cli.ok("study", plan, "-o", there, "--quiet").stderr == ""
+    assert len(there.read_text().splitlines()) == 2
+    assert [path.name for path in there.parent.iterdir()] == ["results.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plan.toml", "there"]
+
+
+def test_results_are_a_jsonl_file(cli, tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN)
+    result = cli("study", plan, "-o", tmp_path / "runs")
+    assert result.exit_code == 2
+    assert "ends in .jsonl" in result.stderr
 
 
 def test_failed_cases_are_counted(cli, tmp_path):

@@ -1,12 +1,13 @@
 """What the README says was measured is what the files of results say."""
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / folder) for folder in ("experiments", "benchmarks", "trust")]
+BENCH = Path(__file__).parents[2]
+sys.path[:0] = [str(BENCH / folder) for folder in ("experiments", "benchmarks", "trust")]
 
 import accuracy  # noqa: E402
 import block_shuffle  # noqa: E402
@@ -19,12 +20,12 @@ import page as trust_page  # noqa: E402
 import reproduction  # noqa: E402
 import table as benchmark_tables  # noqa: E402
 
-from torchdec.study import Case, read_plan, results  # noqa: E402
-from torchdec.study._methods import METHODS  # noqa: E402
+from torchdec_bench.study import Case, read_plan, results  # noqa: E402
+from torchdec_bench.study._methods import METHODS  # noqa: E402
 
 
 @pytest.mark.parametrize("path", accuracy.TABLES, ids=lambda path: path.name)
-def test_a_table_is_made_from_the_run_files(path: Path) -> None:
+def test_a_table_is_made_from_the_results(path: Path) -> None:
     text = path.read_text()
     assert accuracy.with_table(text, accuracy.TABLES[path]) == text
 
@@ -65,31 +66,36 @@ def test_the_tables_of_benchmarks_are_made_from_their_files(page: str) -> None:
     assert benchmark_tables.with_tables(text) == text
 
 
-def test_the_table_of_settings_is_made_from_the_run_files() -> None:
+def test_the_table_of_settings_is_made_from_the_results() -> None:
     text = accuracy.ABLATION_PAGE.read_text()
     assert accuracy.with_ablation(text) == text
 
 
 @pytest.mark.parametrize("plan", sorted(accuracy.HERE.glob("*.toml")), ids=lambda plan: plan.stem)
-def test_every_run_file_is_that_of_its_case(plan: Path) -> None:
+def test_every_result_is_that_of_a_case_of_its_plan(plan: Path) -> None:
     read = read_plan(plan)
-    for record, _ in results(read):
+    lines = read.file.read_text().splitlines()
+    names = []
+    for line in lines:
+        record = json.loads(line)
         case = Case(**record["case"])
         assert case in read.cases
         assert record["method"] == METHODS[case.method].title
         assert 0 < record["score"]["acc"] <= 1
         assert record["versions"]["torch"]
+        names.append(case.name)
+    assert names == sorted(set(names))
+    assert len(results(read)) == len(lines) > 0
 
 
-def test_every_run_file_belongs_to_a_plan() -> None:
-    plans = [read_plan(plan) for plan in accuracy.HERE.glob("*.toml")]
-    wanted = {plan.runs / f"{case.name}.json" for plan in plans for case in plan.cases}
-    files = set((accuracy.HERE / "runs").rglob("*.json"))
-    assert files
-    assert files <= wanted, files - wanted
+def test_every_file_of_results_and_pictures_belongs_to_a_plan() -> None:
+    plans = {plan.stem: read_plan(plan) for plan in accuracy.HERE.glob("*.toml")}
+    assert {path.stem for path in accuracy.HERE.glob("*.jsonl")} == {*plans}
+    for path in accuracy.HERE.rglob("*.npz"):
+        assert path.stem in {case.name for case in plans[path.parent.name].cases if case.pictures}
 
 
-def test_the_page_of_the_paper_is_made_from_the_run_files() -> None:
+def test_the_page_of_the_paper_is_made_from_the_results() -> None:
     text = reproduction.PAGE.read_text()
     assert reproduction.with_tables(text) == text
 

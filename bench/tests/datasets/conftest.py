@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from served import Server, serving
 
-from torchdec.datasets import _download
+from torchdec_bench.datasets import _download
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from served import Server
 
-from torchdec.datasets import DatasetError
-from torchdec.datasets._download import Remote, fetch
+from torchdec_bench.datasets import DatasetError
+from torchdec_bench.datasets._download import Remote, fetch
 
 CONTENT = bytes(range(256)) * 4000
 MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()

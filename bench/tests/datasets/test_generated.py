@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import vstack
 
-from torchdec.datasets import Dataset, DatasetError, reuters_like, reuters_like_chunks
-from torchdec.datasets import _generated as generated
+from torchdec_bench.datasets import Dataset, DatasetError, reuters_like, reuters_like_chunks
+from torchdec_bench.datasets import _generated as generated
 
 
 @pytest.fixture(scope="module")

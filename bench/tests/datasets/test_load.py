@@ -10,9 +10,9 @@ from originals import idx, rcv1, stl10, svmlight, tar, write
 from scipy.sparse import issparse
 from served import Server
 
-from torchdec.datasets import NAMES, DatasetError, cache_folder, load
-from torchdec.datasets import _catalog as catalog
-from torchdec.datasets._load import where
+from torchdec_bench.datasets import NAMES, DatasetError, cache_folder, load
+from torchdec_bench.datasets import _catalog as catalog
+from torchdec_bench.datasets._load import where
 
 KINDS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 

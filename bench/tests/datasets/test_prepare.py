@@ -3,8 +3,8 @@ import sys
 import numpy as np
 import pytest
 
-from torchdec.datasets import DatasetError
-from torchdec.datasets._prepare import hog_and_colours
+from torchdec_bench.datasets import DatasetError
+from torchdec_bench.datasets._prepare import hog_and_colours
 
 
 def features(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +49,7 @@ def test_smaller_pictures_are_enlarged() -> None:
     np.testing.assert_allclose(small_colours, colours, atol=25)
 
 
-def test_without_scikit_image_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_scikit_image_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "skimage.transform", None)
-    with pytest.raises(DatasetError, match=r"pip install 'torchdec\[stl10\]'"):
+    with pytest.raises(DatasetError, match="pip install scikit-image"):
         hog_and_colours(np.zeros((1, 96, 96, 3), dtype=np.uint8))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from torchdec.datasets import _generated, load
-from torchdec.datasets._prepare import newsgroup_rows
+from torchdec_bench.datasets import _generated, load
+from torchdec_bench.datasets._prepare import newsgroup_rows
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
 

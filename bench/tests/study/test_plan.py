@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from torchdec.study import PlanError, read_plan
+from torchdec_bench.study import PlanError, read_plan
 
-HEAD = 'title = "A plan"\nruns = "results"\n'
+HEAD = 'title = "A plan"\n'
 CASE = '[[case]]\ndata = "digits"\nmethod = "kmeans"\n'
 
 
@@ -30,8 +30,7 @@ def test_lists_become_all_combinations(plan):
     assert len(read.cases) == 8
     assert len({case.name for case in read.cases}) == 8
     assert {case.settings["weight"] for case in read.cases} == {1.0, 9.0}
-    assert read.runs.name == "results"
-    assert read.runs.parent == plan("").parent
+    assert read.file == plan("").with_name("plan.jsonl")
 
 
 def test_a_name_tells_what_is_not_at_its_default(plan):
@@ -44,7 +43,8 @@ def test_a_name_tells_what_is_not_at_its_default(plan):
     ("text", "message"),
     [
         ("title = ", "is no TOML"),
-        ('title = "x"\n' + CASE, "the key 'runs' is missing"),
+        (CASE, "the key 'title' is missing"),
+        (HEAD + 'runs = "runs"\n' + CASE, "the key 'runs' is unknown; there are case, title"),
         (HEAD, "the key 'case' is missing"),
         (HEAD + '[case]\ndata = "digits"\n', r"write \[\[case\]\]"),
         (HEAD + CASE + "sedes = 3\n", "the key 'sedes' is unknown; there are data, "),
@@ -55,10 +55,17 @@ def test_a_name_tells_what_is_not_at_its_default(plan):
         (HEAD + CASE + "settings = 4\n", "settings is no table"),
         (HEAD + CASE + CASE, "digits-kmeans-0 is there twice"),
         (HEAD + CASE.replace("digits", "../x"), "cannot be a file's name"),
-        (HEAD.replace('"A plan"', "3") + CASE, "title and runs are texts"),
+        (HEAD.replace('"A plan"', "3") + CASE, "title is no text"),
     ],
 )
 def test_what_is_wrong_is_named(plan, text, message):
     with pytest.raises(PlanError, match=message) as caught:
         read_plan(plan(text))
     assert re.search(r"plan\.toml", str(caught.value))
+
+
+@pytest.mark.parametrize("name", ["plan.jsonl", "plan"])
+def test_a_plan_has_a_name_of_its_own_beside_its_results(tmp_path, name):
+    (tmp_path / name).write_text(HEAD + CASE)
+    with pytest.raises(PlanError, match=rf"{name}: has the suffix .* ends in \.toml"):
+        read_plan(tmp_path / name)

@@ -7,28 +7,29 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from torchdec.baselines import LDMGI, nearest_rows
-from torchdec.datasets import load
-from torchdec.study import Case, Plan, results, run
-from torchdec.study._measure import measure
-from torchdec.study._methods import METHODS
-from torchdec.study._run import missing
+from torchdec.runs import RunError
+from torchdec_bench.baselines import LDMGI, nearest_rows
+from torchdec_bench.datasets import load
+from torchdec_bench.study import Case, Plan, PlanError, results, run
+from torchdec_bench.study._measure import measure
+from torchdec_bench.study._methods import METHODS
+from torchdec_bench.study._run import missing
 
 SHORT = {"max_steps": 40, "hidden": (16, 24), "code_size": 3}
 
 
 @pytest.fixture
 def plan(tmp_path):
-    return Plan("Two", tmp_path / "runs", (Case("digits", "kmeans", 0), Case("digits", "kmeans", 1)))
+    return Plan("Two", tmp_path / "two.jsonl", (Case("digits", "kmeans", 0), Case("digits", "kmeans", 1)))
 
 
-def test_each_case_leaves_a_file_and_is_not_done_again(plan, monkeypatch):
+def test_each_case_leaves_a_line_and_is_not_done_again(plan, monkeypatch):
     first = run(plan)
     assert next(first).error == ""
     first.close()  # as if it were killed here
     assert [case.seed for case in missing(plan)] == [1]
     assert [outcome.case.seed for outcome in run(plan)] == [1]
-    monkeypatch.setattr("torchdec.study._measure.measure", lambda _: pytest.fail("measured again"))
+    monkeypatch.setattr("torchdec_bench.study._measure.measure", lambda _: pytest.fail("measured again"))
     assert list(run(plan)) == []
     for (record, pictures), case in zip(results(plan), plan.cases, strict=True):
         assert record["case"] == json.loads(json.dumps(case.plain()))
@@ -37,7 +38,7 @@ def test_each_case_leaves_a_file_and_is_not_done_again(plan, monkeypatch):
         assert pictures == {}
 
 
-def test_a_case_that_fails_leaves_no_file_and_the_others_go_on(plan):
+def test_a_case_that_fails_leaves_no_line_and_the_others_go_on(plan):
     broken = replace(plan, cases=(Case("digits", "ldmgi", settings={"weight": -1.0}), *plan.cases))
     outcomes = list(run(broken))
     assert [bool(outcome.error) for outcome in outcomes] == [True, False, False]
@@ -45,9 +46,73 @@ def test_a_case_that_fails_leaves_no_file_and_the_others_go_on(plan):
     assert missing(broken) == [broken.cases[0]]
 
 
+def stub(case):
+    """Measure nothing; the place of a line in its file must not depend on when it came."""
+    return {"case": case.plain(), "seed": case.seed}, {"z": np.full(3, case.seed)} if case.pictures else {}
+
+
+def test_lines_are_sorted_by_name_and_those_of_another_plan_stay(plan, monkeypatch):
+    monkeypatch.setattr("torchdec_bench.study._measure.measure", stub)
+    seeds = [Case("digits", "kmeans", seed) for seed in (11, 2, 1)]
+    list(run(replace(plan, cases=tuple(seeds[:2]))))
+    before = plan.file.read_text().splitlines()
+    list(run(replace(plan, cases=tuple(seeds[2:]))))
+    lines = plan.file.read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [1, 11, 2]
+    assert lines[1:] == before
+    assert [record["seed"] for record, _ in results(replace(plan, cases=tuple(seeds)))] == [11, 2, 1]
+
+
+def test_pictures_lie_in_a_folder_beside_the_results_and_come_back_with_them(plan, monkeypatch):
+    monkeypatch.setattr("torchdec_bench.study._measure.measure", stub)
+    drawn = replace(plan, cases=(plan.cases[0], replace(plan.cases[1], pictures=True)))
+    list(run(drawn))
+    assert sorted(path.name for path in plan.file.parent.rglob("*")) == ["digits-kmeans-1.npz", "two", "two.jsonl"]
+    (_, none), (_, pictures) = results(drawn)
+    assert none == {}
+    np.testing.assert_array_equal(pictures["z"], [1, 1, 1])
+
+
+def test_a_second_study_into_the_same_file_is_refused_and_loses_nothing(plan, monkeypatch):
+    monkeypatch.setattr("torchdec_bench.study._measure.measure", stub)
+    first = run(plan)
+    next(first)
+    with pytest.raises(RunError, match=r"two\.jsonl is being written by process"):
+        list(run(plan))
+    assert len(list(first)) == 1
+    assert len(results(plan)) == 2
+    assert [path.name for path in plan.file.parent.iterdir()] == ["two.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b'{"case": {"data": "digits", "meth', b"", b"3", b"{}", b'{"case": 3}', b"[" * 100_000, b"\xff"),
+        *(b'{"case": {"data": "digits"}}', b'{"case": {"data": 1, "method": "kmeans"}}'),
+        b'{"case": {"data": "digits", "method": "kmeans", "settings": 3}}',
+    ],
+)
+def test_a_line_that_is_no_result_is_named_and_the_file_stays(plan, monkeypatch, line):
+    monkeypatch.setattr("torchdec_bench.study._measure.measure", stub)
+    next(run(plan))
+    content = plan.file.read_bytes() + line + b"\n"
+    plan.file.write_bytes(content)
+    for read in (results, missing, lambda plan: list(run(plan))):
+        with pytest.raises(PlanError, match=r"two\.jsonl: line 2 is no result of a case"):
+            read(plan)
+    assert plan.file.read_bytes() == content
+
+
+def test_a_result_has_the_updates_of_the_fit_and_no_history(plan):
+    settings = {"max_iter": 2, "tol": 0}
+    result, _ = measure(Case("digits", "dec", n_rows=300, settings=settings, stage_1=SHORT))
+    assert result["updates"] == 2
+    assert "history" not in result
+
+
 def test_cases_that_share_a_training_come_one_after_the_other(tmp_path):
     cases = [Case("digits", method, seed) for method in ("ae", "kmeans", "dec", "code") for seed in (0, 1)]
-    ordered = missing(Plan("Mixed", tmp_path, tuple(cases)))
+    ordered = missing(Plan("Mixed", tmp_path / "mixed.jsonl", tuple(cases)))
     assert sorted(ordered, key=str) == sorted(cases, key=str)
     assert [(case.method, case.seed) for case in ordered] == [
         ("ae", 0),
@@ -68,7 +133,7 @@ def test_methods_on_near_rows_share_one_search(monkeypatch):
         searched.append(n_neighbors)
         return nearest_rows(rows, n_neighbors)
 
-    monkeypatch.setattr("torchdec.baselines.nearest_rows", search)
+    monkeypatch.setattr("torchdec_bench.baselines.nearest_rows", search)
     cases = [Case("digits", method, n_rows=301) for method in ("ldmgi", "sec", "seclocal")]
     together = [measure(case)[0] for case in cases]
     assert searched == [4]
@@ -86,7 +151,7 @@ def test_kmeans_takes_sparse_rows_whose_columns_are_numbered_in_64_bits(monkeypa
     x = csr_array(digits.x)
     x.indices, x.indptr = x.indices.astype(np.int64), x.indptr.astype(np.int64)
     sparse_digits = replace(digits, x=x, title="sparse digits")
-    monkeypatch.setattr("torchdec.study._measure.load", lambda _: sparse_digits)
+    monkeypatch.setattr("torchdec_bench.study._measure.load", lambda _: sparse_digits)
     assert measure(Case("sparse-digits", "kmeans"))[0]["score"]["acc"] > 0.6
 
 
@@ -138,7 +203,7 @@ def test_the_gradient_in_the_picture_is_that_of_the_loss():
         log_soft_assignment,
         log_target_distribution,
     )
-    from torchdec.study._pictures import _gradients
+    from torchdec_bench.study._pictures import _gradients
 
     class Model:
         cluster_centers_ = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)

@@ -4,8 +4,8 @@ k-means with 20 starts is `sklearn.cluster.KMeans(n_init=20)`. A baseline on the
 that is fitted on `torchdec.Autoencoder().fit_transform(X)`.
 """
 
-from torchdec.baselines._graphs import nearest_rows
-from torchdec.baselines._ldmgi import LDMGI
-from torchdec.baselines._sec import SEC
+from torchdec_bench.baselines._graphs import nearest_rows
+from torchdec_bench.baselines._ldmgi import LDMGI
+from torchdec_bench.baselines._sec import SEC
 
 __all__ = ["LDMGI", "SEC", "nearest_rows"]

@@ -12,7 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.utils import check_array
 
 from torchdec._nearest import nearest
-from torchdec.baselines._rows import Matrix
+from torchdec_bench.baselines._rows import Matrix
 
 # Sparse rows of at most so many values are made dense for the search; beyond, their leading components stand in.
 _MOST_VALUES = 500_000_000
@@ -40,7 +40,7 @@ def nearest_rows(X: Any, n_neighbors: int = 4) -> NDArray[np.int64]:
     Examples
     --------
     >>> import numpy as np
-    >>> from torchdec.baselines import nearest_rows
+    >>> from torchdec_bench.baselines import nearest_rows
     >>> nearest_rows(np.array([[0.0], [1.0], [10.0], [12.0]]), 1).ravel().tolist()
     [1, 0, 3, 2]
     """

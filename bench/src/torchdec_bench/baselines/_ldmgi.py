@@ -9,9 +9,9 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
-from torchdec.baselines._graphs import cliques, local_laplacian, warn_if_in_pieces
-from torchdec.baselines._rows import check_enough, unit_scale, validated
-from torchdec.baselines._spectral import smallest_eigenvectors, spectral_rotation
+from torchdec_bench.baselines._graphs import cliques, local_laplacian, warn_if_in_pieces
+from torchdec_bench.baselines._rows import check_enough, unit_scale, validated
+from torchdec_bench.baselines._spectral import smallest_eigenvectors, spectral_rotation
 
 
 class LDMGI(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -55,7 +55,7 @@ class LDMGI(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from torchdec.baselines import LDMGI
+    >>> from torchdec_bench.baselines import LDMGI
     >>> from torchdec.metrics import clustering_accuracy
     >>> X, y = load_digits(return_X_y=True)
     >>> clustering_accuracy(y, LDMGI(10, random_state=0).fit_predict(X)) > 0.8

@@ -12,9 +12,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from torchdec.baselines._graphs import cliques, local_laplacian, normalized_laplacian, warn_if_in_pieces
-from torchdec.baselines._rows import Matrix, check_enough, unit_scale, validated
-from torchdec.baselines._spectral import smallest_eigenvectors, spectral_rotation
+from torchdec_bench.baselines._graphs import cliques, local_laplacian, normalized_laplacian, warn_if_in_pieces
+from torchdec_bench.baselines._rows import Matrix, check_enough, unit_scale, validated
+from torchdec_bench.baselines._spectral import smallest_eigenvectors, spectral_rotation
 
 _PART = 8192
 
@@ -63,7 +63,7 @@ class SEC(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Examples
     --------
     >>> from sklearn.datasets import make_blobs
-    >>> from torchdec.baselines import SEC
+    >>> from torchdec_bench.baselines import SEC
     >>> X, y = make_blobs(300, centers=3, n_features=5, random_state=0)
     >>> model = SEC(3, weight=1.0, random_state=0).fit(X)
     >>> bool((model.predict(X) == model.labels_).mean() > 0.9)

@@ -1,4 +1,4 @@
-"""`torchdec data`."""
+"""`torchdec-bench data`."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -45,10 +45,11 @@ def data(
 ) -> None:
     """List the data sets of papers on clustering, or make one a file.
 
-    After `torchdec data mnist -o mnist.npz`: torchdec fit mnist.npz -k 10 -o run; torchdec score run mnist.npz.
+    After `torchdec-bench data mnist -o mnist.npz`: torchdec fit mnist.npz -k 10 -o run, and
+    torchdec score run mnist.npz.
     """
-    from torchdec.datasets._load import NAMES, entry_of, load, where
     from torchdec.runs._publish import check_file, write_file
+    from torchdec_bench.datasets._load import NAMES, entry_of, load, where
 
     if name is None:
         if out is not None:

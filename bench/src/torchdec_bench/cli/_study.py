@@ -1,4 +1,4 @@
-"""`torchdec study`."""
+"""`torchdec-bench study`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import MISTAKE, naming, say
+from torchdec.cli._errors import MISTAKE, UserError, naming, say
 from torchdec.cli._progress import duration
 from torchdec.cli._terminal import tell
 
@@ -19,22 +19,30 @@ def study(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FOLDER", show_default="as the plan says", help="Where results go."),
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE.jsonl",
+            show_default="beside PLAN",
+            help="Where the results go; pictures go to a folder beside it.",
+        ),
     ] = None,
     quiet: _options.Quiet = False,
 ) -> None:
     """Run the experiments of PLAN that have no result yet.
 
-    Each case leaves one JSON file. A study that was stopped goes on where it was; a case that fails is
+    Each case leaves one line of JSON. A study that was stopped goes on where it was; a case that fails is
     named at the end, and tried again the next time.
     """
-    from torchdec.study._plan import read_plan
-    from torchdec.study._run import missing, run
+    from torchdec_bench.study._plan import read_plan
+    from torchdec_bench.study._run import missing, run
 
     with naming("PLAN"):
         read = read_plan(plan)
     if out is not None:
-        read = replace(read, runs=out)
+        if out.suffix != ".jsonl":
+            raise UserError(f"-o/--out: {out} has the suffix {out.suffix!r}; name a file that ends in .jsonl.")
+        read = replace(read, file=out)
     left = missing(read)
     _show(quiet, f"{read.title}: {len(read.cases)} cases, {len(read.cases) - len(left)} of them done")
     failed = 0
@@ -47,7 +55,7 @@ def study(
     if failed:
         say(f"{failed} of {len(left)} cases failed; run the plan again to try them again.")
         raise typer.Exit(MISTAKE)
-    tell(f"{read.runs}: {len(read.cases)} results")
+    tell(f"{read.file}: {len(read.cases)} results")
 
 
 def _show(quiet: bool, text: str) -> None:

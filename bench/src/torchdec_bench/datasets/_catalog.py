@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from torchdec.datasets._dataset import DatasetError
-from torchdec.datasets._download import Remote
-from torchdec.datasets._formats import (
+from torchdec_bench.datasets._dataset import DatasetError
+from torchdec_bench.datasets._download import Remote
+from torchdec_bench.datasets._formats import (
     Parts,
     naming,
     read_idx,
@@ -19,7 +19,7 @@ from torchdec.datasets._formats import (
     read_stl10,
     read_tokens,
 )
-from torchdec.datasets._prepare import (
+from torchdec_bench.datasets._prepare import (
     count_words,
     hog_and_colours,
     log_normalised,

@@ -21,7 +21,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from filelock import FileLock
 
 from torchdec._version import __version__
-from torchdec.datasets._dataset import DatasetError
+from torchdec_bench.datasets._dataset import DatasetError
 
 # Called with the name of the file, the bytes that are there, and the bytes of the whole where they are known.
 Progress = Callable[[str, int, int | None], None]

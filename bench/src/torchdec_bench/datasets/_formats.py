@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from torchdec.datasets._dataset import DatasetError
+from torchdec_bench.datasets._dataset import DatasetError
 
 # What damaged bytes make the parsers raise.
 _DAMAGED = (ValueError, KeyError, IndexError, EOFError, OSError, BadZipFile, zlib.error, tarfile.TarError)

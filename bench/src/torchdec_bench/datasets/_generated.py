@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from torchdec.datasets._dataset import Dataset, DatasetError
+from torchdec_bench.datasets._dataset import Dataset, DatasetError
 
 REUTERS_ROWS = 685_071
 N_WORDS = 2000
@@ -66,7 +66,7 @@ def reuters_like(n_rows: int = REUTERS_ROWS, seed: int = 0) -> Dataset:
 
     Examples
     --------
-    >>> from torchdec.datasets import reuters_like
+    >>> from torchdec_bench.datasets import reuters_like
     >>> reuters_like(1000).x.shape
     (1000, 2000)
     """
@@ -109,7 +109,7 @@ def reuters_like_chunks(
 
     Examples
     --------
-    >>> from torchdec.datasets import reuters_like_chunks
+    >>> from torchdec_bench.datasets import reuters_like_chunks
     >>> [len(y) for x, y in reuters_like_chunks(20_000)]
     [16384, 3616]
     """

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from torchdec.datasets._catalog import ENTRIES, Entry, Original, StandIn
-from torchdec.datasets._dataset import Dataset, DatasetError
-from torchdec.datasets._download import Progress, fetch
-from torchdec.datasets._formats import Parts, naming, read_npz
+from torchdec_bench.datasets._catalog import ENTRIES, Entry, Original, StandIn
+from torchdec_bench.datasets._dataset import Dataset, DatasetError
+from torchdec_bench.datasets._download import Progress, fetch
+from torchdec_bench.datasets._formats import Parts, naming, read_npz
 
 NAMES = tuple(ENTRIES)
 """tuple of str: the names that `load` knows."""
@@ -59,7 +59,7 @@ def load(
 
     Examples
     --------
-    >>> from torchdec.datasets import load
+    >>> from torchdec_bench.datasets import load
     >>> digits = load("digits")
     >>> digits.x.shape, digits.n_clusters, digits.image_shape
     ((1797, 64), 10, (8, 8))
@@ -96,7 +96,7 @@ def cache_folder() -> Path:
 
     Examples
     --------
-    >>> from torchdec.datasets import cache_folder
+    >>> from torchdec_bench.datasets import cache_folder
     >>> (cache_folder() / "mnist").name  # where the files of MNIST's publisher are kept
     'mnist'
     """

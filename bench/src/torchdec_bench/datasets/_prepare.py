@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, diags
 
-from torchdec.datasets._dataset import DatasetError
-from torchdec.datasets._formats import Parts
+from torchdec_bench.datasets._dataset import DatasetError
+from torchdec_bench.datasets._formats import Parts
 
 # The paper's picture features: 12 x 12 cells of 8 pixels, of which the border is left out; a map of 8 x 8 colours.
 _SIDE, _CELL, _ORIENTATIONS, _MAP = 96, 8, 9, 8
@@ -86,7 +86,7 @@ def hog_and_colours(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     try:
         from skimage.transform import resize
     except ImportError:
-        raise DatasetError("The features of stl10 need scikit-image; try pip install 'torchdec[stl10]'") from None
+        raise DatasetError("The features of stl10 need scikit-image; try pip install scikit-image") from None
     features = np.empty((len(images), 1428), dtype=np.float32)
     for row, image in zip(features, images, strict=True):
         square = image

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from torchdec.datasets import Dataset, load
 from torchdec.metrics import ari, clustering_accuracy, generalizability, nmi
-from torchdec.study._methods import Problem, method_of
-from torchdec.study._plan import Case
+from torchdec_bench.datasets import Dataset, load
+from torchdec_bench.study._methods import Problem, method_of
+from torchdec_bench.study._plan import Case
 
 # Rows are drawn and held out in the same way for all seeds of a fit.
 _ROWS_SEED = 0
@@ -95,7 +95,7 @@ def _stage_1(
 @lru_cache(maxsize=1)
 def _nearest_rows(rows_key: tuple[Any, ...], n_neighbors: int) -> tuple[NDArray[np.int64], _Spent]:
     """Search the near rows that several methods share; return them, and the time that it took."""
-    from torchdec.baselines import nearest_rows
+    from torchdec_bench.baselines import nearest_rows
 
     rows = _rows(*rows_key)[0]
     began = _now()
@@ -147,12 +147,10 @@ def measure(case: Case) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     if out_rows is not None:
         result["held_out"] = _held_out(fitted, rows, out_rows, out_truth)
     if hasattr(fitted, "history_"):
-        from torchdec.runs._record import plain_history
-
-        result["history"] = plain_history(fitted.history_)
+        result["updates"] = fitted.n_iter_
     pictures = {}
     if case.pictures:
-        from torchdec.study._pictures import pictures_of
+        from torchdec_bench.study._pictures import pictures_of
 
         pictures = pictures_of(fitted, rows, truth)
     return result, pictures

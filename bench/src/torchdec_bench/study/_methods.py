@@ -67,20 +67,20 @@ def _umap(problem: Problem) -> Any:
     try:
         from umap import UMAP
     except ImportError:
-        raise ValueError("The method umap needs umap-learn; try pip install 'torchdec[bench]'.") from None
+        raise ValueError("The method umap needs umap-learn; try pip install umap-learn.") from None
     code = UMAP(random_state=problem.seed, n_jobs=1, **problem.settings).fit_transform(problem.rows)
     return _kmeans(Problem(code, problem.n_clusters, problem.seed, {}))
 
 
 def _ldmgi(problem: Problem) -> Any:
-    from torchdec.baselines import LDMGI
+    from torchdec_bench.baselines import LDMGI
 
     model = LDMGI(problem.n_clusters, random_state=problem.seed, **problem.settings)
     return model.fit(problem.rows, neighbors=problem.neighbors)
 
 
 def _sec(problem: Problem) -> Any:
-    from torchdec.baselines import SEC
+    from torchdec_bench.baselines import SEC
 
     model = SEC(problem.n_clusters, random_state=problem.seed, **problem.settings)
     return model.fit(problem.rows, neighbors=problem.neighbors)

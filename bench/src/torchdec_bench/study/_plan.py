@@ -22,9 +22,9 @@ class Case:
     Attributes
     ----------
     data : str
-        A name of `torchdec.datasets`.
+        A name of `torchdec_bench.datasets`.
     method : str
-        A name of `torchdec.study` (docs/studies.md lists them).
+        A name of `torchdec_bench.study` (docs/studies.md lists them).
     seed : int
         Of the fit.
     n_rows : int or None
@@ -57,7 +57,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Data, method and seed, and whatever else is not at its default: the name of the case's file."""
+        """Data, method and seed, and whatever else is not at its default: the name of the case."""
         return "-".join(
             [self.data, self.method, str(self.seed), *(f"{key}={value}" for key, value in self._others())]
         )
@@ -76,10 +76,18 @@ class Case:
 
 @dataclass(frozen=True)
 class Plan:
-    """Cases with a title, and the folder where their files go."""
+    """Cases with a title, and the file of their results.
+
+    Attributes
+    ----------
+    title : str
+    file : Path
+        Where each fit leaves a line of JSON; pictures go to the folder of that name without the suffix.
+    cases : tuple of Case
+    """
 
     title: str
-    runs: Path
+    file: Path
     cases: tuple[Case, ...]
 
 
@@ -89,23 +97,24 @@ def read_plan(path: str | Path) -> Plan:
     Parameters
     ----------
     path : str or Path
-        A TOML file with `title`, `runs` (a folder, from the plan's own) and tables `[[case]]`. In a table, every
-        value may be a list, and so may those within `settings` and `stage_1`: all combinations are cases.
+        A TOML file with `title` and tables `[[case]]`. In a table, every value may be a list, and so may those
+        within `settings` and `stage_1`: all combinations are cases.
 
     Returns
     -------
     Plan
+        Its results go beside the plan: those of ``two.toml`` to ``two.jsonl``.
 
     Raises
     ------
     PlanError
-        If the file is no TOML, has a key that is unknown or missing, or names the same case twice.
+        If the file is no TOML or not named so, has a key that is unknown or missing, or names the same case twice.
 
     Examples
     --------
     >>> import os, tempfile
-    >>> from torchdec.study import read_plan
-    >>> text = 'title = "Two"\nruns = "runs"\n[[case]]\ndata = "digits"\nmethod = "kmeans"\nseed = [0, 1]\n'
+    >>> from torchdec_bench.study import read_plan
+    >>> text = 'title = "Two"\n[[case]]\ndata = "digits"\nmethod = "kmeans"\nseed = [0, 1]\n'
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "two.toml")
     ...     with open(path, "w") as file:
@@ -114,13 +123,15 @@ def read_plan(path: str | Path) -> Plan:
     ['digits-kmeans-0', 'digits-kmeans-1']
     """
     path = Path(path)
+    if path.suffix != ".toml":
+        raise PlanError(f"{path}: has the suffix {path.suffix!r}; name a plan that ends in .toml.")
     try:
         contents = tomllib.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise PlanError(f"{path}: is no TOML ({error}); see docs/studies.md.") from None
-    _check_keys(path, contents, {"title", "runs", "case"}, {"title", "runs", "case"})
-    if not isinstance(contents["title"], str) or not isinstance(contents["runs"], str):
-        raise PlanError(f'{path}: title and runs are texts; write title = "..." and runs = "runs".')
+    _check_keys(path, contents, {"title", "case"}, {"title", "case"})
+    if not isinstance(contents["title"], str):
+        raise PlanError(f'{path}: title is no text; write title = "...".')
     if not isinstance(contents["case"], list):
         raise PlanError(f"{path}: case is no list of tables; write [[case]] above each.")
     cases = tuple(case for table in contents["case"] for case in _cases(path, table))
@@ -128,7 +139,7 @@ def read_plan(path: str | Path) -> Plan:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise PlanError(f"{path}: the case {twice} is there twice; take one away.")
-    return Plan(contents["title"], path.parent / contents["runs"], cases)
+    return Plan(contents["title"], path.with_suffix(".jsonl"), cases)
 
 
 def _check_keys(path: Path, table: dict[str, Any], known: set[str], needed: set[str]) -> None:
