@@ -46,9 +46,9 @@ def run(plan: Plan) -> Iterator[Outcome]:
     RunError
         If another process runs cases into the same file.
     """
-    from torchdec_bench.study._measure import measure
-
     with locked(plan.file):
+        from torchdec_bench.study._measure import measure
+
         records = _read(plan.file)
         for case in _in_order(case for case in plan.cases if case.name not in records):
             began = perf_counter()
