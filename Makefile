@@ -25,48 +25,48 @@ docs: $(VENV)/installed-dev
 	$(RUN)mkdocs build --strict
 
 results: $(VENV)/installed-bench
-	$(RUN)torchdec study experiments/accuracy.toml
-	$(RUN)torchdec study experiments/ablation.toml
-	$(RUN)python experiments/accuracy.py
-	$(RUN)python experiments/graph_space.py
-	$(RUN)python experiments/changed_rows.py
-	$(RUN)python experiments/choose_k.py
-	$(RUN)python experiments/edits.py
-	$(RUN)python experiments/own_data.py
+	$(RUN)torchdec-bench study bench/experiments/accuracy.toml
+	$(RUN)torchdec-bench study bench/experiments/ablation.toml
+	$(RUN)python bench/experiments/accuracy.py
+	$(RUN)python bench/experiments/graph_space.py
+	$(RUN)python bench/experiments/changed_rows.py
+	$(RUN)python bench/experiments/choose_k.py
+	$(RUN)python bench/experiments/edits.py
+	$(RUN)python bench/experiments/own_data.py
 
 # The experiments of the paper at full size: days on two cores, and each goes on where it was stopped.
 reproduce: $(VENV)/installed-bench
 	for plan in quick accuracy sensitivity imbalance number pictures faithful; do \
-		$(RUN)torchdec study experiments/paper-$$plan.toml || exit; done
-	$(RUN)python experiments/run_time.py
-	$(RUN)python experiments/reproduction.py
+		$(RUN)torchdec-bench study bench/experiments/paper-$$plan.toml || exit; done
+	$(RUN)python bench/experiments/run_time.py
+	$(RUN)python bench/experiments/reproduction.py
 
 bench: $(VENV)/installed-bench
-	$(RUN)python benchmarks/steps.py
-	$(RUN)python benchmarks/peers.py
-	$(RUN)python benchmarks/search.py
-	$(RUN)python benchmarks/growth.py
-	$(RUN)python benchmarks/memory.py
-	$(RUN)python benchmarks/scale.py
-	$(RUN)torchdec study experiments/precision.toml
-	$(RUN)python benchmarks/table.py
+	$(RUN)python bench/benchmarks/steps.py
+	$(RUN)python bench/benchmarks/peers.py
+	$(RUN)python bench/benchmarks/search.py
+	$(RUN)python bench/benchmarks/growth.py
+	$(RUN)python bench/benchmarks/memory.py
+	$(RUN)python bench/benchmarks/scale.py
+	$(RUN)torchdec-bench study bench/experiments/precision.toml
+	$(RUN)python bench/benchmarks/table.py
 
 # The main ratios in under five minutes; they are printed, and the files of results are left to `bench`.
 bench-quick: $(VENV)/installed-bench
-	$(RUN)python benchmarks/steps.py --quick
-	$(RUN)python benchmarks/peers.py --quick
+	$(RUN)python bench/benchmarks/steps.py --quick
+	$(RUN)python bench/benchmarks/peers.py --quick
 
 # What docs/trust.md counts: the long life, of half an hour, and faults and fuzzing beside it.
 trust: $(VENV)/installed-trust
-	$(RUN)python trust/soak.py & soak=$$!; \
-	$(RUN)python trust/suite.py && $(RUN)python trust/fuzz.py; code=$$?; \
+	$(RUN)python bench/trust/soak.py & soak=$$!; \
+	$(RUN)python bench/trust/suite.py && $(RUN)python bench/trust/fuzz.py; code=$$?; \
 	wait $$soak && exit $$code
-	$(RUN)python trust/page.py
+	$(RUN)python bench/trust/page.py
 
 # Changes of the code that tests are to notice: about a thousand, half an hour of one core.
 mutants: $(VENV)/installed-trust
-	$(RUN)python trust/mutants.py
-	$(RUN)python trust/page.py
+	$(RUN)python bench/trust/mutants.py
+	$(RUN)python bench/trust/page.py
 
 # What is installed with the package, for those who keep such lists (CycloneDX).
 sbom: $(VENV)/installed-trust
@@ -83,18 +83,18 @@ dist: $(VENV)/installed-dev
 	cd dist && venv/bin/torchdec demo && venv/bin/torchdec predict demo-run demo-run/rows.npy -o clusters.parquet
 
 # torch is pinned in constraints.txt and installed first: an unpinned one brings gigabytes of CUDA packages.
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml bench/pyproject.toml constraints.txt
 	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
 	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report]'
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report]' -e ./bench
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,onnx,stl10,docs,dev]'
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,onnx,docs,dev]' -e './bench[stl10]'
 	touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-dev
-	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e './bench[peers]'
 	touch $@
 
 $(VENV)/installed-trust: $(VENV)/installed-dev

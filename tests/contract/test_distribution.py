@@ -1,4 +1,4 @@
-"""What is published: the wheel holds the package and nothing else, the sdist all that a checkout needs."""
+"""What is published: the wheel holds the package and nothing else, the sdist its tests and documents too."""
 
 import subprocess
 import sys
@@ -42,13 +42,15 @@ def test_the_wheel_holds_every_file_of_the_package_and_its_licence_and_nothing_e
     assert "torchdec = torchdec.cli:main" in commands
 
 
-def test_the_sdist_holds_what_make_test_needs_and_nothing_that_was_made(built: Path) -> None:
+def test_the_sdist_is_small_and_holds_what_the_tests_need_without_the_kit_and_what_was_made(built: Path) -> None:
     top = f"torchdec-{torchdec.__version__}/"
-    with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
+    file = next(built.glob("*.tar.gz"))
+    with tarfile.open(file) as sdist:
         names = {name.removeprefix(top) for name in sdist.getnames()}
-    wanted = ["LICENSE", "README.md", "Makefile", "constraints.txt", "pyproject.toml", "src/torchdec/py.typed"]
+    wanted = ["LICENSE", "README.md", "conftest.py", "constraints.txt", "pyproject.toml", "src/torchdec/py.typed"]
     assert set(wanted) <= names
     tested = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")}
     assert tested <= names
-    made = (".venv", "__pycache__", ".hypothesis", "trust/findings", "site", "demo-run")
+    assert file.stat().st_size < 1_000_000
+    made = ("bench", ".venv", "__pycache__", ".hypothesis", "site", "demo-run")
     assert not [name for name in names if any(f"/{part}/" in f"/{name}/" for part in made)]

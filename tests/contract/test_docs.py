@@ -26,16 +26,14 @@ PACKAGES = [
     f"torchdec.{name}"
     for name in (
         "augment",
-        "baselines",
         "clusters",
-        "datasets",
         "metrics",
         "report",
         "rows",
         "scoring",
-        "study",
     )
 ]
+KIT = ["torchdec_bench.baselines", "torchdec_bench.datasets", "torchdec_bench.study"]
 
 
 @pytest.mark.filterwarnings("ignore:Stopped at max_iter")
@@ -43,6 +41,8 @@ PACKAGES = [
 def test_the_blocks_of_a_page_run_in_order(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PRESETS, "neighbors", lambda: NeighborEncoder((16, 24), max_epochs=8))
     monkeypatch.chdir(tmp_path)
+    if any("torchdec_bench" in block for block in BLOCKS[path]):
+        pytest.importorskip("torchdec_bench")
     names: dict[str, object] = {}
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         for block in BLOCKS[path]:
@@ -53,6 +53,7 @@ def test_the_blocks_of_a_page_run_in_order(path: Path, tmp_path: Path, monkeypat
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("mkdocs")
+    pytest.importorskip("torchdec_bench")
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", folder],
@@ -71,6 +72,15 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
     wanted = {f"{package}.{name}" for package in PACKAGES for name in import_module(package).__all__}
     wanted |= {f"torchdec.{name}" for name in import_module("torchdec").__all__ if name != "__version__"}
     assert wanted <= shown, wanted - shown
+
+
+def test_the_page_of_the_kit_has_its_names_and_commands(site: Path) -> None:
+    page = (site / "reference/kit/index.html").read_text()
+    shown = set(re.findall(r'id="(torchdec_bench\.[\w.]+)"', page))
+    wanted = {f"{package}.{name}" for package in KIT for name in import_module(package).__all__}
+    assert wanted <= shown, wanted - shown
+    for name in ("data", "study"):
+        assert f"Usage: torchdec-bench {name}" in page
 
 
 def test_the_reference_has_the_help_of_every_command(site: Path) -> None:

@@ -15,12 +15,9 @@ PACKAGES = [
     "torchdec",
     "torchdec.augment",
     "torchdec.clusters",
-    "torchdec.baselines",
-    "torchdec.datasets",
     "torchdec.rows",
     "torchdec.metrics",
     "torchdec.scoring",
-    "torchdec.study",
 ]
 
 
@@ -69,8 +66,6 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
         "torchdec.clusters._change",
         "torchdec.clusters._choose",
         "torchdec.clusters._describe",
-        "torchdec.datasets._generated",
-        "torchdec.datasets._load",
         "torchdec.metrics._agreement",
         "torchdec.metrics._generalizability",
         "torchdec.rows._convert",
@@ -97,7 +92,7 @@ def test_an_unknown_name_is_an_attribute_error_that_lists_the_known_ones() -> No
 
 @pytest.mark.parametrize(
     "module",
-    ["torchdec", "torchdec.datasets", "torchdec.rows", "torchdec.metrics", "torchdec.runs", "torchdec.cli"],
+    ["torchdec", "torchdec.rows", "torchdec.metrics", "torchdec.runs", "torchdec.cli"],
 )
 def test_torch_is_not_imported_where_numbers_and_files_are_enough(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

@@ -19,6 +19,7 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,9 +33,6 @@ from torchdec._core.journal import State
 from torchdec._export import export_onnx
 from torchdec.cli._app import app
 from torchdec.runs import _lock, _partial, _publish
-from torchdec.study import _measure
-from torchdec.study._plan import Case, Plan
-from torchdec.study._run import run
 
 PUBLISHING = {_publish.__file__, _partial.__file__, _lock.__file__}
 CHANGES = {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate"}
@@ -50,22 +48,38 @@ def write_checkpoint(folder: Path) -> None:
     Checkpoint(folder / "out" / "fit.checkpoint")._write(State(results={"z": torch.arange(3000.0)}), {})
 
 
-def write_cases(folder: Path) -> None:
-    _measure.measure = lambda case: ({"acc": 0.5, "name": case.name * 200}, {"z": np.ones((60, case.seed + 30))})
-    cases = tuple(Case("digits", "k-means", seed) for seed in range(2))
-    for outcome in run(Plan("", folder / "out", cases)):
-        assert not outcome.error, outcome.error
-
-
 # Each writes into folder/out from folder/run, a run, and folder/x.npy, its rows.
 WRITERS: dict[str, Callable[[Path], None]] = {
     "model file": lambda f: save(load(f / "run" / "model.safetensors"), f / "out" / "m.safetensors"),
     "ONNX file": lambda f: export_onnx(load(f / "run" / "model.safetensors"), f / "out" / "m.onnx", force=True),
     "checkpoint": write_checkpoint,
-    "cases of a study": write_cases,
     "assignments": lambda f: command("predict", f / "run", f / "x.npy", "-o", f / "out" / "a.parquet", "--force"),
     "run directory": lambda f: command("rename", f / "run", 0, "new", "-o", f / "out" / "run", "--force"),
 }
+
+
+def tried(script: Path, writer: str, folder: Path) -> int:
+    """Run a script of this kind, check what it reports, and return how many faults it has tried.
+
+    TORCHDEC_FAULTS is the number of faults of each writer; by default a few, evenly spaced.
+    """
+    done = subprocess.run(
+        [sys.executable, script, writer, folder, os.environ.get("TORCHDEC_FAULTS", "12")],
+        capture_output=True,
+        check=False,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=1200,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["broken"] == []
+    assert report["litter"] == []
+    assert report["steps"] > 10
+    assert report["killed"] > 5
+    assert report["old"] > 5
+    assert report["old"] + report["new"] == report["faults"]
+    return int(report["faults"])
 
 
 def main(writer: str, folder: Path, count: int) -> None:
@@ -103,7 +117,7 @@ def main(writer: str, folder: Path, count: int) -> None:
         # What a fault has left must not stand in the way of the next attempt, which clears it away.
         if in_fork(lambda: write(folder)) != 0 or entries(out) != after:
             report["broken"].append(f"{name}: the next writing failed")
-        # A case of a study that was there already is not written again: an empty folder may stay.
+        # What is there already may not be written again: an empty folder may stay.
         if left := [
             entry for entry in hidden(out) if not entry.endswith(".complete") and any((out / entry).iterdir())
         ]:
@@ -167,14 +181,12 @@ def limiting(size: int, action: signal.Handlers) -> None:
 
 
 def entries(folder: Path) -> dict[str, Any]:
-    """Return what lies in a folder, but for hidden names: the bytes of a file, all files of a directory."""
-    return {path.name: contents(path) for path in folder.iterdir() if not path.name.startswith(".")}
-
-
-def contents(path: Path) -> Any:
-    if path.is_dir():
-        return {str(inner.relative_to(path)): inner.read_bytes() for inner in path.rglob("*") if inner.is_file()}
-    return path.read_bytes()
+    """Return what lies in a folder, but for hidden names: the bytes of a file, the entries of a directory."""
+    return {
+        path.name: entries(path) if path.is_dir() else path.read_bytes()
+        for path in folder.iterdir()
+        if not path.name.startswith(".")
+    }
 
 
 def visible(folder: Path) -> list[str]:

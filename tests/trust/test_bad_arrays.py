@@ -10,7 +10,6 @@ from sklearn.exceptions import NotFittedError
 
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Autoencoder, NeighborEncoder
-from torchdec.baselines import LDMGI, SEC
 from torchdec.clusters import choose_k, describe, exemplars, merge, outlier_scores, rename, split, summary
 from torchdec.metrics import ari, clustering_accuracy, generalizability, nmi
 from torchdec.rows import as_rows
@@ -19,7 +18,6 @@ pytestmark = [
     pytest.mark.bad_input,
     # What scikit-learn says of a frame where the fit had none.
     pytest.mark.filterwarnings("ignore:X has feature names:UserWarning"),
-    pytest.mark.filterwarnings("ignore:The graph of near rows falls into:UserWarning"),
 ]
 
 N, D, K = 64, 6, 3
@@ -112,8 +110,6 @@ DOORS = {
     "outlier_scores": lambda x, model, encoder: outlier_scores(model, x),
     "split": lambda x, model, encoder: split(model, 0, x, random_state=0),
     "choose_k": lambda x, model, encoder: choose_k(x, range(2, 4), random_state=0),
-    "LDMGI.fit": lambda x, model, encoder: LDMGI(K, random_state=0).fit(x),
-    "SEC.fit": lambda x, model, encoder: SEC(K, random_state=0).fit(x),
 }
 
 
@@ -202,7 +198,7 @@ CSR_FAULTS = {
 }
 
 
-@pytest.mark.parametrize("door", ["as_rows", "DEC.fit", "DEC.predict", "LDMGI.fit"])
+@pytest.mark.parametrize("door", ["as_rows", "DEC.fit", "DEC.predict"])
 @pytest.mark.parametrize("fault", CSR_FAULTS)
 def test_a_sparse_matrix_whose_parts_do_not_fit_is_refused(fault, door, model, encoder):
     with pytest.raises(ValueError, match=r"(?i)sparse|CSR|ind|row|size"):
@@ -281,20 +277,12 @@ def test_extreme_numbers_of_clusters(k):
     assert np.isfinite(model.predict_proba(X)).all()
 
 
-@pytest.mark.parametrize("door", ["DEC", "LDMGI", "SEC"])
-def test_more_clusters_than_rows_are_refused_with_both_numbers(door):
-    model = {"DEC": small_dec(N + 1), "LDMGI": LDMGI(N + 1), "SEC": SEC(N + 1)}[door]
+def test_more_clusters_than_rows_are_refused_with_both_numbers():
     with pytest.raises(ValueError, match=rf"(?s){N + 1}.*{N}|{N}.*{N + 1}"):
-        model.fit(X)
+        small_dec(N + 1).fit(X)
 
 
-ESTIMATORS = {
-    "DEC": DEC,
-    "Autoencoder": Autoencoder,
-    "NeighborEncoder": NeighborEncoder,
-    "LDMGI": LDMGI,
-    "SEC": SEC,
-}
+ESTIMATORS = {"DEC": DEC, "Autoencoder": Autoencoder, "NeighborEncoder": NeighborEncoder}
 PARAMETERS = [
     (name, parameter)
     for name, kind in ESTIMATORS.items()

@@ -8,7 +8,6 @@ import typer
 
 from torchdec._version import __version__
 from torchdec.cli._choose import choose_k
-from torchdec.cli._data import data
 from torchdec.cli._demo import demo
 from torchdec.cli._describe import summary
 from torchdec.cli._edit import merge, rename, split
@@ -19,7 +18,6 @@ from torchdec.cli._info import info
 from torchdec.cli._predict import predict
 from torchdec.cli._report import report
 from torchdec.cli._score import score
-from torchdec.cli._study import study
 from torchdec.cli._terminal import tell
 
 app = typer.Typer(
@@ -41,8 +39,6 @@ for command in (
     score,
     info,
     export,
-    data,
-    study,
     demo,
 ):
     app.command()(command)

@@ -1,0 +1,177 @@
+"""MNIST beside other libraries: seconds an epoch, whole fits, and the time to the accuracy of the paper.
+
+    python bench/benchmarks/peers.py             prints and writes results/peers.json (needs ClustPy)
+    python bench/benchmarks/peers.py --quick     prints the epochs, measured once each
+    python bench/benchmarks/peers.py --defaults  prints and writes results/defaults.json: ClustPy's DEC at its
+                                           defaults, and the time to the accuracy of the paper. One thread, hours
+
+Each library trains the net 784-500-500-2000-10 in batches of its own default, on the same rows, in turn. Seconds
+an epoch are the difference between a fit of more and one of fewer epochs: nothing else that a fit does is counted.
+Labels are read after the fits, for the accuracy. What takes hours runs on one thread and is measured by the
+processor's time, so other programs may run beside it; a side that has its line in the file is not run again.
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from functools import cache
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from timing import RESULTS, in_turn, seconds_of, write
+
+from torchdec_bench.datasets import load
+
+ENOUGH_STEPS = 500
+TO_THE_PAPER = f"torchdec, {ENOUGH_STEPS} steps, no self-training"
+
+
+def main(quick: bool) -> None:
+    trained()  # not within what is timed
+    results = [epochs("autoencoder", autoencoder_epochs, repeats=1 if quick else 3)]
+    results.append(epochs("clustering", clustering_epochs, repeats=1 if quick else 3))
+    if not quick:
+        fits: dict[str, Callable[[], Any]] = {
+            TO_THE_PAPER: to_the_paper,
+            "torchdec, defaults": torchdec,
+            "scikit-learn k-means, 20 starts": kmeans,
+            "UMAP + k-means": umap,
+            "UMAP + HDBSCAN": umap_hdbscan,
+        }
+        write("peers", results + [whole_fit(name, fit) for name, fit in fits.items()])
+
+
+def defaults() -> None:
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    path = RESULTS / "defaults.json"
+    results = json.loads(path.read_text())["results"] if path.exists() else []
+    sides = {TO_THE_PAPER: to_the_paper, "ClustPy DEC, defaults": lambda: clustpy(100, 150)}
+    for name, fit in sides.items():
+        if name not in [result["what"] for result in results]:
+            results.append(whole_fit(name, fit, process_time))
+            write("defaults", results)
+
+
+def epochs(what: str, libraries: dict[str, Callable[[int], Any]], repeats: int) -> dict[str, Any]:
+    def slope(fit: Callable[[int], Any]) -> Callable[[], float]:
+        return lambda: (seconds_of(lambda: fit(3)) - seconds_of(lambda: fit(1))) / 2
+
+    for fit in libraries.values():
+        fit(1)  # what a process does once is no part of an epoch
+    seconds = in_turn({name: slope(fit) for name, fit in libraries.items()}, repeats)
+    ours, theirs = seconds["torchdec"], seconds["ClustPy"]
+    result = {"what": f"{what} epoch", "torchdec": ours, "ClustPy": theirs, "ratio": theirs / ours}
+    print(result, flush=True)
+    return result
+
+
+def whole_fit(name: str, fit: Callable[[], Any], clock: Callable[[], float] = perf_counter) -> dict[str, Any]:
+    from torchdec.metrics import clustering_accuracy, nmi
+
+    truth = load("mnist").y
+    rows()
+    began = clock()
+    labels = fit()
+    seconds = clock() - began
+    result = {
+        "what": name,
+        "seconds": round(seconds, 1),
+        "acc": round(clustering_accuracy(truth, labels), 4),
+        "nmi": round(nmi(truth, labels), 4),
+    }
+    print(result, flush=True)
+    return result
+
+
+@cache
+def rows() -> np.ndarray:
+    return load("mnist").x.astype(np.float32)
+
+
+def kmeans() -> Any:
+    from sklearn.cluster import KMeans
+
+    return KMeans(10, n_init=20, random_state=0).fit(rows()).labels_
+
+
+def umap() -> Any:
+    from sklearn.cluster import KMeans
+    from umap import UMAP
+
+    return KMeans(10, n_init=20, random_state=0).fit(UMAP(random_state=0, n_jobs=1).fit_transform(rows())).labels_
+
+
+def autoencoder(n_epochs: int) -> Any:
+    from torchdec import Autoencoder
+
+    return Autoencoder(max_epochs=n_epochs, max_steps=10**6, random_state=0).fit(rows())
+
+
+@cache
+def trained() -> Any:
+    from sklearn.frozen import FrozenEstimator
+
+    return FrozenEstimator(autoencoder(1))
+
+
+def torchdec_clustering(n_updates: int) -> Any:
+    from torchdec import DEC
+
+    model = DEC(10, representation=trained(), tol=0, patience=99, max_iter=n_updates, random_state=0)
+    return model.fit(rows())
+
+
+def torchdec() -> Any:
+    from torchdec import DEC
+
+    return DEC(10, random_state=0).fit(rows()).labels_
+
+
+def to_the_paper() -> Any:
+    from torchdec import DEC, NeighborEncoder
+
+    model = DEC(10, representation=NeighborEncoder(max_steps=ENOUGH_STEPS), max_iter=0, random_state=0)
+    return model.fit(rows()).labels_
+
+
+def clustpy(pretrain_epochs: int, clustering_epochs: int) -> Any:
+    let_torchvision_import()
+    from clustpy.deep import DEC
+
+    model = DEC(
+        10, pretrain_epochs=pretrain_epochs, clustering_epochs=clustering_epochs, random_state=0, device="cpu"
+    )
+    return model.fit(rows() / 255).labels_
+
+
+@cache  # which also keeps the library of operators, gone as soon as nobody holds it
+def let_torchvision_import() -> torch.library.Library:
+    """ClustPy imports torchvision for image data; its operators are missing beside a torch without CUDA."""
+    library = torch.library.Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+    return library
+
+
+def umap_hdbscan() -> Any:
+    from sklearn.cluster import HDBSCAN
+    from umap import UMAP
+
+    code = UMAP(random_state=0, n_jobs=1).fit_transform(rows())
+    return HDBSCAN(min_cluster_size=500, copy=True).fit(code).labels_
+
+
+autoencoder_epochs = {"torchdec": autoencoder, "ClustPy": lambda n: clustpy(n, 0)}
+clustering_epochs = {"torchdec": torchdec_clustering, "ClustPy": lambda n: clustpy(1, n)}
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    if "--defaults" in sys.argv[1:]:
+        defaults()
+    else:
+        main("--quick" in sys.argv[1:])

@@ -1,0 +1,1 @@
+"""The kit of a checkout: data sets, baselines and studies, which torchdec is measured with."""

@@ -1,0 +1,105 @@
+"""What the README says was measured is what the files of results say."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[2]
+sys.path[:0] = [str(BENCH / folder) for folder in ("experiments", "benchmarks", "trust")]
+
+import accuracy  # noqa: E402
+import block_shuffle  # noqa: E402
+import changed_rows  # noqa: E402
+import choose_k  # noqa: E402
+import edits  # noqa: E402
+import graph_space  # noqa: E402
+import own_data  # noqa: E402
+import page as trust_page  # noqa: E402
+import reproduction  # noqa: E402
+import table as benchmark_tables  # noqa: E402
+
+from torchdec_bench.study import Case, read_plan, results  # noqa: E402
+from torchdec_bench.study._methods import METHODS  # noqa: E402
+
+
+@pytest.mark.parametrize("path", accuracy.TABLES, ids=lambda path: path.name)
+def test_a_table_is_made_from_the_results(path: Path) -> None:
+    text = path.read_text()
+    assert accuracy.with_table(text, accuracy.TABLES[path]) == text
+
+
+def test_the_table_of_graph_spaces_is_made_from_its_file() -> None:
+    text = graph_space.DOCS.read_text()
+    assert graph_space.with_table(text) == text
+
+
+def test_the_table_of_changed_rows_is_made_from_its_file() -> None:
+    text = changed_rows.DOCS.read_text()
+    assert changed_rows.with_table(text) == text
+
+
+def test_the_table_of_chosen_numbers_is_made_from_its_file() -> None:
+    text = choose_k.DOCS.read_text()
+    assert choose_k.with_table(text) == text
+
+
+def test_the_table_of_block_shuffles_is_made_from_its_file() -> None:
+    text = block_shuffle.DOCS.read_text()
+    assert block_shuffle.with_table(text) == text
+
+
+def test_the_table_of_edits_is_made_from_its_file() -> None:
+    text = edits.DOCS.read_text()
+    assert edits.with_table(text) == text
+
+
+def test_the_table_of_own_data_is_made_from_its_file() -> None:
+    text = own_data.DOCS.read_text()
+    assert own_data.with_table(text) == text
+
+
+@pytest.mark.parametrize("page", ["performance.md", "scale.md"])
+def test_the_tables_of_benchmarks_are_made_from_their_files(page: str) -> None:
+    text = (benchmark_tables.DOCS / page).read_text()
+    assert benchmark_tables.with_tables(text) == text
+
+
+def test_the_table_of_settings_is_made_from_the_results() -> None:
+    text = accuracy.ABLATION_PAGE.read_text()
+    assert accuracy.with_ablation(text) == text
+
+
+@pytest.mark.parametrize("plan", sorted(accuracy.HERE.glob("*.toml")), ids=lambda plan: plan.stem)
+def test_every_result_is_that_of_a_case_of_its_plan(plan: Path) -> None:
+    read = read_plan(plan)
+    lines = read.file.read_text().splitlines()
+    names = []
+    for line in lines:
+        record = json.loads(line)
+        case = Case(**record["case"])
+        assert case in read.cases
+        assert record["method"] == METHODS[case.method].title
+        assert 0 < record["score"]["acc"] <= 1
+        assert record["versions"]["torch"]
+        names.append(case.name)
+    assert names == sorted(set(names))
+    assert len(results(read)) == len(lines) > 0
+
+
+def test_every_file_of_results_and_pictures_belongs_to_a_plan() -> None:
+    plans = {plan.stem: read_plan(plan) for plan in accuracy.HERE.glob("*.toml")}
+    assert {path.stem for path in accuracy.HERE.glob("*.jsonl")} == {*plans}
+    for path in accuracy.HERE.rglob("*.npz"):
+        assert path.stem in {case.name for case in plans[path.parent.name].cases if case.pictures}
+
+
+def test_the_page_of_the_paper_is_made_from_the_results() -> None:
+    text = reproduction.PAGE.read_text()
+    assert reproduction.with_tables(text) == text
+
+
+def test_the_counts_of_the_trust_page_are_made_from_their_files() -> None:
+    text = trust_page.DOCS.read_text()
+    assert trust_page.with_counts(text) == text

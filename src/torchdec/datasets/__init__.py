@@ -1,7 +1,0 @@
-"""Data sets by name, from a folder or their official source. Importing this package does not import torch."""
-
-from torchdec.datasets._dataset import Dataset, DatasetError
-from torchdec.datasets._generated import reuters_like, reuters_like_chunks
-from torchdec.datasets._load import NAMES, cache_folder, load
-
-__all__ = ["NAMES", "Dataset", "DatasetError", "cache_folder", "load", "reuters_like", "reuters_like_chunks"]
