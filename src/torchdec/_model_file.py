@@ -360,7 +360,7 @@ def parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
             parameters[name] = {"class": type(value).__name__, "parameters": parameters_to_json(value)}
         elif isinstance(value, np.ndarray | np.generic):
             parameters[name] = value.tolist()
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, list | tuple | range):
             parameters[name] = [each.item() if isinstance(each, np.generic) else each for each in value]
     return parameters
 

@@ -94,6 +94,9 @@ class Run:
         Merges, splits and names since the fit, in order; the history is that of the fit.
     agreement : list of float or None
         Of each of several encoders, how far the clusters of the others agree with its own (`DEC.agreement_`).
+    choice : dict or None
+        Of the number of clusters, where it was chosen: `n_clusters`, `reason`, `runner_up` and the figures of all
+        `candidates` (`DEC.choice_`).
     schema : int, default=2
         Version of these fields.
     """
@@ -111,6 +114,7 @@ class Run:
     cluster_names: tuple[str, ...] = ()
     edits: tuple[dict[str, Any], ...] = ()
     agreement: list[float] | None = None
+    choice: dict[str, Any] | None = None
     schema: int = SCHEMA
 
     @property
@@ -135,7 +139,7 @@ def plain(value: Any) -> Any:
         return value.name
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | range):
         return [plain(item) for item in value]
     return repr(value)
 
