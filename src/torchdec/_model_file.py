@@ -164,7 +164,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
     Parameters
     ----------
     path : path
-        Written by `save` or by ``torchdec fit``.
+        A model file that `save` wrote, or the run directory of ``torchdec fit``.
     device : str, default="auto"
         Where it is to compute; see `DEC`.
 
@@ -177,9 +177,12 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
     ------
     ModelFileError
         If the file is of another kind or version, truncated or damaged.
+    RunError
+        If `path` is a directory that holds no run.
     FileNotFoundError
         If there is no such file.
     """
+    path = model_path(path)
     with _opened(path) as file:
         header = _header(file, path)
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118

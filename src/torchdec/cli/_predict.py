@@ -68,12 +68,12 @@ def predict(
             raise UserError(f"{option} is not for a new folder {out} of files as {data} has them; leave it out.")
         _predict_folder(model, data, out, reject, workers, scheduler, device)
         return
-    from torchdec._model_file import load, model_path
+    from torchdec._model_file import load
     from torchdec.rows._files import read_rows
 
     _check_out(out, data, model, force=force)
     with naming("MODEL"):
-        fitted = load(model_path(model), device=device)
+        fitted = load(model, device=device)
     with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column, recipe=fitted.recipe_)
     sizes = _write_clusters(out, fitted, rows, data, reject, force=force)
