@@ -139,7 +139,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
     header = read_header(file)
     parameters = header.pop("parameters")
     assert header == {
-        "version": 2,
+        "version": 3,
         "class": "DEC",
         "torchdec": __version__,
         "scale": fitted.scale_,
@@ -148,7 +148,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
         "n_iter": fitted.n_iter_,
         "stop_reason": fitted.stop_reason_.name,
         "clusters": {"of_center": [0, 1], "names": ["", ""], "edits": []},
-        "recipe": None,
+        "preparation": {"reading": {"text_column": None}},
     }
     assert parameters["representation"]["class"] == "Autoencoder"
     assert parameters["representation"]["parameters"]["hidden"] == [16, 24]
@@ -250,7 +250,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"header": {"version": 99}}, "model format version 99; this is torchdec .* which reads version 2"),
+        ({"header": {"version": 99}}, "model format version 99; this is torchdec .* which reads version 3"),
         ({"header": {"class": "Other"}}, "not understood"),
         ({"header": {"n_features_in": 7}}, "tensors do not fit together"),
         ({"header": {"feature_names_in": ["a"]}}, "tensors do not fit together"),
@@ -306,7 +306,7 @@ def test_a_header_or_tensor_that_does_not_fit_is_refused(file: Path, change: dic
         "n_iter",
         "stop_reason",
         "clusters",
-        "recipe",
+        "preparation",
     ],
 )
 def test_a_part_of_the_header_that_is_of_another_kind_is_named(key: str, file: Path) -> None:
@@ -324,7 +324,7 @@ WORDS = list("abcdef")
 
 
 @pytest.mark.parametrize(
-    "recipe",
+    "preparation",
     [
         {"kind": "images", "shape": [2, 3]},
         {"kind": "images", "shape": [1, 2, 3]},
@@ -333,12 +333,13 @@ WORDS = list("abcdef")
         {"kind": "cells", "genes": WORDS, "total": 1.0},
     ],
 )
-def test_a_recipe_comes_back(recipe: dict[str, Any], file: Path) -> None:
-    assert load(rewritten(file, {"recipe": recipe})).recipe_ == recipe
+def test_a_preparation_comes_back(preparation: dict[str, Any], file: Path) -> None:
+    made = {"reading": {"text_column": "body"}, **preparation}
+    assert load(rewritten(file, {"preparation": made})).preparation_.to_json() == made
 
 
 @pytest.mark.parametrize(
-    "recipe",
+    "preparation",
     [
         {"kind": "code"},
         {"kind": "images"},
@@ -360,9 +361,9 @@ def test_a_recipe_comes_back(recipe: dict[str, Any], file: Path) -> None:
         {"kind": "cells", "genes": WORDS, "total": 1},
     ],
 )
-def test_a_recipe_that_does_not_fit_is_refused(recipe: dict[str, Any], file: Path) -> None:
-    with pytest.raises(ModelFileError, match="do not fit together"):
-        load(rewritten(file, {"recipe": recipe}))
+def test_a_preparation_that_does_not_fit_is_refused(preparation: dict[str, Any], file: Path) -> None:
+    with pytest.raises(ModelFileError, match="header that is not understood"):
+        load(rewritten(file, {"preparation": {"reading": {}, **preparation}}))
 
 
 def test_what_a_fit_may_leave_is_not_refused(file: Path, X: Any) -> None:

@@ -27,7 +27,7 @@ from torchdec._presets import PRESETS
 from torchdec._representation import Representation, freeze, undone_if_unfinished, validated_rows
 from torchdec._starts import first_clusters
 from torchdec.augment import Augment
-from torchdec.rows import Rows
+from torchdec.rows import Preparation, Rows
 from torchdec.rows._shown import shown
 
 # Passes over the rows between updates of the targets, where rows are changed at random.
@@ -141,8 +141,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         Why self-training ended; its value is a sentence.
     n_features_in_ : int
         d.
-    recipe_ : dict or None
-        How rows were made of images or texts, where they were (`torchdec.rows.read_rows`).
+    preparation_ : torchdec.rows.Preparation
+        How the rows were read and made, where `X` came from `torchdec.rows.read_rows`, which takes it for others.
     feature_names_in_ : ndarray of shape (d,), object
         Column names, where `X` had them.
 
@@ -281,7 +281,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self._validate_params()
         rows = validated_rows(self, X, reset=True)
         self._check_row_count(rows)
-        self.recipe_ = getattr(rows, "recipe", None)
+        self.preparation_ = getattr(rows, "preparation", Preparation())
         compute = resolve(self.device, self.precision)
         with opened(checkpoint, self, rows) as journal:
             started -= journal.seconds

@@ -24,10 +24,11 @@ from torchdec._neighbors import NeighborEncoder
 from torchdec._representation import freeze
 from torchdec._version import __version__
 from torchdec.augment import ShiftRotate
+from torchdec.rows._reading import Preparation
 from torchdec.runs._publish import write_file
 from torchdec.runs._record import MODEL, read_run
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _HEADER: dict[str, tuple[type, ...]] = {
     "version": (int,),
     "class": (str,),
@@ -39,7 +40,7 @@ _HEADER: dict[str, tuple[type, ...]] = {
     "n_iter": (int,),
     "stop_reason": (str,),
     "clusters": (dict,),
-    "recipe": (dict, NoneType),
+    "preparation": (dict,),
 }
 _PARAMETER_CLASSES: dict[str, type[BaseEstimator]] = {
     "Autoencoder": Autoencoder,
@@ -98,7 +99,7 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "feature_names_in": list(model.feature_names_in_) if hasattr(model, "feature_names_in_") else None,
         "n_iter": model.n_iter_,
         "stop_reason": model.stop_reason_.name,
-        "recipe": model.recipe_,
+        "preparation": model.preparation_.to_json(),
         "clusters": {
             "of_center": model.center_clusters_.tolist(),
             "names": model.cluster_names_,
@@ -145,7 +146,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         version, class, torchdec, parameters, scale, n_features_in, feature_names_in, n_iter, stop_reason,
-        clusters (of each centre, names, edits), recipe.
+        clusters (of each centre, names, edits), preparation.
 
     Raises
     ------
@@ -199,6 +200,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
         model = DEC(**{**_parameters_from_json(header["parameters"]), "device": device})
         model._validate_params()
         model.stop_reason_ = StopReason[header["stop_reason"]]
+        preparation = Preparation.from_json(header["preparation"], header["n_features_in"])
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ModelFileError(f"{path} has a header that is not understood: {error}") from None
     modules: list[nn.Module] = []
@@ -218,7 +220,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> DEC:
     model.cluster_names_ = list(header["clusters"]["names"])
     model.edits_ = list(header["clusters"]["edits"])
     model.scale_ = float(header["scale"])
-    model.recipe_ = header["recipe"]
+    model.preparation_ = preparation
     model.n_iter_ = int(header["n_iter"])
     model.n_features_in_ = int(header["n_features_in"])
     if header["feature_names_in"] is not None:
@@ -298,7 +300,6 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
         width = weight[0]
     columns = (header["n_features_in"],)
     consistent = consistent and all(shapes.get(name, columns) == columns for name in _COLUMNS)
-    consistent = consistent and _is_recipe(header["recipe"], header["n_features_in"])
     if consistent:
         n_centers, code_size = shapes["centers"]
         consistent = code_size == width and _clusters_fit(header, n_centers)
@@ -323,22 +324,6 @@ def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
         and all(isinstance(name, str) for name in names)
         and all(isinstance(edit, dict) for edit in edits)
     )
-
-
-def _is_recipe(recipe: Any, width: int) -> bool:
-    """Check how rows are to be made: of images of a shape, texts by words and their rarity, or cells by genes."""
-    match recipe:
-        case None:
-            return True
-        case {"kind": "images", "shape": [int(), int(), *_] as shape}:
-            return all(isinstance(side, int) and side > 0 for side in shape) and math.prod(shape) == width
-        case {"kind": "texts", "words": list(words), "rarity": list(rarity)}:
-            known = all(isinstance(word, str) for word in words) and len(set(words)) == len(words)
-            return known and all(isinstance(r, float) for r in rarity) and len(words) == len(rarity) == width
-        case {"kind": "cells", "genes": list(genes), "total": None | float() as total}:
-            known = all(isinstance(gene, str) for gene in genes) and len(set(genes)) == len(genes) == width
-            return known and (total is None or 1 <= total < math.inf)
-    return False
 
 
 def _refuse_unknown(representation: Any) -> None:

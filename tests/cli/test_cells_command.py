@@ -36,8 +36,8 @@ def fitted(cli, strings_of_pandas_2, tmp_path_factory):
 
 def test_the_model_knows_how_to_read_cells(fitted):
     model = load(fitted / "run" / "model.safetensors")
-    assert model.recipe_["kind"] == "cells"
-    assert model.recipe_["genes"] == GENES
+    assert model.preparation_.prepared.kind == "cells"
+    assert list(model.preparation_.prepared.genes) == GENES
     assert "gene" in (fitted / "run" / "report.html").read_text()
 
 

@@ -315,7 +315,7 @@ INFO = {
     "a folder of other things": (lambda run, f: _some_folder(f), ["occupied", "run.json"]),
     "a file of another kind": (lambda run, f: _some_file(f), ["occupied"]),
     "a truncated model": (lambda run, f: _truncated(run, f), ["truncated"]),
-    "a newer model": (lambda run, f: _edited_model(run, f, _of_version(3)), ["edited", "3"]),
+    "a newer model": (lambda run, f: _edited_model(run, f, _of_version(999)), ["edited", "999"]),
 }
 
 

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from torchdec.rows import RowsError, _cells, read_rows
-from torchdec.rows._cells import cell_recipe
+from torchdec.prepare import _cells as prepare_cells
+from torchdec.prepare._cells import Cells
+from torchdec.rows import RowsError, read_rows
 
 anndata = pytest.importorskip("anndata")
 pytestmark = pytest.mark.usefixtures("strings_of_pandas_2")
@@ -37,7 +38,7 @@ def log_normalised(counts):
 def test_counts_are_brought_to_the_median_total_and_to_logarithms(kind, dtype, tmp_path):
     rows = read_rows(write(tmp_path / "x.h5ad", kind(COUNTS.astype(dtype))))
     assert rows.feature_names == GENES
-    assert rows.recipe["total"] == np.median(COUNTS.sum(axis=1))
+    assert rows.preparation.prepared.total == np.median(COUNTS.sum(axis=1))
     np.testing.assert_allclose(values(rows), log_normalised(COUNTS), rtol=1e-5)
     np.testing.assert_allclose(rows.take(np.array([9, 3])), log_normalised(COUNTS)[[9, 3]], rtol=1e-5)
 
@@ -45,22 +46,22 @@ def test_counts_are_brought_to_the_median_total_and_to_logarithms(kind, dtype, t
 def test_blocks_of_any_size_give_the_same_rows_and_recipe(tmp_path, monkeypatch):
     path = write(tmp_path / "x.h5ad", sp.csr_matrix(COUNTS))
     whole = read_rows(path)
-    monkeypatch.setattr(_cells, "_BLOCK_VALUES", 7 * N_GENES)
-    monkeypatch.setattr(_cells, "N_GENES", N_GENES)
+    monkeypatch.setattr(prepare_cells, "_BLOCK_VALUES", 7 * N_GENES)
+    monkeypatch.setattr(prepare_cells, "N_GENES", N_GENES)
     parts = read_rows(path)
-    assert parts.recipe == whole.recipe
+    assert parts.preparation == whole.preparation
     np.testing.assert_array_equal(values(parts), values(whole))
 
 
 def test_values_that_are_no_counts_stay_as_they_are(tmp_path):
     for number, x in enumerate((COUNTS / 2, COUNTS - 3.0)):
         rows = read_rows(write(tmp_path / f"{number}.h5ad", x.astype(np.float32)))
-        assert rows.recipe["total"] is None
+        assert rows.preparation.prepared.total is None
         np.testing.assert_array_equal(values(rows), x)
 
 
 def test_the_genes_that_vary_most_are_taken(tmp_path, monkeypatch):
-    monkeypatch.setattr(_cells, "N_GENES", 5)
+    monkeypatch.setattr(prepare_cells, "N_GENES", 5)
     counts = np.random.default_rng(0).poisson(5.0, size=(200, 600))
     counts[:100, :5] = 0  # genes of half of the cells, which have twice as much of them
     counts[100:, :5] *= 2
@@ -76,12 +77,12 @@ def test_the_genes_are_those_of_scanpy():
     random = np.random.default_rng(1)
     counts = random.negative_binomial(2, 1 / (1 + random.gamma(0.5, 2.0, size=3000)), size=(300, 3000))
     data = anndata.AnnData(sp.csr_matrix(counts.astype(np.float64)))
-    recipe = cell_recipe(data.X, data.var_names.tolist(), None)
+    prepared = Cells.fit(data.X, data.var_names.tolist(), None)
     scanpy.pp.normalize_total(data)
     scanpy.pp.log1p(data)
     scanpy.pp.highly_variable_genes(data, n_top_genes=2000)
     theirs = set(data.var_names[data.var["highly_variable"]])
-    assert len(theirs & set(recipe["genes"])) >= 1998  # a tie may fall either way
+    assert len(theirs & set(prepared.genes)) >= 1998  # a tie may fall either way
 
 
 def test_marked_genes_are_taken_in_their_place(tmp_path):
@@ -91,25 +92,25 @@ def test_marked_genes_are_taken_in_their_place(tmp_path):
 
 
 def test_other_cells_are_made_alike_whatever_the_order_of_their_genes(tmp_path, monkeypatch):
-    monkeypatch.setattr(_cells, "N_GENES", 5)
+    monkeypatch.setattr(prepare_cells, "N_GENES", 5)
     fitted = read_rows(write(tmp_path / "x.h5ad", sp.csr_matrix(COUNTS)))
     order = np.random.default_rng(1).permutation(N_GENES)
     path = write(tmp_path / "y.h5ad", COUNTS[:20, order], [GENES[number] for number in order])
-    other = read_rows(path, recipe=fitted.recipe)
+    other = read_rows(path, preparation=fitted.preparation)
     assert other.feature_names == fitted.feature_names
     np.testing.assert_allclose(values(other), values(fitted)[:20], rtol=1e-5)
 
 
 def test_missing_genes_are_named(tmp_path):
-    recipe = read_rows(write(tmp_path / "x.h5ad", COUNTS)).recipe
+    recipe = read_rows(write(tmp_path / "x.h5ad", COUNTS)).preparation
     path = write(tmp_path / "y.h5ad", COUNTS[:, 2:], GENES[2:])
     with pytest.raises(RowsError, match=r"y\.h5ad: lacks 2 of the 60 genes of the fit, such as 'gene0', 'gene1'"):
-        read_rows(path, recipe=recipe)
+        read_rows(path, preparation=recipe)
 
 
 def test_values_for_a_model_of_counts_are_refused(tmp_path):
-    recipe = read_rows(write(tmp_path / "x.h5ad", COUNTS)).recipe
-    rows = read_rows(write(tmp_path / "y.h5ad", COUNTS / 2), recipe=recipe)
+    recipe = read_rows(write(tmp_path / "x.h5ad", COUNTS)).preparation
+    rows = read_rows(write(tmp_path / "y.h5ad", COUNTS / 2), preparation=recipe)
     with pytest.raises(RowsError, match="holds values that are no counts, but the model was fitted on counts"):
         rows.take(np.array([0]))
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from torchdec.rows import RowsError, _images, read_rows
+from torchdec.prepare._images import Images
+from torchdec.rows import Preparation, RowsError, _images, read_rows
 
 
 def save(path: Path, pixels: Any) -> None:
@@ -23,7 +24,7 @@ def test_images_of_one_small_size_are_kept_as_they_are(tmp_path: Path) -> None:
     rows = read_rows(tmp_path)
     np.testing.assert_array_equal(rows.take(np.array([0, 1])), [first.ravel(), second.ravel()])
     assert rows.names == ["a/x.png", "b.png"]  # type: ignore[attr-defined]
-    assert rows.recipe == {"kind": "images", "shape": [4, 5]}  # type: ignore[attr-defined]
+    assert rows.preparation.prepared == Images((4, 5))  # type: ignore[attr-defined]
 
 
 def test_images_of_several_sizes_become_squares(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_sixteen_bits_keep_their_contrast(tmp_path: Path) -> None:
 
 def test_new_images_are_brought_to_the_shape_of_the_recipe(tmp_path: Path) -> None:
     save(tmp_path / "a.png", np.full((50, 50, 3), 40))
-    rows = read_rows(tmp_path, recipe={"kind": "images", "shape": [4, 4]})
+    rows = read_rows(tmp_path, preparation=Preparation(prepared=Images((4, 4))))
     assert rows.shape == (1, 16)
     assert set(rows.take(np.array([0]))[0]) == {40}
 

@@ -44,9 +44,9 @@ def test_new_texts_have_the_words_and_weights_of_the_recipe(tmp_path: Path) -> N
     path, _ = written(tmp_path, "txt")
     rows = read_rows(path)
     (tmp_path / "new.txt").write_text("unheard of\n" + TEXTS[3] + "\n")
-    again = read_rows(tmp_path / "new.txt", recipe=rows.recipe)  # type: ignore[attr-defined]
+    again = read_rows(tmp_path / "new.txt", preparation=rows.preparation)  # type: ignore[attr-defined]
     np.testing.assert_array_equal(everything(again), everything(rows)[[2, 3]])
-    assert again.recipe == rows.recipe  # type: ignore[attr-defined]
+    assert again.preparation == rows.preparation  # type: ignore[attr-defined]
 
 
 def test_texts_of_a_csv_may_hold_line_breaks(tmp_path: Path) -> None:

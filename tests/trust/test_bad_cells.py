@@ -100,8 +100,8 @@ SAME_CELLS = {
 
 @pytest.mark.parametrize("name", SAME_CELLS)
 def test_the_same_counts_give_the_same_rows(name, done, tmp_path):
-    recipe = read_rows(done / "x.h5ad").recipe
-    rows = read_rows(write(tmp_path / "y.h5ad", *SAME_CELLS[name]), recipe=recipe)
+    recipe = read_rows(done / "x.h5ad").preparation
+    rows = read_rows(write(tmp_path / "y.h5ad", *SAME_CELLS[name]), preparation=recipe)
     np.testing.assert_allclose(next(rows.chunks(N)), next(read_rows(done / "x.h5ad").chunks(N)), rtol=1e-6)
 
 

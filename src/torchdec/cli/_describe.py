@@ -33,7 +33,7 @@ def summary(
     with naming("MODEL"):
         fitted = load(model)
     with naming("DATA"):
-        rows = read_rows(data, text_column=text_column, recipe=fitted.recipe_)
+        rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
     with naming_rows(str(data)):
         clusters = describe(fitted, rows)
     if as_json:

@@ -65,7 +65,7 @@ def split(
         from torchdec.rows._files import read_rows
 
         with naming("DATA"):
-            rows = read_rows(data, text_column=text_column, recipe=model.recipe_)
+            rows = read_rows(data, text_column=text_column, preparation=model.preparation_)
         check_rows(rows, run, data)
         return rows
 

@@ -75,7 +75,7 @@ def predict(
     with naming("MODEL"):
         fitted = load(model, device=device)
     with naming("DATA"), noting():
-        rows = read_rows(data, text_column=text_column, recipe=fitted.recipe_)
+        rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
     sizes = _write_clusters(out, fitted, rows, data, reject, force=force)
     n_used, n_rejected = sum(size > 0 for size in sizes), rows.shape[0] - sum(sizes)
     rejected = f", {n_rejected:,} in none (-1)" if reject else ""

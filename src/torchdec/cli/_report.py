@@ -57,7 +57,7 @@ def report(
     with naming("-o/--out"):
         check_file(page, force=force)
     with naming("DATA"), noting():
-        rows = None if data is None else read_rows(data, text_column=text_column, recipe=model.recipe_)
+        rows = None if data is None else read_rows(data, text_column=text_column, preparation=model.preparation_)
     if data is not None and rows is not None:
         check_rows(rows, run, data)
     with naming("--image-shape"):
@@ -101,10 +101,10 @@ def read_shape(given: str, data: Path, rows: "Rows") -> tuple[int, ...] | None:
     if given and not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){1,2}", given):
         raise ValueError(f"{given!r} is no shape of images; try 28x28 or 32x32x3.")
     if isinstance(rows, ImageRows):
-        known = "x".join(map(str, rows.recipe["shape"]))
+        known = "x".join(map(str, rows.image_shape))
         if given not in ("", known):
             raise ValueError(f"{given} is given, but the images of {data} are {known}; leave it out.")
-        return tuple(rows.recipe["shape"])
+        return rows.image_shape
     shape = tuple(map(int, given.split("x"))) if given else read_image_shape(data)
     width = rows.shape[1]
     if shape and math.prod(shape) != width:

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from torchdec.prepare._cells import Cells, block_size
 from torchdec.rows._blocks import SlicedRows
-from torchdec.rows._cells import CellRows, block_size, cell_recipe
+from torchdec.rows._cells import CellRows
 from torchdec.rows._convert import dense_rows, refuse_unusable, sparse_rows
 from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._reading import Reading
 
 
-def read_h5ad(path: Path, recipe: dict[str, Any] | None) -> CellRows:
+def read_h5ad(path: Path, reading: Reading, prepared: Cells | None) -> CellRows:
     """Open the X of an `.h5ad` file without loading it; see `torchdec.rows.read_rows`."""
     try:
         from anndata import read_h5ad as open_h5ad
@@ -25,10 +27,10 @@ def read_h5ad(path: Path, recipe: dict[str, Any] | None) -> CellRows:
         data.var_names_make_unique()  # genes are found by name in other files
     values = _values(data, str(path))
     genes, cells = data.var_names.astype(str).tolist(), data.obs_names.astype(str).tolist()
-    if recipe is None:
+    if prepared is None:
         marked = data.var.get("highly_variable")
-        recipe = cell_recipe(values, genes, None if marked is None else marked.to_numpy().astype(bool))
-    return CellRows(values, genes, cells, str(path), recipe)
+        prepared = Cells.fit(values, genes, None if marked is None else marked.to_numpy().astype(bool))
+    return CellRows(values, genes, cells, str(path), prepared, reading)
 
 
 def anndata_rows(data: Any, name: str) -> Rows:
@@ -36,7 +38,7 @@ def anndata_rows(data: Any, name: str) -> Rows:
     values = _values(data, name)
     features, cells = data.var_names.astype(str).tolist(), data.obs_names.astype(str).tolist()
     if data.isbacked:
-        return SlicedRows(values, block_size(values), features, cells)
+        return SlicedRows(values, block_size(values.shape[1]), features, cells)
     if issparse(values):
         return sparse_rows(values, name, features, cells)
     return dense_rows(np.asarray(values), name, features, cells)

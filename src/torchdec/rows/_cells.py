@@ -1,21 +1,15 @@
-"""Cells as rows: counts made comparable from cell to cell, of the genes that tell cells apart."""
+"""Rows of cells."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array, issparse
 
+from torchdec.prepare._cells import Cells, block_size
 from torchdec.rows._blocks import SlicedRows
-from torchdec.rows._protocol import RowsError, spans
-
-# Genes that are kept of counts, as many as scanpy's and Seurat's users take.
-N_GENES = 2000
-# Groups of genes of like means, within which Seurat compares how much they vary.
-_N_BINS = 20
-# Values to read at once: 32 MB where they are dense float32.
-_BLOCK_VALUES = 1 << 23
+from torchdec.rows._protocol import RowsError
+from torchdec.rows._reading import Preparation, Reading
 
 
 class CellRows(SlicedRows):
@@ -23,127 +17,33 @@ class CellRows(SlicedRows):
 
     Attributes
     ----------
-    recipe : dict
-        What `read_rows` needs to make rows of other cells alike: the genes, and the total that the counts of each
-        cell are brought to before the logarithm; None where values are taken as they stand.
+    preparation : Preparation
+        Of `Cells`: the genes and the total of the counts.
     """
 
     def __init__(
-        self, source: Any, genes: Sequence[str], cells: list[str], name: str, recipe: dict[str, Any]
+        self, source: Any, genes: Sequence[str], cells: list[str], name: str, prepared: Cells, reading: Reading
     ) -> None:
-        place = {gene: number for number, gene in enumerate(genes)}
-        missing = [gene for gene in recipe["genes"] if gene not in place]
-        if missing:
-            raise RowsError(
-                f"{name}: lacks {len(missing):,} of the {len(recipe['genes']):,} genes of the fit, such as "
-                f"{', '.join(map(repr, missing[:3]))}; give cells of the same genes"
-            )
-        columns = np.array([place[gene] for gene in recipe["genes"]])
-        prepared = _Prepared(source, columns, recipe["total"], name)
-        super().__init__(prepared, block_size(source), list(recipe["genes"]), cells)
-        self.recipe = recipe
-
-
-def cell_recipe(source: Any, genes: Sequence[str], marked: NDArray[np.bool_] | None) -> dict[str, Any]:
-    """Find out how rows are to be made of the X of an AnnData.
-
-    Counts, which are whole numbers from 0, are brought to the median of the cells' totals, and their logarithms
-    taken; other values stay as they are. The genes are those `marked`; without marks, the 2,000 of the counts that
-    vary most, or all.
-
-    Parameters
-    ----------
-    source : object
-        With ``shape`` (n, genes) and slices that are arrays or CSR matrices.
-    genes : sequence of str
-        Their names.
-    marked : ndarray of bool or None
-        The column ``highly_variable`` of `.var`, which scanpy writes.
-    """
-    moments = _moments(source)
-    if marked is not None and marked.any():
-        chosen = np.flatnonzero(marked)
-    elif moments is None or len(genes) <= N_GENES:
-        chosen = np.arange(len(genes))
-    else:
-        chosen = np.sort(np.argsort(-_dispersion(*moments[1:]), kind="stable")[:N_GENES])
-    return {
-        "kind": "cells",
-        "genes": [genes[number] for number in chosen.tolist()],
-        "total": None if moments is None else moments[0],
-    }
+        try:
+            columns = prepared.columns(genes)
+        except ValueError as error:
+            raise RowsError(f"{name}: {error}") from None
+        values = _Prepared(source, columns, prepared, name)
+        super().__init__(values, block_size(len(genes)), list(prepared.genes), cells)
+        self.preparation = Preparation(reading, prepared)
 
 
 class _Prepared:
-    """Slices of some genes of a source, of counts as logarithms."""
+    """Slices of a source, prepared."""
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, source: Any, columns: NDArray[np.int64], total: float | None, name: str) -> None:
-        self._source, self._columns, self._total, self._name = source, columns, total, name
+    def __init__(self, source: Any, columns: NDArray[np.int64], prepared: Cells, name: str) -> None:
+        self._source, self._columns, self._prepared, self._name = source, columns, prepared, name
         self.shape = (source.shape[0], len(columns))
 
     def __getitem__(self, rows: slice) -> Any:
-        block = self._source[rows.start : rows.stop]
-        if self._total is None:
-            return block[:, self._columns]
-        if not _are_counts(block):
-            raise RowsError(f"{self._name}: holds values that are no counts, but the model was fitted on counts")
-        return (self._total * _shares(block)).log1p()[:, self._columns].astype(np.float32)
-
-
-def block_size(source: Any) -> int:
-    """Return how many rows to read at once."""
-    return max(1, _BLOCK_VALUES // int(source.shape[1]))
-
-
-def _are_counts(block: Any) -> bool:
-    values = block.data if issparse(block) else block
-    with np.errstate(invalid="ignore"):  # of infinite values, which are no counts
-        return bool((values >= 0).all() and (values % 1 == 0).all())
-
-
-def _shares(block: Any) -> csr_array:
-    """Divide each cell's counts by their sum; a cell without counts stays as it is."""
-    total = np.asarray(block.sum(axis=1), dtype=np.float64).ravel()
-    return csr_array(diags_array(1 / np.maximum(total, 1)) @ csr_array(block))
-
-
-def _moments(source: Any) -> tuple[float, NDArray[np.float64], NDArray[np.float64]] | None:
-    """Return the median total of the cells, and each gene's mean and variance scaled to it; None if no counts."""
-    n, n_genes = source.shape
-    totals, sums, squares = np.empty(n), np.zeros(n_genes), np.zeros(n_genes)
-    for span in spans(n, block_size(source)):
-        block = source[span.start : span.stop]
-        if not _are_counts(block):
-            return None
-        totals[span] = np.asarray(block.sum(axis=1)).ravel()
-        shares = _shares(block)
-        sums += shares.sum(axis=0)
-        squares += shares.power(2).sum(axis=0)
-    total = float(max(np.median(totals), 1))
-    mean = sums / n
-    variance = (squares - n * mean**2) / max(n - 1, 1)
-    return total, total * mean, total**2 * variance
-
-
-def _dispersion(mean: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Score how much each gene varies beside genes of like means (Satija et al., Nature Biotechnology 33, 2015).
-
-    The logarithm of variance over mean is standardised within 20 bins of log(1 + mean), as Seurat and scanpy do; a
-    gene alone in its bin gets 1. Genes that no cell has come last.
-    """
-    seen = (mean > 0) & (variance > 0)
-    ratio = np.log(variance[seen] / mean[seen])
-    level = np.log1p(mean[seen])
-    edges = np.linspace(level.min(initial=0.0), level.max(initial=0.0), _N_BINS + 1)
-    # Bins are open at the left and closed at the right, and the first one is closed at both ends.
-    bin_of = np.clip(np.searchsorted(edges, level, side="left") - 1, 0, _N_BINS - 1)
-    score = np.full(len(mean), -np.inf)
-    standard = np.ones(len(ratio))
-    for number in np.unique(bin_of):
-        here = bin_of == number
-        if here.sum() > 1:
-            standard[here] = (ratio[here] - ratio[here].mean()) / max(float(ratio[here].std(ddof=1)), 1e-12)
-    score[seen] = standard
-    return score
+        try:
+            return self._prepared.transform(self._source[rows.start : rows.stop], self._columns)
+        except ValueError as error:
+            raise RowsError(f"{self._name}: {error}") from None

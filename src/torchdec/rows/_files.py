@@ -1,12 +1,15 @@
 """Files of rows, each read by what its suffix says. No file can make this package run code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from torchdec.prepare._cells import Cells
+from torchdec.prepare._images import Images
+from torchdec.prepare._texts import Texts
 from torchdec.rows._anndata import read_h5ad
 from torchdec.rows._columns import read_csv
 from torchdec.rows._convert import dense_rows, sparse_rows
@@ -14,12 +17,13 @@ from torchdec.rows._csr_parts import csr_matrix
 from torchdec.rows._folders import read_folder
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._reading import Preparation, Prepared, Reading
 from torchdec.rows._texts import read_texts
 from torchdec.rows._zarr import read_zarr
 
 
 def read_rows(
-    path: str | PathLike[str], *, text_column: str | None = None, recipe: Mapping[str, Any] | None = None
+    path: str | PathLike[str], *, text_column: str | None = None, preparation: Preparation | None = None
 ) -> Rows:
     """Open a file of rows, or a folder of such files or of images; the suffix says which kind it is.
 
@@ -48,9 +52,9 @@ def read_rows(
           in colour, scaled to 32 x 32 unless all are of one size and small. Needs Pillow.
     text_column : str, optional
         Column of a ``.csv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``.
-    recipe : mapping, optional
-        The attribute `recipe` of rows of images, texts or cells, or `recipe_` of the model fitted on them: the
-        same shape, words or genes are used again. Files of numbers need none.
+    preparation : Preparation, optional
+        The attribute `preparation_` of a model: the file is read as that of its fit was, with the same column of
+        texts, and rows are made of it with the same words, shape of images or genes.
 
     Returns
     -------
@@ -74,6 +78,10 @@ def read_rows(
     (4, 3)
     """
     path = Path(path)
+    said = preparation.reading if preparation else Reading()
+    reading = replace(said, **({} if text_column is None else {"text_column": text_column}))
+    if path.suffix.lower() == ".txt":  # all of a line is its text, whatever the fit read
+        reading = replace(reading, text_column=None)
     if not path.exists():
         raise RowsError(f"{path}: there is no such file; check the path")
     if not path.is_dir() and path.suffix.lower() not in _SUFFIXES:
@@ -84,7 +92,7 @@ def read_rows(
     if not path.is_dir() and path.stat().st_size == 0:
         raise RowsError(f"{path}: is empty (0 bytes); write it again")
     try:
-        return _read(path, text_column, dict(recipe) if recipe else None)
+        return _read(path, reading, preparation.prepared if preparation else None)
     except (RowsError, MemoryError):
         raise
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
@@ -95,20 +103,19 @@ def read_rows(
         ) from error
 
 
-def _read(path: Path, text_column: str | None, recipe: dict[str, Any] | None) -> Rows:
-    kind = recipe["kind"] if recipe else None
+def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
     if path.is_dir() and path.suffix.lower() == ".zarr":
         return read_zarr(path)
-    if path.is_dir() and text_column is not None:
+    if path.is_dir() and reading.text_column is not None:
         raise RowsError(
-            f"{path}: is a folder, of which no column {text_column!r} is read; name a .parquet or .csv"
+            f"{path}: is a folder, of which no column {reading.text_column!r} is read; name a .parquet or .csv"
         )
     if path.is_dir():
-        return read_folder(path, recipe if kind == "images" else None)
-    if path.suffix.lower() == ".txt" or text_column is not None:
-        return read_texts(path, text_column, recipe if kind == "texts" else None)
+        return read_folder(path, reading, prepared if isinstance(prepared, Images) else None)
+    if path.suffix.lower() == ".txt" or reading.text_column is not None:
+        return read_texts(path, reading, prepared if isinstance(prepared, Texts) else None)
     if path.suffix.lower() == ".h5ad":
-        return read_h5ad(path, recipe if kind == "cells" else None)
+        return read_h5ad(path, reading, prepared if isinstance(prepared, Cells) else None)
     return _READERS[path.suffix.lower()](path)
 
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from torchdec.prepare._images import Images
 from torchdec.rows._csr_parts import CsrPartRows
 from torchdec.rows._images import SUFFIXES, read_images
 from torchdec.rows._inside import files_inside
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._reading import Reading
 
 
-def read_folder(folder: Path, recipe: dict[str, Any] | None) -> Rows:
+def read_folder(folder: Path, reading: Reading, prepared: Images | None) -> Rows:
     """Read a folder of files of one kind; see `torchdec.rows.read_rows`."""
     found = {
         what: files_inside(folder, suffixes)
@@ -31,7 +32,7 @@ def read_folder(folder: Path, recipe: dict[str, Any] | None) -> Rows:
         _refuse_empty(paths)
     if kinds[0] == ".parquet":
         return ParquetRows(paths)
-    return CsrPartRows(paths) if kinds[0] == ".npz" else read_images(folder, paths, recipe)
+    return CsrPartRows(paths) if kinds[0] == ".npz" else read_images(folder, paths, reading, prepared)
 
 
 def _refuse_empty(paths: Sequence[Path]) -> None:

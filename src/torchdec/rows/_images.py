@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from torchdec.prepare._images import Images
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._protocol import RowsError
+from torchdec.rows._reading import Preparation, Reading
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-# Images of one size are kept as they are up to this many pixels; others become squares of SIDE.
-_MOST_PIXELS = 64 * 64
-SIDE = 32
 # A file of a few kilobytes can claim any size; decoding is refused beyond this.
 _BOMB = 100_000_000
-_GREY_MODES = {"1", "L", "LA", "I", "I;16", "F"}
 
 
 class ImageRows(DenseRows):
@@ -28,16 +26,19 @@ class ImageRows(DenseRows):
     ----------
     names : list of str
         Path of each file, below the folder.
-    recipe : dict
-        What `read_rows` needs to bring other images to the same shape.
+    preparation : Preparation
+        Of `Images`: the shape.
+    image_shape : tuple of int
+        Height, width and perhaps 3 channels.
     """
 
-    def __init__(self, pixels: NDArray[np.uint8], shape: tuple[int, ...], names: list[str]) -> None:
+    def __init__(self, pixels: NDArray[np.uint8], names: list[str], prepared: Images, reading: Reading) -> None:
         super().__init__(pixels, names=names)
-        self.recipe: dict[str, Any] = {"kind": "images", "shape": list(shape)}
+        self.preparation = Preparation(reading, prepared)
+        self.image_shape = prepared.shape
 
 
-def read_images(folder: Path, paths: Sequence[Path], recipe: dict[str, Any] | None) -> ImageRows:
+def read_images(folder: Path, paths: Sequence[Path], reading: Reading, prepared: Images | None) -> ImageRows:
     """Read images below a folder, in the order of their paths; see `torchdec.rows.read_rows`."""
     try:
         from PIL.Image import DecompressionBombWarning
@@ -45,11 +46,11 @@ def read_images(folder: Path, paths: Sequence[Path], recipe: dict[str, Any] | No
         raise RowsError(f"{folder}: images need Pillow; try pip install 'torchdec[images]'") from None
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         warnings.simplefilter("ignore", DecompressionBombWarning)  # _opened has a bound of its own
-        shape = tuple(recipe["shape"]) if recipe else _common_shape(list(pool.map(_size_and_mode, paths)))
-        pixels = np.empty((len(paths), int(np.prod(shape))), dtype=np.uint8)
-        for number, image in enumerate(pool.map(lambda path: _pixels(path, shape), paths)):
+        prepared = prepared or Images.fit(list(pool.map(_size_and_mode, paths)))
+        pixels = np.empty((len(paths), prepared.width), dtype=np.uint8)
+        for number, image in enumerate(pool.map(lambda path: _pixels(path, prepared), paths)):
             pixels[number] = image
-    return ImageRows(pixels, shape, [str(path.relative_to(folder)) for path in paths])
+    return ImageRows(pixels, [str(path.relative_to(folder)) for path in paths], prepared, reading)
 
 
 def _size_and_mode(path: Path) -> tuple[tuple[int, int], str]:
@@ -57,32 +58,12 @@ def _size_and_mode(path: Path) -> tuple[tuple[int, int], str]:
         return image.size, image.mode
 
 
-def _common_shape(found: Sequence[tuple[tuple[int, int], str]]) -> tuple[int, ...]:
-    sizes = {size for size, _ in found}
-    width, height = next(iter(sizes))
-    if len(sizes) > 1 or width * height > _MOST_PIXELS:
-        width = height = SIDE
-    grey = all(mode in _GREY_MODES for _, mode in found)
-    return (height, width) if grey else (height, width, 3)
-
-
-def _pixels(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _pixels(path: Path, prepared: Images) -> NDArray[np.uint8]:
     with _opened(path) as image:
         try:
-            if image.mode in {"I", "I;16", "F"}:  # more than 8 bits: on the scale of the image's own values
-                image = _as_eight_bits(image)
-            image = image.convert("L" if len(shape) == 2 else "RGB")
-            return np.asarray(image.resize((shape[1], shape[0])), dtype=np.uint8).ravel()
+            return prepared.transform(image)
         except (OSError, ValueError, SyntaxError) as error:
             raise RowsError(f"{path}: is damaged ({_one_line(error)}); write it again or take it away") from None
-
-
-def _as_eight_bits(image: Any) -> Any:
-    from PIL import Image
-
-    values = np.asarray(image, dtype=np.float64)
-    low, high = values.min(), values.max()
-    return Image.fromarray(np.round((values - low) / max(high - low, 1e-12) * 255).astype(np.uint8))
 
 
 def _opened(path: Path) -> Any:

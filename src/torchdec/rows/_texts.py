@@ -1,19 +1,15 @@
-"""Texts as rows: tf-idf of their most frequent words."""
+"""Texts, from the lines of a file or a column of a table."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
-from scipy.sparse import csr_array
 
+from torchdec.prepare._texts import Texts
 from torchdec.rows._protocol import RowsError
+from torchdec.rows._reading import Preparation, Reading
 from torchdec.rows._sparse import SparseRows
-
-# Words of a vocabulary: the paper takes as many of REUTERS (section 4.1).
-MOST_WORDS = 2000
 
 
 class TextRows(SparseRows):
@@ -23,39 +19,23 @@ class TextRows(SparseRows):
     ----------
     texts : list of str
         One for each row.
-    recipe : dict
-        What `read_rows` needs to make rows of other texts alike: the words and how rare each was.
+    preparation : Preparation
+        Of `Texts`: the words and how rare each was.
     """
 
-    def __init__(self, matrix: csr_array, texts: list[str], words: list[str], rarity: list[float]) -> None:
-        super().__init__(matrix, words)
+    def __init__(self, texts: list[str], prepared: Texts, reading: Reading) -> None:
+        super().__init__(prepared.transform(texts), list(prepared.words))
         self.texts = texts
-        self.recipe: dict[str, Any] = {"kind": "texts", "words": words, "rarity": rarity}
+        self.preparation = Preparation(reading, prepared)
 
 
-def read_texts(path: Path, column: str | None, recipe: dict[str, Any] | None) -> TextRows:
+def read_texts(path: Path, reading: Reading, prepared: Texts | None) -> TextRows:
     """Read texts and make rows of them; see `torchdec.rows.read_rows`."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    texts = _lines(path) if column is None else _column(path, column)
-    words = None if recipe is None else recipe["words"]
-    vectorizer = TfidfVectorizer(
-        max_features=MOST_WORDS,
-        stop_words="english" if words is None else None,
-        sublinear_tf=True,
-        dtype=np.float32,
-        vocabulary=words,
-    )
+    texts = _lines(path) if reading.text_column is None else _column(path, reading.text_column)
     try:
-        if recipe is None:
-            matrix = vectorizer.fit_transform(texts)
-        else:
-            vectorizer.idf_ = np.array(recipe["rarity"])
-            matrix = vectorizer.transform(texts)
+        return TextRows(texts, prepared or Texts.fit(texts), reading)
     except ValueError as error:
         raise RowsError(f"{path}: makes no vocabulary ({error}); give texts of words") from None
-    names = vectorizer.get_feature_names_out().tolist()
-    return TextRows(csr_array(matrix), texts, names, vectorizer.idf_.tolist())
 
 
 def _lines(path: Path) -> list[str]:

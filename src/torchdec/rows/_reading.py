@@ -1,0 +1,57 @@
+"""How a file is read: what the caller said, and what was learnt from the rows of the fit."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from torchdec.prepare._cells import Cells
+from torchdec.prepare._images import Images
+from torchdec.prepare._texts import Texts
+
+Prepared = Texts | Images | Cells
+_KINDS: dict[str, type[Prepared]] = {kind.kind: kind for kind in (Texts, Images, Cells)}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the caller said of a file; the parameters of `read_rows`, which documents them."""
+
+    text_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How rows were made of a file: a model keeps it, and `read_rows` does the same with others.
+
+    Attributes
+    ----------
+    reading : Reading
+        What the caller said of the file of the fit; holds for later files too.
+    prepared : Texts, Images, Cells or None
+        What was learnt from the rows of the fit; None where a file holds the rows as they are.
+    """
+
+    reading: Reading = field(default_factory=Reading)
+    prepared: Prepared | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` makes the same of."""
+        learnt = {} if self.prepared is None else {"kind": self.prepared.kind, **self.prepared.to_json()}
+        return {"reading": asdict(self.reading), **learnt}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any], width: int) -> Self:
+        """Make it of what `to_json` returned, for rows of so many features.
+
+        Raises
+        ------
+        ValueError
+            If the fields are others, or of rows of another width.
+        """
+        learnt = dict(fields)
+        reading = Reading(**learnt.pop("reading"))
+        if not learnt:
+            return cls(reading)
+        prepared = _KINDS[learnt.pop("kind")].from_json(learnt)
+        if prepared.width != width:
+            raise ValueError(f"they make {prepared.width} features")
+        return cls(reading, prepared)
