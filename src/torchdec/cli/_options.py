@@ -44,7 +44,8 @@ TextColumn = Annotated[
     ),
 ]
 LabelColumn = Annotated[
-    str | None, typer.Option("--column", metavar="NAME", help="Column of the .csv that holds the labels.")
+    str | None,
+    typer.Option("--column", metavar="NAME", help="Column of LABELS that holds the labels."),
 ]
 
 

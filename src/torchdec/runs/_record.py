@@ -258,7 +258,9 @@ def read_run(directory: str | Path) -> Run:
         contents = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         what = "has no run.json" if Path(directory).is_dir() else "is no directory"
-        raise RunError(f"{directory} is no run directory: it {what}; name one that torchdec fit -o wrote.") from None
+        raise RunError(
+            f"{directory} is no run directory: it {what}; name one that torchdec fit -o wrote."
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read ({_one_line(error)}); fit again.") from None
     return _run_from_json(contents, path)
