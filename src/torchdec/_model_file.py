@@ -25,6 +25,7 @@ from torchdec._representation import freeze
 from torchdec._version import __version__
 from torchdec.augment import ShiftRotate
 from torchdec.rows._reading import Preparation
+from torchdec.rows._shown import shown
 from torchdec.runs._publish import write_file
 from torchdec.runs._record import MODEL, read_run
 
@@ -330,8 +331,8 @@ def _refuse_unknown(representation: Any) -> None:
     representation = getattr(representation, "estimator", representation)
     if not isinstance(representation, str) and type(representation) not in _PARAMETER_CLASSES.values():
         raise ValueError(
-            f"representation={representation!r} is of a class that a model file cannot bring back. What the model "
-            'learnt is in its encoder_: try model.set_params(representation="autoencoder") before.'
+            f"representation={shown(representation)} is of a class that a model file cannot bring back. What the "
+            'model learnt is in its encoder_: try model.set_params(representation="autoencoder") before.'
         )
 
 

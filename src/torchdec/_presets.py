@@ -13,6 +13,7 @@ from torchdec._autoencoder import Autoencoder
 from torchdec._core.compute import Compute
 from torchdec._neighbors import NeighborEncoder
 from torchdec._representation import Representation, refuse_other_names
+from torchdec.rows._shown import shown
 
 PRESETS: dict[str, Callable[[], Representation]] = {
     "neighbors": NeighborEncoder,
@@ -66,7 +67,7 @@ def _checked_frozen(representation: Any, dec: Any) -> Representation:
     check_is_fitted(representation)
     if not isinstance(representation, Representation):
         raise ValueError(
-            f"representation={representation!r} is frozen but is no torchdec representation; "
+            f"representation={shown(representation)} is frozen but is no torchdec representation; "
             "try FrozenEstimator(Autoencoder().fit(X))."
         )
     refuse_other_names(*(getattr(each, "feature_names_in_", None) for each in (dec, representation)))

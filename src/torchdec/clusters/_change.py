@@ -21,6 +21,7 @@ from torchdec._core.training import Source
 from torchdec._dec import DEC
 from torchdec._representation import freeze, validated_rows
 from torchdec.rows import Rows
+from torchdec.rows._shown import shown
 
 
 def merge(model: DEC, a: int, b: int) -> DEC:
@@ -126,9 +127,9 @@ def split(
     started = perf_counter()
     _check_cluster(model, "cluster", cluster)
     if not (isinstance(into, Integral) and into >= 2):
-        raise ValueError(f"into={into!r} makes no parts; try 2 or more.")
+        raise ValueError(f"into={shown(into)} makes no parts; try 2 or more.")
     if not (isinstance(updates, Integral) and updates >= 0):
-        raise ValueError(f"updates={updates!r} is no number of updates; try 0 or more.")
+        raise ValueError(f"updates={shown(updates)} is no number of updates; try 0 or more.")
     cluster, into = int(cluster), int(into)
     result = deepcopy(model)
     rows = result.prepared(validated_rows(result, X, reset=False))
@@ -185,7 +186,7 @@ def rename(model: DEC, cluster: int, name: str) -> DEC:
     """
     _check_cluster(model, "cluster", cluster)
     if not isinstance(name, str):
-        raise TypeError(f"name={name!r} is no text; try {str(name)!r}.")
+        raise TypeError(f"name={shown(name)} is no text.")
     renamed = deepcopy(model)
     renamed.cluster_names_[int(cluster)] = name
     return _recorded(renamed, {"edit": "rename", "cluster": int(cluster), "name": name})
@@ -195,7 +196,7 @@ def _check_cluster(model: DEC, argument: str, number: int) -> None:
     check_is_fitted(model)
     k = len(model.cluster_names_)
     if not (isinstance(number, Integral) and 0 <= number < k):
-        raise ValueError(f"{argument}={number!r} is no cluster of this model; it has 0 to {k - 1}.")
+        raise ValueError(f"{argument}={shown(number)} is no cluster of this model; it has 0 to {k - 1}.")
 
 
 def _recorded(model: DEC, edit: dict[str, Any]) -> DEC:
