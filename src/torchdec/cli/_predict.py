@@ -31,8 +31,8 @@ def predict(
             "-o",
             "--out",
             metavar="OUT",
-            help=".parquet or .csv file of the assignments; or .h5ad, a copy of the .h5ad that DATA is, with them; or, for "
-            "a folder of Parquet, a new folder.",
+            help=".parquet or .csv file of the assignments; or .h5ad, a copy of the .h5ad that DATA is, with "
+            "them; or, for a folder of Parquet, a new folder.",
         ),
     ],
     reject: Annotated[

@@ -193,7 +193,7 @@ def rename(model: DEC, cluster: int | str, name: str) -> DEC:
 
 
 def cluster_number(model: DEC, argument: str, cluster: int | str) -> int:
-    """Return the number of a cluster that is given by its number or its name, or an error that names `argument`."""
+    """Return the number of a cluster that is given by number or name, or an error that names `argument`."""
     check_is_fitted(model)
     names = model.cluster_names_
     if isinstance(cluster, str) and cluster and names.count(cluster) == 1:
