@@ -476,5 +476,31 @@ def test_the_number_of_clusters_can_be_chosen(k: int, tmp_path: Path) -> None:
 
 
 def test_too_few_rows_to_choose_from_are_refused() -> None:
-    with pytest.raises(ValueError, match='n_samples=3 is too few for n_clusters="auto"; try n_clusters=1'):
+    with pytest.raises(ValueError, match=r"n_samples=3 is too few to choose .* give 4 rows or more"):
         small_dec("auto").fit(np.eye(3))
+
+
+@pytest.mark.parametrize("numbers", [range(2, 5), [4, 2, 3], np.array([2, 3, 4])], ids=type)
+def test_one_of_several_numbers_of_clusters_is_chosen(numbers: Any, tmp_path: Path) -> None:
+    X, _ = blobs(120, 8, 3, spread=0.05)
+    model = small_dec(numbers).fit(X)
+    assert [candidate.n_clusters for candidate in model.choice_.candidates] == [2, 3, 4]
+    assert len(model.cluster_centers_) == 3
+    save(model, tmp_path / "m")
+    assert sorted(load(tmp_path / "m").n_clusters) == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (range(2, 41), "n_clusters goes up to 40, but .* each half of the 60 rows; try 30 or fewer"),
+        ([], "n_clusters=.. must hold whole numbers of 1 or more"),
+        ([0, 2], "n_clusters=.0, 2. must hold whole numbers"),
+        ([2.5, 3], "n_clusters=.2.5, 3. must hold whole numbers"),
+        (np.ones((60, 8)), "n_clusters=<ndarray of shape .60, 8.> must hold whole numbers"),
+    ],
+    ids=str,
+)
+def test_numbers_of_clusters_that_cannot_be_tried_are_refused(numbers: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        small_dec(numbers).fit(blobs(60, 8, 3)[0])

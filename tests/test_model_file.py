@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -25,6 +26,7 @@ from torchdec._model_file import ModelFileError, model_path, parameters_to_json,
 from torchdec.augment import ShiftRotate
 from torchdec.clusters import merge, rename
 from torchdec.runs import Data, Run, RunError, write_record
+from torchdec.scoring import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +59,6 @@ def test_a_loaded_model_predicts_the_same_bits(representation: str, X: Any, tmp_
 
 
 def test_feature_names_and_frozen_representations_survive(X: Any, tmp_path: Path) -> None:
-    import pandas as pd
-
     frame = pd.DataFrame(X, columns=list("abcdef"))
     representation = clone(REPRESENTATIONS["autoencoder"]).fit(frame)
     model = small_dec(2, max_iter=0).set_params(representation=FrozenEstimator(representation)).fit(frame)
@@ -190,13 +190,20 @@ def test_what_is_saved_can_be_loaded(fitted: DEC, tmp_path: Path) -> None:
     assert load(tmp_path / "model").representation.hidden == (16,)
 
 
-def test_the_file_of_a_run_is_that_in_its_directory(file: Path, tmp_path: Path) -> None:
+def test_a_run_directory_is_loaded_as_its_model_file_is(file: Path, X: Any, tmp_path: Path) -> None:
     assert model_path(str(file)) == file
     with pytest.raises(RunError, match=r"it has no run\.json"):
         model_path(tmp_path)
+    with pytest.raises(RunError, match=r"it has no run\.json; name one that torchdec fit -o wrote"):
+        load(tmp_path)
     run = Run({}, {}, Data("x.npy", (3, 2), "float64", "ab" * 32), {}, (), "CONVERGED", (3,), (1.0,), (), ())
     write_record(tmp_path, run)
     assert model_path(tmp_path) == file
+    np.testing.assert_array_equal(load(str(tmp_path)).predict(X), load(file).predict(X))
+    np.testing.assert_array_equal(Predictor(str(tmp_path))(pd.DataFrame(X))["cluster"], load(file).predict(X))
+    file.unlink()
+    with pytest.raises(FileNotFoundError, match=r"There is no file .*model\.safetensors"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("keep", [0, 1, 7, 8, 100, -1])
@@ -213,8 +220,6 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
         load(tmp_path / "text")
     with pytest.raises(ModelFileError, match="no torchdec model"):
         load(tmp_path / "other")
-    with pytest.raises(ModelFileError, match="is no torchdec model file"):
-        load(tmp_path)
     with pytest.raises(FileNotFoundError, match="There is no file"):
         load(tmp_path / "missing")
 

@@ -1,7 +1,7 @@
 """Deep Embedded Clustering: `DEC.iter_fit` is the algorithm of the paper, stages 1 and 2 in `_starts.py`."""
 
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar, Literal, Self
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torchdec._assigned import Assigned
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, opened
+from torchdec._core.number_of_clusters import numbers_to_try
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, SelfTraining, Settings
@@ -27,9 +28,8 @@ from torchdec._representation import Representation, freeze, undone_if_unfinishe
 from torchdec._starts import first_clusters
 from torchdec.augment import Augment
 from torchdec.rows import Preparation, Rows
+from torchdec.rows._shown import shown
 
-# Fewest rows that a number of clusters is chosen for.
-_FEWEST_TO_CHOOSE = 4
 # Passes over the rows between updates of the targets, where rows are changed at random.
 _AUGMENTED_PASSES = 10
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
@@ -45,9 +45,11 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_clusters : int or "auto", default=8
-        k. "auto" is chosen on the code of the representation, among 2 to 30: the largest whose clusters one half
-        of the rows predicts for the other (`torchdec.clusters.choose_k`); `choice_` tells the figures of each.
+    n_clusters : int, sequence of int or "auto", default=8
+        k. Of several numbers, such as ``range(2, 13)``, one is chosen: the largest whose clusters one half of the
+        rows predicts for the other in the code of the representation. `torchdec.clusters.choose_k` chooses the
+        same with the same `random_state`; `choice_` says why. "auto" is ``range(2, 31)``, or up to half of the
+        rows.
     representation : str or estimator, default="neighbors"
         "neighbors" is `NeighborEncoder()`; "autoencoder" is `Autoencoder()`, and "sdae" is `Autoencoder.paper()`,
         the recipe of the paper. An estimator is cloned and fitted;
@@ -134,7 +136,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         Mean adjusted Rand index of the first clusters of each encoder with those of the others; near 1 where
         another seed gives the same clusters. None where there is one encoder.
     choice_ : Choice or None
-        Why there are as many clusters, where `n_clusters` is "auto".
+        Why there are as many clusters, where `n_clusters` is not one number.
     history_ : list of Epoch, Centroids, Update and Stretch
         All that happened, in order.
     n_iter_ : int
@@ -166,7 +168,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), "array-like"],
         "representation": [StrOptions(set(PRESETS)), HasMethods(["fit", "transform"]), FrozenEstimator],
         "n_encoders": [Interval(Integral, 1, None, closed="left")],
         "alpha": [Interval(Real, 0, 1e18, closed="neither")],
@@ -188,7 +190,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_clusters: int | Literal["auto"] = 8,
+        n_clusters: int | Sequence[int] | Literal["auto"] = 8,
         *,
         representation: str | Representation | FrozenEstimator = "neighbors",
         n_encoders: int = 1,
@@ -356,20 +358,21 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         )
 
     def _check_row_count(self, rows: Rows) -> None:
-        if self.n_clusters == "auto":
-            if len(rows) < _FEWEST_TO_CHOOSE:
-                raise ValueError(f'n_samples={len(rows)} is too few for n_clusters="auto"; try n_clusters=1.')
-        elif len(rows) < self.n_clusters:
+        wanted: Any = self.n_clusters
+        one = isinstance(wanted, Integral)
+        if not one:
+            numbers_to_try(wanted, len(rows))
+        elif len(rows) < wanted:
             raise ValueError(
-                f"n_samples={len(rows)} is fewer than n_clusters={self.n_clusters}; "
+                f"n_samples={len(rows)} is fewer than n_clusters={wanted}; "
                 f"try n_clusters={len(rows)} or fewer, or more rows."
             )
-        if self.n_clusters != 1:
+        if not one or wanted != 1:
             first = rows.take(np.zeros(1, dtype=np.int64))
             if all((chunk == first).all() for chunk in rows.chunks(4096)):
                 raise ValueError(
                     f"X has {len(rows)} rows that are all equal, which cannot be cut into "
-                    f"n_clusters={self.n_clusters}; try other columns or n_clusters=1."
+                    f"n_clusters={shown(wanted)}; try other columns or n_clusters=1."
                 )
 
     def _publish(

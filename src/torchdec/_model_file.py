@@ -178,7 +178,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules
     Parameters
     ----------
     path : path
-        Written by `save` or by ``torchdec fit``.
+        A model file that `save` wrote, or the run directory of ``torchdec fit``.
     device : str, default="auto"
         Where it is to compute; see `DEC`.
     modules : mapping of str to class, optional
@@ -194,10 +194,12 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules
     ------
     ModelFileError
         If the file is of another kind or version, truncated or damaged, or needs a class that `modules` lacks.
+    RunError
+        If `path` is a directory that holds no run.
     FileNotFoundError
         If there is no such file.
     """
-    given = dict(modules or {})
+    path, given = model_path(path), dict(modules or {})
     with _opened(path) as file:
         header = _header(file, path)
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -398,7 +400,7 @@ def parameters_to_json(estimator: BaseEstimator) -> dict[str, Any]:
             parameters[name] = {"class": package + type(value).__name__, "parameters": own}
         elif isinstance(value, np.ndarray | np.generic):
             parameters[name] = value.tolist()
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, list | tuple | range):
             parameters[name] = [each.item() if isinstance(each, np.generic) else each for each in value]
     return parameters
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,8 +16,10 @@ from torch import nn
 from torchdec._core.batches import in_order
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.objective import log_soft_assignment, squared_distances
-from torchdec._representation import validated_rows
+from torchdec._representation import OneLineParameters, validated_rows
 from torchdec.rows import Rows
+from torchdec.rows._convert import as_dense
+from torchdec.rows._shown import shown
 from torchdec.rows._standardized import standardized
 from torchdec.rows._transformed import TransformedRows
 
@@ -25,7 +28,7 @@ _Number = TypeVar("_Number", bound=np.number[Any])
 QUANTILES = np.linspace(0, 1, 101)
 
 
-class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """An encoder and the centres of clusters in its code; `torchdec.DEC`, which learns them, documents each."""
 
     device: str
@@ -74,8 +77,8 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             If `reject` is not in [0, 1).
         """
         check_is_fitted(self)
-        if not 0 <= reject < 1:
-            raise ValueError(f"reject={reject!r} is no share of rows; try 0.05, or 0 to assign all.")
+        if not (isinstance(reject, Real) and 0 <= reject < 1):
+            raise ValueError(f"reject={shown(reject)} is no share of rows; try 0.05, or 0 to assign all.")
         return float(np.interp(reject, QUANTILES, self.confidence_quantiles_)) if reject else 0.0
 
     def predict_proba(self, X: Any) -> Float32[NDArray[np.float32], "rows clusters"]:
@@ -143,7 +146,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         the rows that its centres would get.
         """
         centers = torch.from_numpy(self.cluster_centers_)
-        q = log_soft_assignment(torch.tensor(code), centers, self.alpha).exp()
+        q = log_soft_assignment(self._codes(code), centers, self.alpha).exp()
         q.nan_to_num_(1 / len(centers))  # so far from all centres that float32 does not hold the distance
         n_clusters = len(self.cluster_names_)
         if np.array_equal(self.center_clusters_, np.arange(n_clusters)):
@@ -156,9 +159,15 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self, code: Float32[NDArray[np.float32], "rows code"]
     ) -> tuple[Int64[NDArray[np.int64], " rows"], Float32[NDArray[np.float32], " rows"]]:
         """Return the nearest centre of each code, and the Euclidean distance to it."""
-        distances = squared_distances(torch.tensor(code), torch.from_numpy(self.cluster_centers_)).sqrt()
+        distances = squared_distances(self._codes(code), torch.from_numpy(self.cluster_centers_)).sqrt()
         nearest = distances.min(dim=1)
         return nearest.indices.numpy(), nearest.values.numpy()
+
+    def _codes(self, code: Any) -> torch.Tensor:
+        code = as_dense(code, "code")
+        if code.shape[1] != self._n_features_out:
+            raise ValueError(f"code has {code.shape[1]} columns; those of this model have {self._n_features_out}.")
+        return torch.tensor(code, dtype=torch.float32)
 
     @property
     def _n_features_out(self) -> int:

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor, nn
@@ -26,7 +27,8 @@ from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
 from torchdec._core.training import Source, one_cycle, train
 from torchdec.rows import Rows, as_rows, check_finite
-from torchdec.rows._convert import refuse_unseen
+from torchdec.rows._convert import as_dense, as_table, refuse_unseen
+from torchdec.rows._shown import shown
 from torchdec.rows._standardized import standardized
 from torchdec.rows._transformed import TransformedRows
 
@@ -73,6 +75,7 @@ def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
         _check_columns(estimator, rows, reset=reset)
     else:
         refuse_unseen(X)
+        X = as_table(X)
         rows = as_rows(
             validate_data(
                 estimator, X, accept_sparse="csr", dtype=_KEPT_DTYPES, ensure_all_finite=False, reset=reset
@@ -124,7 +127,19 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:5])) + more
 
 
-class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class OneLineParameters:
+    """Mixin of estimators: a parameter that cannot be used is named without all the values that it may hold."""
+
+    def _validate_params(self) -> None:
+        try:
+            super()._validate_params()  # type: ignore[misc]
+        except InvalidParameterError as error:
+            wanted, _, _ = str(error).partition(". Got ")
+            value = getattr(self, wanted.split("'")[1])
+            raise InvalidParameterError(f"{wanted}. Got {shown(value)} instead.") from None
+
+
+class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of what `torchdec.DEC` takes as its representation: an encoder, and how it is trained.
 
     A representation of your own gives its networks and its loss. It is trained by Adam in batches, and then
@@ -337,7 +352,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise ValueError(
                 f"{type(self).__name__} was fitted without a decoder; fit it again, now that it asks for one."
             )
-        Z = check_array(Z, dtype=np.float32)
+        Z = check_array(as_dense(Z, "Z"), dtype=np.float32)
         if Z.shape[1] != self._n_features_out:
             raise ValueError(f"Z has {Z.shape[1]} columns, but the code has {self._n_features_out}.")
         compute = resolve(self.device, self.precision)

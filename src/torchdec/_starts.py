@@ -1,7 +1,8 @@
 """Stages 1 and 2 of a `DEC`: an encoder and the clusters of its code, or the most agreed of several."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,15 @@ from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute
 from torchdec._core.journal import Journal, copied
 from torchdec._core.medoid import agreement
-from torchdec._core.number_of_clusters import Choice, choose
+from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
 from torchdec._core.randomness import split
 from torchdec._core.records import Centroids, Record
 from torchdec._presets import new_representation, own_networks
 from torchdec._representation import Representation
 from torchdec.rows import Rows
 
-# Numbers of clusters that "auto" tries, divisions of the rows that it tries them on, and the most rows, evenly
-# spaced, of which it draws the halves.
-_MOST_CLUSTERS, _DIVISIONS, _MOST_TO_CHOOSE = 30, 5, 2**20
+# The most rows, evenly spaced, whose code a number of clusters is chosen on.
+_MOST_TO_CHOOSE = 2**20
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,10 @@ def _found(journal: Journal) -> tuple[Any, ...]:
 def _clusters(
     dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: float
 ) -> tuple[tuple[Choice | None, Tensor, Tensor], Centroids]:
-    choice, k = _choose_n_clusters(dec.n_clusters, code, seeds["choice"])
+    choice, k = None, dec.n_clusters
+    if not isinstance(k, Integral):
+        choice = choose_on(code, numbers_to_try(k, len(code)), seeds["choice"])
+        k = choice.n_clusters
     centers, labels, record = kmeans_centroids(
         code,
         k,
@@ -100,15 +103,7 @@ def _clusters(
     return (choice, centers, labels), record
 
 
-def _choose_n_clusters(wanted: Any, code: Tensor | Streamed, seed: int) -> tuple[Choice | None, int]:
-    if wanted != "auto":
-        return None, wanted
-    most = min(_MOST_CLUSTERS, len(code) // 2)
+def choose_on(code: Tensor | Streamed, ks: Sequence[int], seed: int) -> Choice:
+    """Choose one of several numbers of clusters on the code of all rows."""
     step = -(-len(code) // _MOST_TO_CHOOSE)
-    choice = choose(
-        code[torch.arange(0, len(code), step)].cpu().numpy(),
-        range(2, most + 1),
-        n_divisions=_DIVISIONS,
-        seed=seed,
-    )
-    return choice, choice.n_clusters
+    return choose(code[torch.arange(0, len(code), step)].cpu().numpy(), ks, seed=seed)

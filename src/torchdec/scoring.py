@@ -111,9 +111,9 @@ def _chunks(model: "DEC", source: str) -> "Iterator[tuple[NDArray[np.float32], N
 
 @lru_cache(maxsize=1)
 def _loaded(model: str, device: str) -> "DEC":
-    from torchdec._model_file import load, model_path
+    from torchdec._model_file import load
 
-    return load(model_path(Path(model)), device=device)
+    return load(model, device=device)
 
 
 def score_folder(

@@ -45,6 +45,17 @@ def test_names_are_shown_and_kept(cli, run, data, tmp_path):
     assert json.loads(result.stdout)["cluster_names"] == ["", "middle", ""]
 
 
+def test_several_clusters_are_named_at_once_and_their_names_are_handles(cli, run, data, tmp_path):
+    cli.ok("rename", run, "2=Ent=er", "1=Free", "-o", tmp_path / "named")
+    assert read_run(tmp_path / "named").cluster_names == ("", "Free", "Ent=er")
+    cli.ok("rename", tmp_path / "named", "Free=0", "0=Free", "-o", tmp_path / "swapped")
+    assert read_run(tmp_path / "swapped").cluster_names == ("Free", "0", "Ent=er")
+    cli.ok("merge", tmp_path / "named", "Ent=er", "Free", "-o", tmp_path / "merged")
+    assert read_run(tmp_path / "merged").cluster_names == ("", "Free + Ent=er")
+    cli.ok("split", tmp_path / "named", "Free", data, "-o", tmp_path / "split", "--updates", 0)
+    assert read_run(tmp_path / "split").edits[-1]["cluster"] == 1
+
+
 def test_a_run_can_take_the_place_of_the_one_it_came_from(cli, run, tmp_path):
     cli.ok("rename", run, 0, "a", "-o", tmp_path / "named")
     cli.ok("merge", tmp_path / "named", 1, 2, "-o", tmp_path / "named", "--force")
@@ -56,6 +67,10 @@ def test_a_run_can_take_the_place_of_the_one_it_came_from(cli, run, tmp_path):
     [
         (("merge", "RUN", 0, 9), "RUN: b=9 is no cluster of this model; it has 0 to 2."),
         (("rename", "RUN", 3, "x"), "RUN: cluster=3 is no cluster"),
+        (("rename", "RUN", "0=a", "x"), "CLUSTER=NAME: 'x' has no =; write the cluster before it, as in 2=x."),
+        (("rename", "RUN", "0=a", "0=b"), "0=a 0=b names a cluster twice"),
+        (("rename", "RUN", "Free=a"), "RUN: cluster='Free' is no cluster of this model; it has 0 to 2."),
+        (("merge", "RUN", "Free", 0), "RUN: a='Free' is no cluster of this model"),
         (("split", "RUN", 5, "DATA"), "RUN: cluster=5 is no cluster"),
         (("split", "RUN", 0, "RUN"), "DATA: "),
         (

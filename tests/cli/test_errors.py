@@ -252,11 +252,11 @@ def _npz(folder, **arrays):
 LABELS = {
     "too few": (lambda f: (_save(f, "y.npy", Y[:59]),), ["LABELS", "y.npy", "59", "60"]),
     "a missing file": (lambda f: (f / "no.npy",), ["LABELS", "no.npy"]),
-    "an unknown suffix": (lambda f: (_text(f, "y.txt", "1"),), ["LABELS", "y.txt", ".csv"]),
+    "an unknown suffix": (lambda f: (_text(f, "y.xlsx", "1"),), ["LABELS", "y.xlsx", ".csv"]),
     "two dimensions": (lambda f: (_save(f, "y.npy", X),), ["LABELS", "y.npy", "(60, 8)"]),
     "no labels": (lambda f: (_save(f, "y.npy", Y[:0]),), ["LABELS", "y.npy", "(0,)"]),
     "fractions": (lambda f: (_save(f, "y.npy", Y + 0.5),), ["LABELS", "y.npy", "0.5"]),
-    "NaN": (lambda f: (_save(f, "y.npy", np.array([np.nan])),), ["LABELS", "y.npy", "nan"]),
+    "NaN": (lambda f: (_save(f, "y.npy", np.array([np.nan])),), ["LABELS", "y.npy", "row 0"]),
     "complex numbers": (lambda f: (_save(f, "y.npy", Y + 1j),), ["LABELS", "y.npy", "complex"]),
     "pickled objects": (lambda f: (_save(f, "y.npy", np.array([{}])),), ["LABELS", "y.npy"]),
     "an empty .npy": (lambda f: (_text(f, "y.npy", ""),), ["LABELS", "y.npy"]),

@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 
 @pytest.mark.parametrize("name", ["", "model.safetensors"])
@@ -24,6 +25,17 @@ def test_predict_takes_any_number_of_rows(cli, run, data, tmp_path):
     expected = pq.read_table(run / "assignments.parquet")["cluster"].to_numpy()
     many = pq.read_table(tmp_path / "many.parquet")["cluster"].to_numpy()
     np.testing.assert_array_equal(many, np.tile(expected, 100))
+
+
+def test_predict_writes_csv_with_the_columns_of_parquet(cli, run, data, tmp_path):
+    for name in ("new.csv", "new.parquet"):
+        cli.ok("predict", run, data, "-o", tmp_path / name, "--reject", 0.2)
+    assert (tmp_path / "new.csv").read_text().startswith('"row","cluster","confidence"\n0,')
+    table = pq.read_table(tmp_path / "new.parquet")
+    assert csv.read_csv(tmp_path / "new.csv").cast(table.schema).equals(table)
+    result = cli("predict", run, data, "-o", tmp_path / "new.xlsx")
+    assert result.exit_code == 2
+    assert "name a file that ends in .parquet or .csv." in result.stderr
 
 
 def test_force_replaces_an_older_file(cli, run, data, tmp_path):

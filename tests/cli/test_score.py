@@ -1,6 +1,10 @@
 import json
+import warnings
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from torchdec.metrics import ari, clustering_accuracy, nmi
@@ -30,6 +34,45 @@ def _csv(path, lines):
     path.with_suffix(".csv").write_text("\n".join(lines) + "\n")
 
 
+def _text(suffix, text, encoding="utf-8"):
+    def write(path, y):
+        path.with_suffix(suffix).write_bytes(text(NAMES[y]).encode(encoding))
+
+    return write
+
+
+def _parquet(**columns):
+    """Write the labels as each column is made of them, by a function or as a constant."""
+
+    def write(path, y):
+        table = {name: make(y) if callable(make) else np.full(len(y), make) for name, make in columns.items()}
+        pq.write_table(pa.table(table), path.with_suffix(".parquet"))
+
+    return write
+
+
+def _h5ad(name, make):
+    def write(path, y):
+        anndata = pytest.importorskip("anndata")
+        with warnings.catch_warnings():  # anndata 0.12 writes no strings of pandas 3
+            warnings.simplefilter("ignore", DeprecationWarning)
+            with pd.option_context("future.infer_string", False):
+                cells = pd.DataFrame({"n_counts": 1.5, name: make(y)}, index=[str(i) for i in range(len(y))])
+                genes = pd.DataFrame(index=["a", "b"])
+                anndata.AnnData(np.ones((len(y), 2), np.float32), cells, genes).write_h5ad(
+                    path.with_suffix(".h5ad")
+                )
+
+    return write
+
+
+def _table(mark, *header, end="\n"):
+    """Join a number, a text and the label of each row by a mark."""
+    return lambda names: end.join(
+        [mark.join(header), *(mark.join([f"{i},5", '"a b"', name]) for i, name in enumerate(names))]
+    )
+
+
 WAYS = {
     "integers": lambda path, y: _npy(path, y),
     "floats": lambda path, y: _npy(path, y.astype(np.float64)),
@@ -41,6 +84,22 @@ WAYS = {
     "csv of names with any header": lambda path, y: _csv(path, ["animal", *NAMES[y]]),
     "csv with a column y": lambda path, y: _csv(path, ["x,y", *(f"{i},{NAMES[c]}" for i, c in enumerate(y))]),
     "csv with a column label": lambda path, y: _csv(path, ["label,x", *(f'"{c}", 7' for c in y)]),
+    "csv of semicolons": _text(".csv", _table(";", "size", "what", "Species")),
+    "csv of tabs": _text(".csv", _table("\t", "size", "what", " label ", end="\r\n")),
+    "tsv": _text(".tsv", _table("\t", "size", "what", "Class_Label")),
+    "csv of Windows": _text(".csv", lambda names: "größe;CLASS\n" + "\n".join(f"ä;{n}é" for n in names), "cp1252"),
+    "csv of UTF-16": _text(".csv", _table("\t", "size", "what", "target"), "utf-16"),
+    "csv of other names": _text(".csv", lambda names: "id,true label\n" + "\n".join(f"7,{n}" for n in names)),
+    "lines": _text(".txt", "\n".join),
+    "lines of Windows": _text(".txt", lambda names: "\r\n".join(names) + "\r\n"),
+    "parquet": _parquet(x=1.5, label=lambda y: NAMES[y]),
+    "parquet of one column": _parquet(kind=lambda y: y),
+    "parquet beside an index": _parquet(kind=lambda y: y.astype(float), __index_level_0__=7),
+    "parquet of categories": _parquet(x=1.5, y_true=lambda y: pa.array(NAMES[y]).dictionary_encode()),
+    "parquet of small numbers": _parquet(x=1.5, Target=lambda y: pa.array(y, pa.int8())),
+    "h5ad of text": _h5ad("cell_type", lambda y: NAMES[y].astype(object)),
+    "h5ad of categories": _h5ad("Label", lambda y: pd.Categorical(y + 3)),
+    "h5ad of nullable numbers": _h5ad("species", lambda y: pd.array(y, dtype="Int64")),
     "csv with a byte order mark": lambda path, y: _csv(path, ["\ufefflabel,x", *(f"{c},7" for c in y)]),
 }
 
@@ -78,14 +137,87 @@ def test_the_three_numbers_are_printed_on_one_line(cli, run, data):
     assert line == f"ACC {acc:.4f}   NMI {mutual:.4f}   ARI {rand:.4f}\n"
 
 
-@pytest.mark.parametrize("options", [(), ("--column", "species")])
-@pytest.mark.parametrize("lines", [("id;species", "{};{}"), ("id\tspecies", "{}\t{}"), ("id;size", "{};0,{}")])
-def test_other_marks_between_columns_are_named(cli, run, labels, tmp_path, lines, options):
-    header, line = lines
-    _csv(tmp_path / "labels", [header, *(line.format(i, c) for i, c in enumerate(labels))])
-    result = cli("score", run, tmp_path / "labels.csv", *options)
+@pytest.mark.parametrize("column", ["weight", "WEIGHT ", " weight"])
+@pytest.mark.parametrize("save", [
+    _text(".csv", _table(";", "weight", "what", "label")), _parquet(label=1, weight=lambda y: np.arange(len(y))),
+    _h5ad("weight", lambda y: np.arange(len(y))),
+], ids=["csv", "parquet", "h5ad"])  # fmt: skip
+def test_any_column_can_be_asked_for(cli, run, labels, tmp_path, save, column):
+    save(tmp_path / "labels", labels)
+    path = next(tmp_path.iterdir())
+    assert json.loads(cli.ok("score", run, path, "--json", "--column", column).stdout)["classes"] == 60
+    result = cli("score", run, path, "--column", "height")
     assert result.exit_code == 2
-    assert f"has {header[2]!r} between its columns; write it with commas between them." in result.stderr
+    assert "has no column 'height' (it has " in result.stderr
+
+
+def test_of_several_columns_that_may_be_labels_the_one_that_is_taken_is_told(cli, run, labels, tmp_path):
+    _csv(tmp_path / "labels", ["cluster,class", *(f"{i},{c}" for i, c in enumerate(labels))])
+    result = cli.ok("score", run, tmp_path / "labels.csv", "--json")
+    assert json.loads(result.stdout)["classes"] == 3
+    assert "note: the labels are the column 'class' of" in result.stderr
+    assert "--column takes another, such as cluster" in result.stderr
+    assert not cli.ok("score", run, tmp_path / "labels.csv", "--column", "class").stderr
+
+
+def test_objects_are_never_unpickled_and_the_line_says_what_to_write(cli, run, labels, tmp_path):
+    np.save(tmp_path / "y.npy", NAMES[labels].astype(object))
+    np.savez(tmp_path / "y.npz", y=NAMES[labels].astype(object))
+    for name in ("y.npy", "y.npz"):
+        result = cli("score", run, tmp_path / name)
+        assert result.exit_code == 2
+        assert "np.save(path, labels.astype(str))" in result.stderr
+        assert result.stderr.count("\n") == 1
+    np.save(tmp_path / "y.npy", NAMES[labels].astype(object).astype(str))
+    cli.ok("score", run, tmp_path / "y.npy")
+
+
+GAPS = {
+    "npy": lambda path, y: _npy(path, np.where(y < 1, np.nan, y)),
+    "text in npy": lambda path, y: _npy(path, np.where(y < 1, np.nan, y).astype(str)),
+    "csv": lambda path, y: _csv(path, ["label,x", *(f"{c or ''},7" for c in y)]),
+    "csv of one column": lambda path, y: _csv(path, ["label", *(str(c or "") for c in y)]),
+    "lines": _text(".txt", lambda names: "\n".join(names).replace("ant", "")),
+    "parquet": _parquet(label=lambda y: pa.array([int(c) or None for c in y])),
+    "parquet of text": _parquet(label=lambda y: pa.array([str(c) if c else None for c in y])),
+    "h5ad": _h5ad("label", lambda y: pd.Categorical(np.where(y < 1, np.nan, y))),
+}
+
+
+@pytest.mark.parametrize("save", GAPS.values(), ids=GAPS.keys())
+def test_rows_without_a_label_are_counted_and_named(cli, run, tmp_path, save):
+    y = np.arange(60) % 3
+    save(tmp_path / "labels", y)
+    result = cli("score", run, next(tmp_path.iterdir()))
+    assert result.exit_code == 2
+    assert "has no label in 20 of 60 rows (0, 3, 6, 9, 12, ...), counted from 0" in result.stderr
+
+
+@pytest.mark.parametrize("values", [
+    lambda y: pa.array([[1.0]] * len(y)), lambda y: pa.array(y, pa.timestamp("s")), lambda y: y + 0.5,
+])  # fmt: skip
+def test_what_is_no_label_is_refused_in_a_line(cli, run, labels, tmp_path, values):
+    _parquet(label=values)(tmp_path / "labels", labels)
+    result = cli("score", run, tmp_path / "labels.parquet")
+    assert result.exit_code == 2
+    assert "give whole numbers or text" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_labels_that_were_a_feature_of_the_fit_are_told(cli, data, labels, tmp_path):
+    x = np.load(data)
+    frame = pd.DataFrame(x, columns=[f"x{j}" for j in range(x.shape[1])]).assign(Group=labels * 3)
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    cli.ok("fit", tmp_path / "x.csv", "-k", 3, "-o", tmp_path / "run", "--quiet")
+    frame.rename(columns={"Group": "group "}).to_parquet(tmp_path / "y.parquet")
+    for path, column in (("x.csv", "Group"), ("y.parquet", "group")):
+        result = cli.ok("score", tmp_path / "run", tmp_path / path, "--column", column)
+        assert "was a feature of the fit, so the clusters know the labels" in result.stderr
+        assert result.stderr.count("\n") == 1
+    (tmp_path / "other.csv").write_text("kind\n" + "\n".join(map(str, labels)))
+    assert not cli.ok("score", tmp_path / "run", tmp_path / "other.csv").stderr
+    (tmp_path / "run" / "model.safetensors").unlink()
+    assert not cli.ok("score", tmp_path / "run", tmp_path / "x.csv", "--column", "Group").stderr
 
 
 def test_a_label_or_a_heading_may_hold_any_mark(cli, run, labels, tmp_path):

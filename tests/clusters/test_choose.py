@@ -1,10 +1,12 @@
 """A number of clusters is recommended from one representation; G is taken on rows that were held out."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
 
-from small import blobs
+from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Autoencoder
 from torchdec.clusters import choose_k
 from torchdec.metrics import generalizability
@@ -58,13 +60,63 @@ def test_a_share_that_leaves_no_rows_is_refused(hold_out: float) -> None:
         choose_k(X, [2, 3], representation=SMALL, hold_out=hold_out, random_state=0)
 
 
-@pytest.mark.parametrize("n_divisions", [0, -1, 2.5])
-def test_divisions_that_cannot_be_are_refused(n_divisions: float) -> None:
-    with pytest.raises(ValueError, match=f"n_divisions={n_divisions} divides"):
-        choose_k(X, [2, 3], representation=SMALL, n_divisions=n_divisions)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("ks", [[], [0, 2], [76]])
-def test_numbers_that_cannot_be_are_refused(ks: list[int]) -> None:
-    with pytest.raises(ValueError, match="ks"):
+@pytest.mark.parametrize("ks", [[], [0, 2], [76], 5, "four", [2.5], X])
+def test_numbers_that_cannot_be_are_refused(ks: Any) -> None:
+    with pytest.raises(ValueError, match=r"^ks") as caught:
         choose_k(X, ks, representation=SMALL)
+    assert len(str(caught.value)) < 200
+
+
+CLOUD = np.random.default_rng(0).normal(size=(90, 6)).astype(np.float32)
+
+
+@pytest.mark.parametrize("representation", ["neighbors", "autoencoder"])
+@pytest.mark.parametrize("ks", ["auto", range(2, 6)], ids=str)
+@pytest.mark.parametrize("rows", [X[:32], CLOUD[:32]], ids=["blobs", "cloud"])
+def test_a_dec_of_the_same_seed_chooses_the_same_by_the_same_figures(
+    rows: np.ndarray, ks: Any, representation: str
+) -> None:
+    """Of a cloud any other figure, of another embedding or another division, would differ."""
+    choice = choose_k(rows, ks, representation=REPRESENTATIONS[representation], random_state=3)
+    assert choice == small_dec(ks, representation, random_state=3, max_iter=0).fit(rows).choice_
+    most = 16 if ks == "auto" else 5
+    assert [candidate.n_clusters for candidate in choice.candidates] == list(range(2, most + 1))
+    assert choice.reason.startswith(f"Of 2 to {most} clusters, ")
+    assert choice.reason.endswith(f"The runner-up is {choice.runner_up}.")
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 9, 13, 20, 40])
+def test_few_rows_are_chosen_for_too(n: int) -> None:
+    rows, _ = blobs(n, 5, 2, spread=0.1)
+    choice = choose_k(rows, representation=REPRESENTATIONS["neighbors"], random_state=0)
+    assert [candidate.n_clusters for candidate in choice.candidates] == list(range(2, min(n // 2, 30) + 1))
+    assert choice.n_clusters == 2
+
+
+def test_numbers_beyond_the_distinct_rows_are_left_out_and_the_reason_says_so() -> None:
+    rows = np.repeat(np.eye(3, 5, dtype=np.float32), 20, axis=0)
+    choice = choose_k(rows, range(2, 9), representation=SMALL, random_state=0)
+    assert [candidate.n_clusters for candidate in choice.candidates] == [2, 3]
+    assert choice.n_clusters == 3
+    assert choice.reason.endswith(" 4 to 8 not tried: X has 3 distinct rows after encoding.")
+    with pytest.raises(ValueError, match="n_clusters=4 is more than the 3 distinct rows"):
+        choose_k(rows, [4, 5], representation=SMALL, random_state=0)
+
+
+def test_a_row_unlike_all_others_is_seen_though_one_half_has_none() -> None:
+    rows = np.zeros((40, 4), dtype=np.float32)
+    rows[7] = 1
+    choice = choose_k(rows, representation=SMALL, random_state=0)
+    assert choice.n_clusters == 2
+    assert "no number is predicted well" in choice.reason
+
+
+def test_rows_that_are_all_equal_are_refused_as_a_dec_does() -> None:
+    with pytest.raises(ValueError, match="40 rows that are all equal"):
+        choose_k(np.ones((40, 4)), representation=SMALL)
+
+
+def test_one_cluster_is_a_number_to_try_too() -> None:
+    choice = choose_k(CLOUD, [1], representation=SMALL, random_state=0)
+    assert (choice.n_clusters, choice.runner_up) == (1, None)
+    assert small_dec([1]).fit(CLOUD).labels_.max() == 0

@@ -5,7 +5,14 @@ import pytest
 from numpy.testing import assert_allclose
 
 from small import blobs
-from torchdec._core.number_of_clusters import Candidate, bic, choose, prediction_strength, recommend
+from torchdec._core.number_of_clusters import (
+    Candidate,
+    bic,
+    choose,
+    numbers_to_try,
+    prediction_strength,
+    recommend,
+)
 
 
 def test_prediction_strength_equals_the_naive_loop() -> None:
@@ -52,14 +59,14 @@ def test_there_are_no_more_clusters_than_distinct_rows() -> None:
 def test_one_cloud_of_rows_has_no_strong_clusters() -> None:
     code = np.random.default_rng(0).normal(size=(400, 10)).astype(np.float32)
     choice = choose(code, range(2, 8), n_divisions=3, seed=0)
-    assert "No number of clusters is predicted well" in choice.reason
+    assert "no number is predicted well" in choice.reason
     one = choose(code, range(1, 8), n_divisions=3, seed=0)
     assert one.n_clusters == 1
 
 
 def test_the_same_seed_gives_the_same_choice() -> None:
     code, _ = blobs(200, 4, 3)
-    assert choose(code, [2, 3, 4], n_divisions=2, seed=5) == choose(code, [4, 3, 2], n_divisions=2, seed=5)
+    assert choose(code, [2, 3, 4], n_divisions=2, seed=5) == choose(code, range(2, 5), n_divisions=2, seed=5)
 
 
 def candidate(k: int, strength: float, silhouette: float = 0.1) -> Candidate:
@@ -92,3 +99,27 @@ def test_bic_is_lowest_at_the_groups_that_are_there() -> None:
     code, _ = blobs(400, 6, 4, seed=2, spread=0.3)
     candidates = choose(code, range(1, 8), n_divisions=3, seed=0).candidates
     assert min(candidates, key=lambda c: c.bic).n_clusters == 4
+
+
+def test_the_reason_names_what_was_tried_what_came_second_and_what_was_left_out() -> None:
+    choice = recommend([candidate(k, 1.0) for k in (2, 3, 5, 8)])
+    assert choice.reason.startswith("Of 2, 3, 5 and 8 clusters, 8 is the largest number")
+    assert choice.reason.endswith(f"The runner-up is {choice.runner_up}.")
+    even = recommend([candidate(k, 0.1) for k in range(2, 31, 2)])
+    assert even.reason.startswith("Of 2, 4, 6, ... 30 clusters, ")
+    assert "runner-up" not in recommend([candidate(3, 0.9)]).reason
+
+
+def test_a_silhouette_is_taken_only_where_there_is_one() -> None:
+    code, _ = blobs(12, 3, 2)
+    candidates = choose(code, [1, 2, 6], n_divisions=1, seed=0).candidates
+    assert [candidate.silhouette is None for candidate in candidates] == [True, False, False]
+    pairs = np.repeat(code[:2], 3, axis=0)
+    assert choose(pairs, [2], n_divisions=1, seed=0).candidates[0].silhouette == pytest.approx(1)
+
+
+def test_auto_is_2_to_30_or_half_of_the_rows() -> None:
+    assert numbers_to_try("auto", 4) == [2]
+    assert numbers_to_try("auto", 21) == list(range(2, 11))
+    assert numbers_to_try("auto", 1000) == list(range(2, 31))
+    assert numbers_to_try({8, 3, 500}, 1000) == [3, 8, 500]

@@ -125,11 +125,14 @@ def test_an_object_that_is_no_number_is_a_type_error():
         (sp.csr_array(np.eye(2, dtype=complex)), r"Complex data not supported"),
         (np.array([[1j, 2]], dtype=object), r"Complex data not supported"),
         (np.array([["a", "b"]]), r"X holds values of dtype <U1, but numbers are wanted"),
-        (np.array([["1.5", 2]], dtype=object), r"X holds text such as '1\.5'; drop it or encode it"),
+        (
+            np.array([["1.5", 2]], dtype=object),
+            r"X holds text such as '1\.5'; give categories one column per value",
+        ),
         (pd.DataFrame({"a": [1], "b": ["red"]}), r"column 'b' of X holds text such as 'red'"),
         (np.array([["2020-01-01"]], dtype="M8[D]"), r"X holds values of dtype datetime64"),
         ([[1, 2], [3]], r"X is a list that makes no array .* give every row as many numbers"),
-        ("rows.npy", r"X has shape \(\)"),
+        ("rows.npy", r"X is 'rows\.npy', not rows; torchdec\.rows\.read_rows\(path\) reads a file"),
     ],
 )
 def test_what_is_no_table_of_real_numbers_is_refused_with_a_reason(X, message):

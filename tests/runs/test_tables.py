@@ -2,6 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from torchdec.runs import Clusters, RunError, read_assignments, save_embedding, write_assignments
 from torchdec.runs import _tables as tables
@@ -15,6 +16,18 @@ def _soft(rng, n_rows, k=3):
 @pytest.fixture
 def q():
     return _soft(np.random.default_rng(0), 25)
+
+
+def test_names_in_csv_may_hold_any_mark(q, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "ROW_GROUP", 7)
+    names = [f'a "{i}", é\n' for i in range(25)]
+    for name in ("a.csv", "a.parquet"):
+        write_assignments(tmp_path / name, [q[:10], q[10:]], names=names)
+    options = csv.ParseOptions(newlines_in_values=True)
+    read = csv.read_csv(tmp_path / "a.csv", parse_options=options)
+    assert read.cast(tables.ASSIGNMENTS_SCHEMA.append(tables.NAME_FIELD)).equals(
+        pq.read_table(tmp_path / "a.parquet")
+    )
 
 
 @pytest.mark.parametrize("row_group", [1, 7, 10, 100])

@@ -24,7 +24,7 @@ def test_a_data_set_becomes_a_file_that_fit_and_score_read(cli, tmp_path):
     assert "1,797 x 64, 10 classes" in cli.ok("data", "digits", "-o", out).stdout
     assert read_rows(out).shape == (1797, 64)
     assert read_image_shape(out) == (8, 8)
-    np.testing.assert_array_equal(read_labels(out), load("digits").y)
+    np.testing.assert_array_equal(read_labels(out).values, load("digits").y)
 
 
 def test_sparse_rows_are_written_as_they_are(cli, tmp_path):

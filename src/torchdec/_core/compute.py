@@ -8,6 +8,8 @@ import faiss
 import joblib
 import torch
 
+from torchdec.rows._shown import shown
+
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -77,7 +79,7 @@ def _checked_device(device: str) -> str:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"device={device!r} cannot be used here ({reason}); try 'auto' or 'cpu'.") from None
+        raise ValueError(f"device={shown(device)} cannot be used here ({reason}); try 'auto' or 'cpu'.") from None
     return device
 
 

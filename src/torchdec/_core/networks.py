@@ -10,6 +10,7 @@ from torch import Generator, nn
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 
 from torchdec._core.layers import BatchNorm, ReLU, Stack
+from torchdec.rows._shown import shown
 
 Initializer = Literal["glorot", "gaussian"]
 
@@ -23,7 +24,8 @@ def stack(
     code of the paper. `batch_norm` puts a batch normalisation before each ReLU.
     """
     if not all(isinstance(width, Integral) and width >= 1 for width in widths):
-        raise ValueError(f"hidden={tuple(widths[1:-1])} has a layer without units; try whole numbers from 1 on.")
+        hidden = shown(tuple(widths[1:-1]))
+        raise ValueError(f"hidden={hidden} has a layer without units; try whole numbers from 1 on.")
     modules: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         if modules:

@@ -1,8 +1,8 @@
 """How many clusters a code has: prediction strength (Tibshirani, Walther, JCGS 2005), and figures beside it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import silhouette_score
 
 from torchdec._core.kmeans import kmeans
+from torchdec.rows._shown import shown
 
+# What "auto" tries: from here to there, or to half of the rows, since clusters are sought in halves.
+FEWEST, MOST = 2, 30
+DIVISIONS = 5
 # Clusters that half of the rows predict for the other half this well are there; the authors say 0.8 to 0.9.
 STRONG = 0.8
 # Rows that a division into two halves is made of, and that the silhouette, quadratic in them, looks at.
@@ -59,7 +63,7 @@ class Choice:
     n_clusters : int
         The recommended k.
     reason : str
-        A sentence.
+        Which numbers were tried, why this one was taken, and which is the runner-up.
     runner_up : int or None
         The next best k; None without another candidate.
     candidates : tuple of Candidate
@@ -72,40 +76,92 @@ class Choice:
     candidates: tuple[Candidate, ...]
 
 
-def choose(code: NDArray[np.float32], ks: Iterable[int], *, n_divisions: int, seed: int) -> Choice:
-    """Try each number of clusters on the code, float32 (n, z), and recommend one.
+def numbers_to_try(wanted: Any, n_rows: int, name: str = "n_clusters") -> list[int]:
+    """Return the numbers of clusters that "auto", or an iterable of them, means for so many rows.
+
+    Raises
+    ------
+    ValueError
+        If there are none, one is no number of clusters, or the largest exceeds half of the rows. The message
+        calls them `name`.
+    """
+    half = n_rows // 2
+    if half < FEWEST:
+        raise ValueError(
+            f"n_samples={n_rows} is too few to choose a number of clusters by; give {2 * FEWEST} rows or more, or "
+            "n_clusters=1."
+        )
+    if isinstance(wanted, str) and wanted == "auto":
+        return list(range(FEWEST, min(MOST, half) + 1))
+    try:
+        numbers = sorted(set(wanted))
+        usable = bool(numbers) and numbers[0] >= 1 and all(isinstance(k, Integral) for k in numbers)
+    except (TypeError, ValueError):
+        usable = False
+    if not usable:
+        raise ValueError(f"{name}={shown(wanted)} must hold whole numbers of 1 or more; try range(2, 21).")
+    if numbers[-1] > half:
+        raise ValueError(
+            f"{name} goes up to {numbers[-1]}, but the clusters are sought in each half of the {n_rows} rows; try "
+            f"{half} or fewer."
+        )
+    return [int(k) for k in numbers]
+
+
+def choose(code: NDArray[np.float32], ks: Sequence[int], *, n_divisions: int = DIVISIONS, seed: int) -> Choice:
+    """Try each number of clusters, in rising order, on the code, float32 (n, z), and recommend one.
 
     The largest that is strong is recommended, since fewer clusters are nearly always strong too; where none is,
-    the strongest beyond one. Numbers above that of the distinct rows of a half are left out.
+    the strongest beyond one. Numbers above that of the distinct rows are left out, and the reason says so.
     """
     random = np.random.RandomState(seed)
     divisions = [_halves(code, random) for _ in range(n_divisions)]
     some = code[random.permutation(len(code))[:_MOST_FOR_SILHOUETTE]]
-    most = min(len(np.unique(part, axis=0)) for part in (some, *chain.from_iterable(divisions)))
-    fewest, *more = sorted(set(ks))
-    candidates = tuple(_candidate(k, divisions, some, random) for k in (fewest, *(k for k in more if k <= most)))
-    return recommend(candidates)
+    n_distinct = _n_distinct(np.concatenate([half.code for half in divisions[0]]))
+    tried, left_out = [k for k in ks if k <= n_distinct], [k for k in ks if k > n_distinct]
+    if not tried:
+        raise ValueError(
+            f"n_clusters={ks[0]} is more than the {n_distinct} distinct rows that X has after encoding; "
+            f"try n_clusters={n_distinct} or fewer."
+        )
+    choice = recommend([_candidate(k, divisions, some, random) for k in tried])
+    if not left_out:
+        return choice
+    why = f"{_several(left_out)} not tried: X has {n_distinct} distinct rows after encoding."
+    return replace(choice, reason=f"{choice.reason} {why}")
 
 
 def recommend(candidates: Sequence[Candidate]) -> Choice:
     """Take the largest strong number of clusters; else the strongest."""
+    tried = _several([candidate.n_clusters for candidate in candidates])
     strong = [candidate for candidate in candidates if candidate.strength + candidate.error >= STRONG]
     if strong:
         best = strong[-1]
         reason = (
-            f"{best.n_clusters} is the largest number whose clusters one half of the rows predicts for the other "
-            f"(strength {best.strength:.2f}, at least {STRONG} within its error)."
+            f"Of {tried} clusters, {best.n_clusters} is the largest number whose clusters one half of the rows "
+            f"predicts for the other (strength {best.strength:.2f}, at least {STRONG} within its error)."
         )
         others = strong[:-1] or [candidate for candidate in candidates if candidate is not best]
     else:
         best = max((c for c in candidates if c.n_clusters > 1), key=lambda c: c.strength, default=candidates[0])
         reason = (
-            f"No number of clusters is predicted well by half of the rows; {best.n_clusters} is predicted best "
-            f"(strength {best.strength:.2f}, below {STRONG})."
+            f"Of {tried} clusters, no number is predicted well by half of the rows; {best.n_clusters} is "
+            f"predicted best (strength {best.strength:.2f}, below {STRONG})."
         )
         others = [candidate for candidate in candidates if candidate is not best]
     second = max(others, key=lambda c: -1.0 if c.silhouette is None else c.silhouette, default=None)
+    if second is not None:
+        reason += f" The runner-up is {second.n_clusters}."
     return Choice(best.n_clusters, reason, second.n_clusters if second else None, tuple(candidates))
+
+
+def _several(numbers: Sequence[int]) -> str:
+    """Return rising numbers in words: "2 to 30", or the first few where some between are left out."""
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{numbers[0]} to {numbers[-1]}"
+    if len(numbers) > 6:
+        return f"{', '.join(map(str, numbers[:3]))}, ... {numbers[-1]}"
+    return " and ".join(filter(None, [", ".join(map(str, numbers[:-1])), str(numbers[-1])]))
 
 
 def prediction_strength(predicted: NDArray[np.integer[Any]], own: NDArray[np.integer[Any]]) -> float:
@@ -126,27 +182,33 @@ def prediction_strength(predicted: NDArray[np.integer[Any]], own: NDArray[np.int
 
 def _candidate(
     k: int,
-    divisions: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    divisions: Sequence[tuple["_Half", "_Half"]],
     some: NDArray[np.float32],
     random: np.random.RandomState,
 ) -> Candidate:
     strengths, bics = [], []
     for first, second in divisions:
-        models = [kmeans(half, k, random, n_init=_STARTS) for half in (first, second)]
+        # k-means finds no more clusters than there are distinct rows, and what it did not find is not strong.
+        models = [kmeans(half.code, min(k, half.n_distinct), random, n_init=_STARTS) for half in (first, second)]
+        found = float(k <= min(first.n_distinct, second.n_distinct))
         strengths += [
-            prediction_strength(models[0].predict(second), models[1].labels_),
-            prediction_strength(models[1].predict(first), models[0].labels_),
+            found * prediction_strength(models[0].predict(second.code), models[1].labels_),
+            found * prediction_strength(models[1].predict(first.code), models[0].labels_),
         ]
         bics += [
-            bic(model.labels_, model.inertia_, half.shape[1]) / len(half)
+            bic(model.labels_, model.inertia_, half.code.shape[1]) / len(half.code)
             for model, half in zip(models, (first, second), strict=True)
         ]
-    silhouette = None
-    if k > 1:
-        labels = kmeans(some, k, random, n_init=_STARTS).labels_
-        silhouette = float(silhouette_score(some, labels)) if len(set(labels)) > 1 else None
     error = float(np.std(strengths, ddof=1) / len(strengths) ** 0.5)
-    return Candidate(k, float(np.mean(strengths)), error, silhouette, float(np.mean(bics)))
+    return Candidate(k, float(np.mean(strengths)), error, _silhouette(some, k, random), float(np.mean(bics)))
+
+
+def _silhouette(some: NDArray[np.float32], k: int, random: np.random.RandomState) -> float | None:
+    """Return the mean silhouette of k clusters; None where it has none: for one, or as many as distinct rows."""
+    if k == 1 or k >= len(some) or k > _n_distinct(some):
+        return None
+    labels = kmeans(some, k, random, n_init=_STARTS).labels_
+    return float(silhouette_score(some, labels)) if len(set(labels)) > 1 else None
 
 
 def bic(labels: NDArray[np.integer[Any]], inertia: float, width: int) -> float:
@@ -164,8 +226,17 @@ def bic(labels: NDArray[np.integer[Any]], inertia: float, width: int) -> float:
     return float((k - 1 + k * width + 1) * np.log(n) - 2 * log_likelihood)
 
 
-def _halves(
-    code: NDArray[np.float32], random: np.random.RandomState
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+@dataclass(frozen=True, slots=True)
+class _Half:
+    code: NDArray[np.float32]
+    n_distinct: int
+
+
+def _halves(code: NDArray[np.float32], random: np.random.RandomState) -> tuple[_Half, _Half]:
     drawn = random.permutation(len(code))[:_MOST_ROWS]
-    return code[drawn[::2]], code[drawn[1::2]]
+    first, second = code[drawn[::2]], code[drawn[1::2]]
+    return _Half(first, _n_distinct(first)), _Half(second, _n_distinct(second))
+
+
+def _n_distinct(code: NDArray[np.float32]) -> int:
+    return len(np.unique(code, axis=0))

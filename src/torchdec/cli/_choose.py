@@ -14,8 +14,8 @@ from torchdec.cli._terminal import tell
 if TYPE_CHECKING:
     from torchdec._core.number_of_clusters import Choice
 
-# Clusters to try at most, where nothing is said; length of the bars.
-_MOST, _BAR = 20, 10
+# Length of the bars.
+_BAR = 10
 
 
 def choose_k(
@@ -23,7 +23,7 @@ def choose_k(
     first: Annotated[int, typer.Option("--from", min=1, help="The smallest number of clusters to try.")] = 2,
     last: Annotated[
         int | None,
-        typer.Option("--to", min=1, show_default="20, or half of the rows", help="The largest one."),
+        typer.Option("--to", min=1, show_default="30, or half of the rows", help="The largest one."),
     ] = None,
     hold_out: Annotated[
         float,
@@ -35,6 +35,7 @@ def choose_k(
             help="Show the paper's G on this share of the rows too, as 0.2: it trains a DEC for every k.",
         ),
     ] = 0.0,
+    representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     text_column: _options.TextColumn = None,
     seed: _options.Seed = 0,
     as_json: _options.Json = False,
@@ -44,20 +45,21 @@ def choose_k(
     A number is strong if the clusters of one half of the rows are found again by those of the other half. Of the
     strong ones the largest is recommended. Silhouette and BIC (a row; lower is better)
     stand beside it, and with --hold-out the paper's G, which takes the k before it falls.
+    fit -k auto takes the same number, and fit -k 2-12 that of --from 2 --to 12.
     """
+    from torchdec._core.number_of_clusters import FEWEST, MOST, numbers_to_try
     from torchdec.clusters._choose import choose_k
     from torchdec.rows._files import read_rows
 
     with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column)
-    half = len(rows) // 2
-    last = min(_MOST, half) if last is None else last
-    if first > half or last > half:
-        raise UserError(f"--from {first} --to {last} exceeds {half}, half of the rows of {data}; try fewer.")
+    last = min(MOST, max(FEWEST, len(rows) // 2)) if last is None else last
     if first > last:
         raise UserError(f"--from {first} is more than --to {last}.")
+    with naming(str(data)):
+        numbers = numbers_to_try(range(first, last + 1), len(rows), "--to")
     with naming_rows(str(data)):
-        choice = choose_k(rows, range(first, last + 1), hold_out=hold_out, random_state=seed)
+        choice = choose_k(rows, numbers, representation=representation.value, hold_out=hold_out, random_state=seed)
     if as_json:
         print_json(asdict(choice))
     else:

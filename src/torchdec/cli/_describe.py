@@ -26,12 +26,12 @@ def summary(
     Its size, how sure its rows are, the nearest other cluster, by how many standard deviations its features stand
     out from the mean of all rows, and the numbers of the rows nearest to its centre.
     """
-    from torchdec._model_file import load, model_path
+    from torchdec._model_file import load
     from torchdec.clusters._describe import describe
     from torchdec.rows._files import read_rows
 
     with naming("MODEL"):
-        fitted = load(model_path(model))
+        fitted = load(model)
     with naming("DATA"):
         rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
     with naming_rows(str(data)):

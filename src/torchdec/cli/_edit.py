@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import naming, naming_rows
+from torchdec.cli._errors import UserError, naming, naming_rows
 from torchdec.cli._run_files import check_rows, write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
 from torchdec.cli._terminal import tell
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from torchdec.runs._record import Run
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")]
-ClusterArgument = Annotated[int, typer.Argument(metavar="CLUSTER", show_default=False, help="Its number.")]
+ClusterArgument = Annotated[
+    str, typer.Argument(metavar="CLUSTER", show_default=False, help="Its number, or the name that it has.")
+]
 
 
 def merge(
     directory: RunArgument,
-    a: Annotated[int, typer.Argument(metavar="A", show_default=False, help="The number of a cluster.")],
-    b: Annotated[int, typer.Argument(metavar="B", show_default=False, help="The number of another one.")],
+    a: Annotated[str, typer.Argument(metavar="A", show_default=False, help="The number or name of a cluster.")],
+    b: Annotated[str, typer.Argument(metavar="B", show_default=False, help="That of another one.")],
     out: _options.Out,
     force: _options.Force = False,
     as_json: _options.Json = False,
@@ -37,7 +39,7 @@ def merge(
     def edit(model: "DEC", _: None) -> "DEC":
         from torchdec.clusters._change import merge
 
-        return merge(model, a, b)
+        return merge(model, _handle(a), _handle(b))
 
     _edited(directory, edit, out, force, as_json)
 
@@ -73,27 +75,51 @@ def split(
         from torchdec.clusters._change import split
 
         with naming_rows(str(data)):
-            return split(model, cluster, rows, into, updates=updates, random_state=seed)
+            return split(model, _handle(cluster), rows, into, updates=updates, random_state=seed)
 
     _edited(directory, edit, out, force, as_json, rows_like)
 
 
 def rename(
     directory: RunArgument,
-    cluster: ClusterArgument,
-    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="What to call it.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CLUSTER=NAME...", show_default=False, help="What to call clusters, as 2=Enterprise 1=Free."
+        ),
+    ],
     out: _options.Out,
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
-    """Name a cluster, in a new run."""
+    """Name clusters, in a new run.
+
+    A cluster is given by its number, or by the name that it has.
+    """
+    # A single one may be written with a blank too.
+    pairs = ["=".join(names)] if len(names) == 2 and "=" not in names[0] else names
+    if missing := [pair for pair in pairs if "=" not in pair]:
+        raise UserError(
+            f"CLUSTER=NAME: {missing[0]!r} has no =; write the cluster before it, as in 2={missing[0]}."
+        )
 
     def edit(model: "DEC", _: None) -> "DEC":
-        from torchdec.clusters._change import rename
+        from torchdec.clusters._change import cluster_number, rename
 
-        return rename(model, cluster, name)
+        given = [pair.partition("=") for pair in pairs]
+        named = [(cluster_number(model, "cluster", _handle(cluster)), name) for cluster, _, name in given]
+        if len(dict(named)) < len(named):
+            raise ValueError(f"{' '.join(pairs)} names a cluster twice.")
+        for number, name in named:
+            model = rename(model, number, name)
+        return model
 
     _edited(directory, edit, out, force, as_json)
+
+
+def _handle(cluster: str) -> int | str:
+    """Return the number that was typed, or else the name."""
+    return int(cluster) if cluster.lstrip("-").isdecimal() else cluster
 
 
 def _edited(

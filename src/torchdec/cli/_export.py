@@ -17,12 +17,12 @@ def export(
 ) -> None:
     """Write a model as an ONNX file: rows in; code, probabilities and labels out."""
     from torchdec._export import export_onnx
-    from torchdec._model_file import load, model_path
+    from torchdec._model_file import load
 
     if onnx.suffix.lower() != ".onnx":
         raise UserError(f"--onnx: {onnx} would hold ONNX; name a file that ends in .onnx.")
     with naming("MODEL"):
-        fitted = load(model_path(model), device="cpu")
+        fitted = load(model, device="cpu")
     try:
         with naming("--onnx"):
             export_onnx(fitted, onnx, force=force)

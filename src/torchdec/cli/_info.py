@@ -49,6 +49,8 @@ def _run_facts(path: Path, run: "Run") -> Iterator[tuple[str, str]]:
     yield "data", f"{run.data.name}: {n_rows:,} rows x {n_features:,} features{dtype}"
     yield "sha256", run.data.sha256
     yield "stopped", f"after update {run.n_updates}. {StopReason.sentence(run.stop_reason)}"
+    if run.choice:
+        yield "choice", run.choice["reason"]
     if run.agreement:
         yield "encoders", agreement(run.agreement)
     yield "seconds", _listed({stage: f"{seconds:.1f}" for stage, seconds in run.seconds.items()})

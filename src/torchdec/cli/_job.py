@@ -3,14 +3,14 @@
 import warnings
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from torchdec.cli._errors import INTERRUPTED, UserError, naming_rows, say
+from torchdec.cli._errors import INTERRUPTED, UserError, naming, naming_rows, say
 from torchdec.cli._options import Precision, Representation
 from torchdec.cli._progress import Show, progress
 from torchdec.cli._report import write_report
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Settings:
     """The options that become parameters of `DEC`."""
 
-    clusters: int | Literal["auto"]
+    clusters: int | range | Literal["auto"]
     representation: Representation
     reconstruction_weight: float
     seed: int
@@ -111,17 +111,26 @@ def run_job(job: Job) -> "Run":
 
 
 def _run_job(job: Job) -> "Run":
-    n_rows = job.rows.shape[0]
-    if job.settings.clusters != "auto" and job.settings.clusters > n_rows:
-        raise UserError(
-            f"-k/--clusters: {job.settings.clusters} clusters cannot be made of the {n_rows} rows of "
-            f"{job.data}; try -k {n_rows} or fewer."
-        )
     from torchdec._core import workers
     from torchdec.runs._lock import locked
 
+    _check_clusters(job)
     with locked(job.out) if workers.rank() == 0 else nullcontext():
         return _fit_and_write(job)
+
+
+def _check_clusters(job: Job) -> None:
+    from torchdec._core.number_of_clusters import numbers_to_try
+
+    n_rows, wanted = job.rows.shape[0], job.settings.clusters
+    if not isinstance(wanted, int):
+        with naming(job.data):
+            numbers_to_try(wanted, n_rows, "-k/--clusters")
+    elif wanted > n_rows:
+        raise UserError(
+            f"-k/--clusters: {wanted} clusters cannot be made of the {n_rows} rows of {job.data}; "
+            f"try -k {n_rows} or fewer."
+        )
 
 
 def _fit_and_write(job: Job) -> "Run":
@@ -201,6 +210,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         files=(*_record.RUN_FILES, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
         agreement=None if model.agreement_ is None else model.agreement_.tolist(),
+        choice=None if model.choice_ is None else _record.plain(asdict(model.choice_)),
     )
     _record.write_record(directory, run)
     return run

@@ -1,55 +1,74 @@
 """Files of labels. Nothing that was pickled is ever loaded."""
 
+import codecs
 import csv
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchdec.cli._errors import UserError, one_line
+from torchdec.cli._errors import UserError, one_line, say
+from torchdec.prepare._names import LABEL_NAMES, is_label_name, label_name
+from torchdec.rows._protocol import RowsWarning
 
-# Names under which a label column is recognised where a .csv has several columns.
-COLUMN_NAMES = ("y", "label", "labels", "class", "target")
+if TYPE_CHECKING:
+    from torchdec._dec import DEC
+
+# What writers of text leave where a label is missing.
+_MISSING = ("", "nan", "NaN", "<NA>")
+# Numbers of rows that a message names.
+_NAMED = 5
 
 
-def read_labels(path: Path, column: str | None = None) -> NDArray[Any]:
-    """Read one label a row from `.npy`, `.csv` or the `y` of an `.npz`; those of a `.csv` are text."""
-    kinds = {".npy": _from_npy, ".npz": _from_npz}
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """One label a row, and the name of the column that held them, where there was one."""
+
+    values: NDArray[Any]
+    column: str | None = None
+
+
+def read_labels(path: Path, column: str | None = None) -> Labels:
+    """Read one label a row; those of text files are text."""
     kind = path.suffix.lower()
-    if kind != ".csv" and column is not None:
-        raise UserError(f"{path} is no .csv, so it has no column {column!r}; leave out --column.")
+    if kind not in _KINDS:
+        raise UserError(f"{path} has the suffix {path.suffix!r}; give a file of type {', '.join(_KINDS)}.")
+    if kind in _WITHOUT_COLUMNS and column is not None:
+        raise UserError(f"{path} has no columns, so it has no column {column!r}; leave out --column.")
     try:
-        if kind == ".csv":
-            return _from_csv(path, column)
-        if kind in kinds:
-            return _checked(kinds[kind](path), path)
+        labels = _KINDS[kind](path, column)
     except UserError:
         raise
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the path.") from None
-    except (OSError, ValueError, EOFError, BadZipFile, csv.Error) as error:
+    except Exception as error:  # damaged bytes make the parsers raise errors of any kind
+        if "Object arrays cannot be loaded" in str(error):
+            raise UserError(
+                f"{path} holds pickled Python objects, which are never read, as loading them can run code; write "
+                "the labels as text: np.save(path, labels.astype(str))."
+            ) from None
         raise UserError(f"{path} cannot be read ({one_line(error)}); write it again.") from None
-    raise UserError(f"{path} has the suffix {path.suffix!r}; give a file of type .npy, .csv or .npz.")
+    return Labels(_checked(labels.values, path), labels.column)
 
 
-def _from_npy(path: Path) -> NDArray[Any]:
-    with path.open("rb") as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    return array
+def features_of(model: "DEC") -> list[str]:
+    """Return the names of the columns that a model was fitted on; none where they are words or genes."""
+    return [] if model.preparation_.prepared else list(getattr(model, "feature_names_in_", []))
 
 
-def _from_npz(path: Path) -> NDArray[Any]:
-    # Opened here, because NumPy leaves a damaged archive open.
-    with path.open("rb") as file:
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise UserError(f"{path} is one array and no archive; rename it to .npy.")
-        if "y" not in archive.files:
-            raise UserError(f"{path} holds {', '.join(archive.files) or 'nothing'}; give one with an array y.")
-        labels: NDArray[Any] = archive["y"]
-    return labels
+def note_if_feature(labels: Labels, features: Sequence[str]) -> None:
+    """Tell it where the column of the labels is one of the features of the fit."""
+    if labels.column is not None and _plain(labels.column) in map(_plain, features):
+        say(
+            f"note: {labels.column!r} was a feature of the fit, so the clusters know the labels that they are "
+            "compared with; fit again without that column."
+        )
 
 
 def _checked(labels: NDArray[Any], path: Path) -> NDArray[Any]:
@@ -58,50 +77,157 @@ def _checked(labels: NDArray[Any], path: Path) -> NDArray[Any]:
     if labels.ndim != 1 or not len(labels):
         raise UserError(f"{path} has shape {labels.shape}; give one label a row: shape (rows,).")
     if labels.dtype.kind == "f":
+        _refuse_missing(np.isnan(labels), path)
         odd = labels[~(np.mod(labels, 1) == 0)]
         if len(odd):
             raise UserError(f"{path} holds {odd[0]:g}, which is no class; give whole numbers or text.")
         return labels.astype(np.int64)
     if labels.dtype.kind not in "biuSU":
         raise UserError(f"{path} holds values of dtype {labels.dtype}; give whole numbers or text.")
+    if labels.dtype.kind in "SU":
+        _refuse_missing(np.isin(labels.astype(str), _MISSING), path)
     return labels
 
 
-def _from_csv(path: Path, column: str | None) -> NDArray[Any]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
+def _refuse_missing(missing: NDArray[np.bool_], path: Path) -> None:
+    rows = np.flatnonzero(missing)
+    if not len(rows):
+        return
+    named = ", ".join(map(str, rows[:_NAMED])) + (", ..." if len(rows) > _NAMED else "")
+    where = f"row {named}" if len(rows) == 1 else f"{len(rows)} of {len(missing)} rows ({named})"
+    raise UserError(f"{path} has no label in {where}, counted from 0; give one label a row.")
+
+
+def _from_npy(path: Path, _: str | None) -> Labels:
+    with path.open("rb") as file:
+        return Labels(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def _from_npz(path: Path, _: str | None) -> Labels:
+    # Opened here, because NumPy leaves a damaged archive open.
+    with path.open("rb") as file:
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise UserError(f"{path} is one array and no archive; rename it to .npy.")
+        if "y" not in archive.files:
+            raise UserError(f"{path} holds {', '.join(archive.files) or 'nothing'}; give one with an array y.")
+        return Labels(archive["y"])
+
+
+def _from_lines(path: Path, _: str | None) -> Labels:
+    """Read a text file of a label a line, none of which is a heading."""
+    lines = [line.strip() for line in _text(path).rstrip("\r\n").split("\n")]
+    if lines == [""]:
+        raise UserError(f"{path} is empty; give one label a line.")
+    return Labels(np.array(lines))
+
+
+def _from_csv(path: Path, column: str | None) -> Labels:
+    rows = _csv_rows(path)
     if not rows:
         raise UserError(f"{path} is empty; give one label a row.")
-    _refuse_other_marks(rows, path)
     # As for rows: a first line of numbers is a row, any other the header.
     header = [] if all(_is_number(cell) for cell in rows[0]) else [cell.strip() for cell in rows.pop(0)]
-    index = _column_index(header, len(header or rows[0]), column, path)
-    labels = [row[index].strip() if index < len(row) else "" for row in rows]
-    if not labels:
+    alone = not header and column is None and len(rows[0]) == 1
+    index = 0 if alone else _column_index(header, column, path)
+    if not rows:
         raise UserError(f"{path} holds a header and no labels; give one label a row.")
-    if "" in labels:
-        raise UserError(f"{path} has no label in row {labels.index('')}, counted from 0; give one label a row.")
-    return np.array(labels)
+    labels = np.array([row[index].strip() if index < len(row) else "" for row in rows])
+    return Labels(labels, header[index] if header else None)
 
 
-def _refuse_other_marks(rows: list[list[str]], path: Path) -> None:
-    """Refuse columns without commas between them: the whole line would be taken for the label."""
-    for mark in (";", "\t"):
-        # A decimal comma may cut the lines after the header.
-        if len(rows[0]) == 1 and all(mark in row[0] for row in rows):
-            raise UserError(f"{path} has {mark!r} between its columns; write it with commas between them.")
+def _csv_rows(path: Path) -> list[list[str]]:
+    """Return the cells of each line; a blank one is a row only where a row is a single cell."""
+    text = _text(path).rstrip("\r\n")
+    rows = list(csv.reader(StringIO(text, newline="")))
+    filled = [row for row in rows if row]
+    # A label or a heading may hold any mark: one between columns stands in all lines, and no comma in the first.
+    if filled and len(filled[0]) == 1:
+        marks = (mark for mark in ("\t", ";") if all(mark in ",".join(row) for row in filled))
+        mark = next(marks, None)
+        rows = list(csv.reader(StringIO(text, newline=""), delimiter=mark)) if mark else rows
+    width = max(map(len, rows), default=0)
+    return [row or [""] for row in rows if row or width == 1]
 
 
-def _column_index(header: list[str], n_columns: int, column: str | None, path: Path) -> int:
-    wanted = (column,) if column is not None else COLUMN_NAMES
-    for name in wanted:
-        if name in header:
-            return header.index(name)
-    if column is None and n_columns == 1:
+def _text(path: Path) -> str:
+    """Decode a text file: by its byte order mark, else as UTF-8, else as Windows writes it in western Europe."""
+    contents = path.read_bytes()
+    if contents.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return contents.decode("utf-16")
+    try:
+        return contents.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return contents.decode("cp1252")
+
+
+def _from_parquet(path: Path, column: str | None) -> Labels:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        names = [name for name in file.schema_arrow.names if not _INDEX.fullmatch(name)]
+        name = names[_column_index(names, column, path)]
+        values = file.read(columns=[name]).column(name).combine_chunks()
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    _refuse_missing(values.is_null().to_numpy(zero_copy_only=False), path)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return Labels(np.array(values.to_pylist(), dtype=str), name)
+    return Labels(values.to_numpy(zero_copy_only=False), name)
+
+
+def _from_h5ad(path: Path, column: str | None) -> Labels:
+    try:
+        import h5py
+        from anndata.io import read_elem
+    except ImportError:
+        raise UserError(f"{path}: .h5ad needs anndata; try pip install 'torchdec[anndata]'.") from None
+    with h5py.File(path) as file:
+        obs = read_elem(file["obs"])
+    values = obs.iloc[:, _column_index([str(name) for name in obs.columns], column, path)]
+    _refuse_missing(values.isna().to_numpy(), path)
+    array = np.array(values.tolist())  # categories, nullable types and text become plain ones
+    return Labels(array, str(values.name))
+
+
+def _column_index(names: Sequence[str], column: str | None, path: Path) -> int:
+    """Return which of the columns holds the labels: the one asked for, the only one, or one of a known name."""
+    alike = [_plain(name) for name in names]
+    if column is not None:
+        for wanted, given in ((column, names), (_plain(column), alike)):
+            if wanted in given:
+                return given.index(wanted)
+        shown = _listed(names) if names else "no header"
+        raise UserError(f"{path} has no column {column!r} (it has {shown}); name the column of the labels.")
+    if len(names) == 1:
         return 0
-    shown = ", ".join(header[:5]) + (", ..." if len(header) > 5 else "") if header else "no header"
-    missing = f"no column {column!r}" if column is not None else "several columns, none of them named y or label"
-    raise UserError(f"{path} has {missing} (it has {shown}); name the column of the labels with --column.")
+    known = sorted(
+        (LABEL_NAMES.index(label_name(name)), number) for number, name in enumerate(names) if is_label_name(name)
+    )
+    if not known:
+        shown = _listed(names) if names else "no header"
+        raise UserError(
+            f"{path} has several columns, none of them named y or label (it has {shown}); name the column of the "
+            "labels with --column."
+        )
+    if len(known) > 1:
+        others = _listed([names[number] for _, number in known[1:]])
+        warnings.warn(
+            f"the labels are the column {names[known[0][1]]!r} of {path}; "
+            f"--column takes another, such as {others}",
+            RowsWarning,
+            stacklevel=2,
+        )
+    return known[0][1]
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def _is_number(cell: str) -> bool:
@@ -110,3 +236,17 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+# An index that pandas wrote is no column.
+_INDEX = re.compile(r"__index_level_\d+__")
+_WITHOUT_COLUMNS = {".npy", ".npz", ".txt"}
+_KINDS: dict[str, Callable[[Path, str | None], Labels]] = {
+    ".npy": _from_npy,
+    ".npz": _from_npz,
+    ".csv": _from_csv,
+    ".tsv": _from_csv,
+    ".txt": _from_lines,
+    ".parquet": _from_parquet,
+    ".h5ad": _from_h5ad,
+}

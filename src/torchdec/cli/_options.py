@@ -44,15 +44,22 @@ TextColumn = Annotated[
     ),
 ]
 LabelColumn = Annotated[
-    str | None, typer.Option("--column", metavar="NAME", help="Column of the .csv that holds the labels.")
+    str | None,
+    typer.Option("--column", metavar="NAME", help="Column of LABELS that holds the labels."),
 ]
 
 
-def _number_or_auto(text: str) -> int | str:
+def _clusters(text: str) -> int | range | str:
     """Read what `-k` can be."""
-    if text != "auto" and not (text.isdecimal() and int(text) > 0):
-        raise typer.BadParameter(f"{text!r} is no number of clusters; give 1 or more, or auto.")
-    return text if text == "auto" else int(text)
+    if text == "auto":
+        return text
+    first, dash, last = text.partition("-")
+    if first.isdecimal() and int(first) > 0:
+        if not dash:
+            return int(first)
+        if last.isdecimal() and int(last) >= int(first):
+            return range(int(first), int(last) + 1)
+    raise typer.BadParameter(f"{text!r} is no number of clusters; give 1 or more, a range such as 2-12, or auto.")
 
 
 Clusters = Annotated[
@@ -61,8 +68,9 @@ Clusters = Annotated[
         "-k",
         "--clusters",
         metavar="K",
-        parser=lambda value: _number_or_auto(str(value)),
-        help="How many clusters; auto chooses, as choose-k does.",
+        parser=lambda value: _clusters(str(value)),
+        help="How many clusters; 2-12 chooses among 2 to 12 as choose-k --from 2 --to 12 does, and auto as "
+        "choose-k does without a range.",
     ),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory that the run becomes.")]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from torchdec._dec import DEC
     from torchdec.rows._protocol import Rows
 
+# What assignments are written to as a table.
+_TABLES = (".parquet", ".csv")
+
 
 def predict(
     model: _options.Model,
@@ -28,8 +31,8 @@ def predict(
             "-o",
             "--out",
             metavar="OUT",
-            help="Parquet file of the assignments; or .h5ad, a copy of the .h5ad that DATA is, with them; or, for "
-            "a folder of Parquet, a new folder.",
+            help=".parquet or .csv file of the assignments; or .h5ad, a copy of the .h5ad that DATA is, with "
+            "them; or, for a folder of Parquet, a new folder.",
         ),
     ],
     reject: Annotated[
@@ -59,21 +62,21 @@ def predict(
     """Assign rows to the clusters of a model.
 
     The columns are row, cluster and confidence. It is written in chunks, so DATA may be of any size. A folder of
-    Parquet files becomes a folder of files of the same names, unless OUT ends in .parquet. An OUT that ends in
-    .h5ad becomes a copy of DATA with the clusters in .obs and the code in .obsm.
+    Parquet files becomes a folder of files of the same names, unless OUT ends in .parquet or .csv. An OUT that
+    ends in .h5ad becomes a copy of DATA with the clusters in .obs and the code in .obsm.
     """
-    if (data.is_dir() and out.suffix != ".parquet") or workers or scheduler:
+    if (data.is_dir() and out.suffix.lower() not in _TABLES) or workers or scheduler:
         if force or text_column is not None:
             option = "--force" if force else "--text-column"
             raise UserError(f"{option} is not for a new folder {out} of files as {data} has them; leave it out.")
         _predict_folder(model, data, out, reject, workers, scheduler, device)
         return
-    from torchdec._model_file import load, model_path
+    from torchdec._model_file import load
     from torchdec.rows._files import read_rows
 
     _check_out(out, data, model, force=force)
     with naming("MODEL"):
-        fitted = load(model_path(model), device=device)
+        fitted = load(model, device=device)
     with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
     sizes = _write_clusters(out, fitted, rows, data, reject, force=force)
@@ -90,8 +93,8 @@ def _check_out(out: Path, data: Path, model: Path, *, force: bool) -> None:
         check_file(out, force=force)
         _refuse_inputs(out, data, model, *(model / name for name in RUN_FILES))
         refuse_inside(out, data)
-        if out.suffix.lower() not in (".parquet", ".h5ad"):
-            raise ValueError(f"{out} would hold Parquet; name a file that ends in .parquet.")
+        if out.suffix.lower() not in (*_TABLES, ".h5ad"):
+            raise ValueError(f"{out} would hold a table; name a file that ends in .parquet or .csv.")
         if _is_h5ad(out) and not _is_h5ad(data):
             raise ValueError(f"{out} would be a copy of an .h5ad, which {data} is not; name a .parquet.")
 

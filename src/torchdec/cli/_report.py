@@ -34,7 +34,7 @@ def report(
     text_column: _options.TextColumn = None,
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", metavar="LABELS", help="Known classes to compare with: .npy, .csv or .npz."),
+        typer.Option("--labels", metavar="LABELS", help="Known classes to compare with, as for score."),
     ] = None,
     column: _options.LabelColumn = None,
     force: _options.Force = False,
@@ -44,7 +44,7 @@ def report(
     A map of the rows, what each cluster is, its typical and its least certain rows, and how training went.
     """
     from torchdec._model_file import load
-    from torchdec.cli._labels import read_labels
+    from torchdec.cli._labels import features_of, note_if_feature, read_labels
     from torchdec.rows._files import read_rows
     from torchdec.runs._publish import check_file, write_file
     from torchdec.runs._record import MODEL, REPORT, read_run
@@ -64,8 +64,12 @@ def report(
         shape = None if data is None or rows is None else read_shape(image_shape, data, rows)
         if image_shape and shape is None:
             raise UserError("the pictures are in DATA; name that too.")
-    with naming("--labels"):
-        known = None if labels is None else read_labels(labels, column)
+    known = None
+    if labels is not None:
+        with naming("--labels"), noting():
+            read = read_labels(labels, column)
+        note_if_feature(read, features_of(model))
+        known = read.values
     write_file(page, lambda new: write_report(new, directory, run, model, rows, shape, known), force=force)
     tell(f"{page}: {size_of(page)}")
 

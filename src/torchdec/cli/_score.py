@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming
+from torchdec.cli._errors import UserError, naming, noting
 from torchdec.cli._summary import print_json
 from torchdec.cli._terminal import tell
 
@@ -16,7 +16,10 @@ def score(
     labels: Annotated[
         Path,
         typer.Argument(
-            metavar="LABELS", show_default=False, help="True classes: .npy, .csv, or .npz with an array y."
+            metavar="LABELS",
+            show_default=False,
+            help="True classes: .npy, .npz with an array y, .txt (one a line), or a column of a .csv, .tsv, "
+            ".parquet or .h5ad.",
         ),
     ],
     column: _options.LabelColumn = None,
@@ -26,15 +29,28 @@ def score(
 
     Prints ACC (accuracy of the best one-to-one matching), NMI and ARI; each is 1 for the same partition.
     """
-    from torchdec.cli._labels import read_labels
+    from torchdec.cli._labels import note_if_feature, read_labels
 
-    with naming("LABELS"):
+    with naming("LABELS"), noting():
         known = read_labels(labels, column)
-    result = agreement(directory, known, str(labels))
+    result = agreement(directory, known.values, str(labels))
+    if known.column is not None:
+        note_if_feature(known, _features(directory))
     if as_json:
         print_json(result)
     else:
         tell(agreement_line(result))
+
+
+def _features(directory: Path) -> list[str]:
+    """Return the names of the columns that a run was fitted on."""
+    from torchdec._model_file import ModelFileError, load
+    from torchdec.cli._labels import features_of
+
+    try:
+        return features_of(load(directory))
+    except (ModelFileError, OSError):
+        return []  # a score needs no model
 
 
 def agreement(directory: Path, labels: Any, source: str = "labels") -> dict[str, Any]:
@@ -47,7 +63,7 @@ def agreement(directory: Path, labels: Any, source: str = "labels") -> dict[str,
         n_clusters = len(read_run(directory).cluster_sizes)
         clusters = read_assignments(directory)
     if len(labels) != len(clusters):
-        lacks_first = source.lower().endswith(".csv") and len(labels) == len(clusters) - 1
+        lacks_first = source.lower().endswith((".csv", ".tsv")) and len(labels) == len(clusters) - 1
         hint = ' If its first line is a label, write a heading above it, as "label".' if lacks_first else ""
         raise UserError(
             f"LABELS: {source} has {len(labels)} labels, but the run in {directory} has {len(clusters)} "

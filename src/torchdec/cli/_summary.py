@@ -29,10 +29,12 @@ def run_json(out: Path, run: "Run") -> dict[str, Any]:
 
 
 def print_run(out: Path, run: "Run") -> None:
-    """Print the clusters, why training stopped, and the paths that were written."""
+    """Print the clusters, why there are so many, why training stopped, and the paths that were written."""
     from torchdec.runs._record import REPORT
 
     print_clusters(run)
+    if run.choice:
+        tell(run.choice["reason"])
     if run.agreement:
         tell(agreement(run.agreement))
     tell(StopReason.sentence(run.stop_reason))

@@ -21,9 +21,10 @@ from torchdec._core.training import Source
 from torchdec._dec import DEC
 from torchdec._representation import freeze, validated_rows
 from torchdec.rows import Rows
+from torchdec.rows._shown import shown
 
 
-def merge(model: DEC, a: int, b: int) -> DEC:
+def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     """Make one cluster of two.
 
     The merged cluster keeps the centres of both, so it gets exactly the rows that they had, and no rows are needed
@@ -33,8 +34,8 @@ def merge(model: DEC, a: int, b: int) -> DEC:
     ----------
     model : DEC
         Fitted; it stays as it is.
-    a, b : int
-        Two clusters.
+    a, b : int or str
+        Two clusters, by number or name.
 
     Returns
     -------
@@ -56,11 +57,9 @@ def merge(model: DEC, a: int, b: int) -> DEC:
     >>> merge(model, 4, 9).predict_proba(X).shape
     (1797, 9)
     """
-    _check_cluster(model, "a", a)
-    _check_cluster(model, "b", b)
-    if a == b:
-        raise ValueError(f"a={a} and b={b} are the same cluster; name two.")
-    low, high = sorted((int(a), int(b)))
+    low, high = sorted((cluster_number(model, "a", a), cluster_number(model, "b", b)))
+    if low == high:
+        raise ValueError(f"a={shown(a)} and b={shown(b)} are the same cluster; name two.")
     merged = deepcopy(model)
     # Where each cluster goes.
     new = np.arange(len(model.cluster_names_), dtype=np.int32)
@@ -77,7 +76,7 @@ def merge(model: DEC, a: int, b: int) -> DEC:
 
 def split(
     model: DEC,
-    cluster: int,
+    cluster: int | str,
     X: Any,
     into: int = 2,
     *,
@@ -92,8 +91,8 @@ def split(
     ----------
     model : DEC
         Fitted; it stays as it is.
-    cluster : int
-        The cluster to cut.
+    cluster : int or str
+        The cluster to cut, by number or name.
     X : array, sparse matrix, DataFrame or Rows of shape (n, d)
         Rows to learn from, best those of the fit.
     into : int, default=2
@@ -124,12 +123,12 @@ def split(
     11
     """
     started = perf_counter()
-    _check_cluster(model, "cluster", cluster)
+    cluster = cluster_number(model, "cluster", cluster)
     if not (isinstance(into, Integral) and into >= 2):
-        raise ValueError(f"into={into!r} makes no parts; try 2 or more.")
+        raise ValueError(f"into={shown(into)} makes no parts; try 2 or more.")
     if not (isinstance(updates, Integral) and updates >= 0):
-        raise ValueError(f"updates={updates!r} is no number of updates; try 0 or more.")
-    cluster, into = int(cluster), int(into)
+        raise ValueError(f"updates={shown(updates)} is no number of updates; try 0 or more.")
+    into = int(into)
     result = deepcopy(model)
     rows = result.prepared(validated_rows(result, X, reset=False))
     seeds = seeds_of(check_random_state(random_state) if random_state is not None else None, "parts", "training")
@@ -173,8 +172,10 @@ def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Com
     model.cluster_centers_ = centers.detach().cpu().numpy().copy()
 
 
-def rename(model: DEC, cluster: int, name: str) -> DEC:
+def rename(model: DEC, cluster: int | str, name: str) -> DEC:
     """Give a cluster a name, which `describe`, `summary` and the report show; an empty one takes it away.
+
+    The cluster is given by its number, or by the name that it has.
 
     Raises
     ------
@@ -183,19 +184,26 @@ def rename(model: DEC, cluster: int, name: str) -> DEC:
     TypeError
         If `name` is no text.
     """
-    _check_cluster(model, "cluster", cluster)
+    number = cluster_number(model, "cluster", cluster)
     if not isinstance(name, str):
-        raise TypeError(f"name={name!r} is no text; try {str(name)!r}.")
+        raise TypeError(f"name={shown(name)} is no text.")
     renamed = deepcopy(model)
-    renamed.cluster_names_[int(cluster)] = name
-    return _recorded(renamed, {"edit": "rename", "cluster": int(cluster), "name": name})
+    renamed.cluster_names_[number] = name
+    return _recorded(renamed, {"edit": "rename", "cluster": number, "name": name})
 
 
-def _check_cluster(model: DEC, argument: str, number: int) -> None:
+def cluster_number(model: DEC, argument: str, cluster: int | str) -> int:
+    """Return the number of a cluster that is given by number or name, or an error that names `argument`."""
     check_is_fitted(model)
-    k = len(model.cluster_names_)
-    if not (isinstance(number, Integral) and 0 <= number < k):
-        raise ValueError(f"{argument}={number!r} is no cluster of this model; it has 0 to {k - 1}.")
+    names = model.cluster_names_
+    if isinstance(cluster, str) and cluster and names.count(cluster) == 1:
+        return names.index(cluster)
+    if isinstance(cluster, Integral) and 0 <= cluster < len(names):
+        return int(cluster)
+    alike = " (several have this name)" if isinstance(cluster, str) and names.count(cluster) > 1 else ""
+    raise ValueError(
+        f"{argument}={shown(cluster)} is no cluster of this model{alike}; it has 0 to {len(names) - 1}."
+    )
 
 
 def _recorded(model: DEC, edit: dict[str, Any]) -> DEC:

@@ -2,29 +2,31 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from numbers import Integral, Real
-from typing import Any
+from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from torchdec._core.number_of_clusters import Choice, choose
+from torchdec._core.batches import code_of
+from torchdec._core.compute import resolve
+from torchdec._core.number_of_clusters import Choice, numbers_to_try
 from torchdec._core.randomness import split
 from torchdec._dec import DEC
-from torchdec._neighbors import NeighborEncoder
-from torchdec._representation import Representation
+from torchdec._presets import new_representation, own_networks
+from torchdec._representation import Representation, validated_rows
+from torchdec._starts import choose_on
 from torchdec.metrics import generalizability
-from torchdec.rows import as_rows
+from torchdec.rows import Rows
 from torchdec.rows._part import PartOfRows
+from torchdec.rows._shown import shown
 
 
 def choose_k(
     X: Any,
-    ks: Iterable[int] = range(2, 21),
+    ks: Iterable[int] | Literal["auto"] = "auto",
     *,
-    representation: Representation | FrozenEstimator | None = None,
-    n_divisions: int = 5,
+    representation: str | Representation | FrozenEstimator = "neighbors",
     hold_out: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Choice:
@@ -37,18 +39,16 @@ def choose_k(
     Parameters
     ----------
     X : array, sparse matrix, DataFrame or Rows of shape (n, d)
-    ks : iterable of int, default=range(2, 21)
-        Numbers to try.
-    representation : Representation or FrozenEstimator, default=None
-        Cloned and fitted, or used as it is where it is frozen; None is `NeighborEncoder()`.
-    n_divisions : int, default=5
-        Divisions into halves. More make the strength surer, at a proportional cost.
+    ks : iterable of int or "auto", default="auto"
+        Numbers to try. "auto" is ``range(2, 31)``, or up to half of the rows.
+    representation : str or estimator, default="neighbors"
+        As in `DEC`.
     hold_out : float, default=0.0
         Share of the rows to take the paper's G on, below 1, such as 0.2; 0 leaves G out. The representation is
         then fitted a second time, without these rows (unless it is frozen: it should not have seen them), and a
         DEC is trained for every k, which takes far longer than all else.
     random_state : int, RandomState or None, default=None
-        Of the representation where it has none, the divisions and k-means.
+        An int gives what `DEC` chooses with the same `n_clusters`, `representation` and `random_state`.
 
     Returns
     -------
@@ -58,8 +58,8 @@ def choose_k(
     Raises
     ------
     ValueError
-        If `ks` has no number of 1 or more, or one larger than half of the rows, `n_divisions` is below 1, or
-        `hold_out` is no share below 1 that leaves rows on both sides.
+        If `ks` has no number of 1 or more, or one larger than half of the rows, all rows are equal, or `hold_out`
+        is no share below 1 that leaves rows on both sides.
 
     References
     ----------
@@ -74,46 +74,44 @@ def choose_k(
     >>> choose_k(X, range(2, 8), representation=NeighborEncoder(max_steps=60), random_state=0).n_clusters
     4
     """
-    tried = sorted(set(ks))
-    if not tried or tried[0] < 1:
-        raise ValueError(f"ks={tried[:5]} holds no number of clusters, or one below 1; try range(2, 21).")
     if not (isinstance(hold_out, Real) and 0 <= hold_out < 1):
-        raise ValueError(f"hold_out={hold_out!r} is no share of the rows below 1; try 0.2, or 0 for no G.")
-    if not (isinstance(n_divisions, Integral) and n_divisions >= 1):
-        raise ValueError(f"n_divisions={n_divisions!r} divides the rows into no halves; try 5.")
-    rows = as_rows(X)
-    if tried[-1] > len(rows) // 2:
-        raise ValueError(f"ks has {tried[-1]}, more than half of the {len(rows)} rows; try fewer clusters.")
+        raise ValueError(f"hold_out={shown(hold_out)} is no share of the rows below 1; try 0.2, or 0 for no G.")
+    dec = DEC("auto", representation=representation, random_state=random_state)
+    dec._validate_params()
+    rows = validated_rows(dec, X, reset=True)
+    tried = numbers_to_try(ks, len(rows), "ks")
+    dec.set_params(n_clusters=tried)._check_row_count(rows)
+    # By the names that `DEC.iter_fit` uses, so that the same random_state chooses the same number.
     seeds = split(random_state, "representation", "choice", "hold-out")
-    representation = NeighborEncoder() if representation is None else representation
-    code = _fitted(representation, X, seeds["representation"]).transform(X)
-    choice = choose(code, tried, n_divisions=n_divisions, seed=seeds["choice"])
-    if not hold_out:
-        return choice
+    encoder = _fitted(dec, rows, seeds["representation"])
+    compute = resolve(dec.device, dec.precision)
+    network, _ = own_networks(encoder, 0.0, compute)
+    code = code_of(network, encoder.prepared(rows), encoder.scale_, compute)
+    choice = choose_on(code, tried, seeds["choice"])
+    return _with_g(choice, dec, rows, hold_out, seeds) if hold_out else choice
+
+
+def _fitted(dec: DEC, rows: Rows, seed: int) -> Representation:
+    """Return the representation that a fit of the DEC would learn from these rows, or the one that it holds."""
+    representation = new_representation(dec, seed)
+    return representation if isinstance(dec.representation, FrozenEstimator) else representation.fit(rows)
+
+
+def _with_g(choice: Choice, dec: DEC, rows: Rows, hold_out: float, seeds: dict[str, int]) -> Choice:
+    """Add G of a DEC of each number of clusters that was tried."""
     order = np.random.RandomState(seeds["hold-out"]).permutation(len(rows))
     n_out = round(hold_out * len(rows))
-    if not 0 < n_out <= len(rows) - tried[-1]:
+    most = choice.candidates[-1].n_clusters
+    if not 0 < n_out <= len(rows) - most:
         raise ValueError(
             f"hold_out={hold_out!r} of {len(rows)} rows leaves {len(rows) - n_out} to fit and {n_out} to hold "
-            f"out, for up to {tried[-1]} clusters; try 0.2."
+            f"out, for up to {most} clusters; try 0.2."
         )
     train, validation = (PartOfRows(rows, np.sort(part)) for part in (order[n_out:], order[:n_out]))
-    frozen = FrozenEstimator(_fitted(representation, train, seeds["representation"]))
+    frozen = FrozenEstimator(_fitted(dec, train, seeds["representation"]))
     candidates = []
     for candidate in choice.candidates:
         model = DEC(candidate.n_clusters, representation=frozen, random_state=seeds["hold-out"]).fit(train)
         g = generalizability(model.predict_proba(train), model.predict_proba(validation))
         candidates.append(replace(candidate, generalizability=g))
     return replace(choice, candidates=tuple(candidates))
-
-
-def _fitted(
-    representation: Representation | FrozenEstimator, X: Any, seed: int
-) -> Representation | FrozenEstimator:
-    """Return what is frozen as it is, and anything else as a fitted copy."""
-    if isinstance(representation, FrozenEstimator):
-        return representation
-    fitted: Representation = clone(representation)
-    if fitted.random_state is None:
-        fitted.set_params(random_state=seed)
-    return fitted.fit(X)

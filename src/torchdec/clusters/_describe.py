@@ -1,6 +1,7 @@
 """What the clusters of a model are, from the rows: sizes, certainty, what stands out, examples, outliers."""
 
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torchdec._dec import DEC
 from torchdec.rows import as_rows
 from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
+from torchdec.rows._shown import shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -158,8 +160,8 @@ def exemplars(model: DEC, X: Any, n: int = 10) -> list[NDArray[np.int64]]:
     ValueError
         If `n` is less than 1, or `X` does not suit the model.
     """
-    if n < 1:
-        raise ValueError(f"n={n!r} asks for no rows; try 1 or more.")
+    if not (isinstance(n, Integral) and n >= 1):
+        raise ValueError(f"n={shown(n)} asks for no rows; try 1 or more.")
     return _nearest_rows(Assigned(model, model.predict_chunks(X)), n)
 
 

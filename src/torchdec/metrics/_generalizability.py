@@ -58,7 +58,12 @@ def _loss(q: NDArray[np.float64]) -> float:
 
 
 def _assignments(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    q = np.asarray(values, dtype=np.float64)
+    try:
+        if np.iscomplexobj(values):
+            raise TypeError
+        q = np.asarray(values).astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} is no table of numbers; give what predict_proba returns") from None
     if q.ndim != 2 or q.size == 0:
         raise ValueError(f"{name} has shape {q.shape}; give one row of cluster probabilities for each row")
     # Probabilities in float32 sum to 1 within about a millionth.

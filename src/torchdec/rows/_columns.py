@@ -104,8 +104,9 @@ def refuse_text(fields: Sequence[pa.Field], path: Path) -> None:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         raise RowsError(
             f"{path}: {len(others)} of {len(fields)} columns hold something other than numbers: "
-            f"{', '.join(others[:5])}{more}; drop them or encode them as numbers, or name one of texts as "
-            "text_column (--text-column on the command line)"
+            f"{', '.join(others[:5])}{more}; drop them, or give categories one column per value "
+            "(pandas.get_dummies, or scikit-learn's OneHotEncoder) and dates as the days since the first one, or "
+            "name one of texts as text_column (--text-column on the command line)"
         )
 
 

@@ -1,5 +1,6 @@
 """What a caller may pass as X, turned into rows."""
 
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,16 @@ from scipy.sparse import issparse
 
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._shown import shown
 from torchdec.rows._sparse import SparseRows
 
 _REAL_KINDS = "biuf"
+# One number a category puts categories in an order that they have not, and the clusters follow it.
+INSTEAD_OF_TEXT = (
+    "give categories one column per value (pandas.get_dummies(X), or scikit-learn's OneHotEncoder), and numbers "
+    "that are written as text as numbers (X.astype(float))"
+)
+INSTEAD_OF_DATES = "give dates as numbers, such as the days since the first one"
 
 
 def as_rows(X: Any) -> Rows:
@@ -102,14 +110,36 @@ def _without_text(frame: Any) -> NDArray[Any]:
     return array
 
 
-def _as_array(X: ArrayLike) -> NDArray[Any]:
+def as_table(X: Any, name: str = "X") -> Any:
+    """Make sequences an array, and refuse what is no table of real numbers; scikit-learn would print its values.
+
+    Frames, sparse matrices and `numpy.matrix` are returned as they are.
+    """
+    if issparse(X) or isinstance(X, np.matrix) or (hasattr(X, "columns") and hasattr(X, "to_numpy")):
+        return X
+    array = X if isinstance(X, np.ndarray) else _as_array(X, name)
+    if array.dtype.kind == "O" and array.ndim == 2:
+        array = _as_floats(array, name)
+    refuse_unusable(array.shape, array.dtype, name)
+    return array
+
+
+def as_dense(X: Any, name: str) -> NDArray[Any]:
+    """Return a table of real numbers of any kind as an array, or an error that calls it `name`."""
+    table = as_table(X.to_numpy() if hasattr(X, "to_numpy") else X, name)
+    return np.asarray(table.toarray() if issparse(table) else table)
+
+
+def _as_array(X: ArrayLike, name: str = "X") -> NDArray[Any]:
+    if isinstance(X, str | bytes | PathLike):
+        raise RowsError(f"{name} is {shown(X)}, not rows; torchdec.rows.read_rows(path) reads a file")
     if isinstance(X, np.memmap):  # still to be known as one by DenseRows
         return X
     try:
         return np.asarray(X)
     except ValueError as error:
         raise RowsError(
-            f"X is a {type(X).__name__} that makes no array ({error}); give every row as many numbers"
+            f"{name} is a {type(X).__name__} that makes no array ({error}); give every row as many numbers"
         ) from error
 
 
@@ -117,13 +147,28 @@ def _as_floats(array: NDArray[Any], name: str) -> NDArray[np.float64]:
     if any(isinstance(value, complex | np.complexfloating) for value in array.flat):
         raise RowsError(_complex_message(name))
     _refuse_text(array, name)
-    return array.astype(np.float64)
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        row, column = next(place for place, value in np.ndenumerate(array) if not _is_number(value))
+        raise TypeError(
+            f"{name} holds {shown(array[row, column])} in row {row}, column {column} ({error}); give "
+            "numbers, and dates as the days since one of them"
+        ) from None
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(np.array(value, dtype=object).astype(np.float64))
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def _refuse_text(values: NDArray[Any], name: str) -> None:
     text = next((value for value in values.flat if isinstance(value, str | bytes)), None)
     if text is not None:
-        raise RowsError(f"{name} holds text such as {text[:40]!r}; drop it or encode it as numbers")
+        raise RowsError(f"{name} holds text such as {text[:40]!r}; {INSTEAD_OF_TEXT}, or drop it")
 
 
 def refuse_unseen(X: Any) -> None:
@@ -135,7 +180,7 @@ def refuse_unseen(X: Any) -> None:
     dtypes = list(X.dtypes) if is_frame else [getattr(X, "dtype", None)]
     for dtype in dtypes:
         if getattr(dtype, "kind", "-") in "mM":
-            raise RowsError(f"X holds values of dtype {dtype}, but numbers are wanted; encode them as numbers")
+            raise RowsError(f"X holds values of dtype {dtype}, but numbers are wanted; {INSTEAD_OF_DATES}")
     if is_frame and not all(getattr(dtype, "kind", "O") in _REAL_KINDS for dtype in dtypes):
         _without_text(X)
     if issparse(X) and X.format in ("csr", "csc"):
@@ -162,7 +207,9 @@ def refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> 
     if dtype.kind == "c":
         raise RowsError(_complex_message(name))
     if dtype.kind not in _REAL_KINDS:
-        raise RowsError(f"{name} holds values of dtype {dtype}, but numbers are wanted; encode them as numbers")
+        advice = {"U": INSTEAD_OF_TEXT, "S": INSTEAD_OF_TEXT, "M": INSTEAD_OF_DATES, "m": INSTEAD_OF_DATES}
+        instead = advice.get(dtype.kind, "give numbers")
+        raise RowsError(f"{name} holds values of dtype {dtype}, but numbers are wanted; {instead}")
 
 
 def _complex_message(name: str) -> str:

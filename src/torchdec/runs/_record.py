@@ -94,6 +94,9 @@ class Run:
         Merges, splits and names since the fit, in order; the history is that of the fit.
     agreement : list of float or None
         Of each of several encoders, how far the clusters of the others agree with its own (`DEC.agreement_`).
+    choice : dict or None
+        Of the number of clusters, where it was chosen: `n_clusters`, `reason`, `runner_up` and the figures of all
+        `candidates` (`DEC.choice_`).
     schema : int, default=2
         Version of these fields.
     """
@@ -111,6 +114,7 @@ class Run:
     cluster_names: tuple[str, ...] = ()
     edits: tuple[dict[str, Any], ...] = ()
     agreement: list[float] | None = None
+    choice: dict[str, Any] | None = None
     schema: int = SCHEMA
 
     @property
@@ -135,7 +139,7 @@ def plain(value: Any) -> Any:
         return value.name
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | range):
         return [plain(item) for item in value]
     return repr(value)
 
@@ -255,7 +259,9 @@ def read_run(directory: str | Path) -> Run:
         contents = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         what = "has no run.json" if Path(directory).is_dir() else "is no directory"
-        raise RunError(f"{directory} is no run directory: it {what}; name the -o of a fit.") from None
+        raise RunError(
+            f"{directory} is no run directory: it {what}; name one that torchdec fit -o wrote."
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read ({_one_line(error)}); fit again.") from None
     return _run_from_json(contents, path)

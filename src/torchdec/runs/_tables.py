@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pyarrow import csv
 
 from torchdec.rows._parquet import rows_of_groups
 from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, RunError
@@ -43,7 +44,7 @@ def write_assignments(
     least_confidence: float = 0.0,
     names: Sequence[str] | None = None,
 ) -> Clusters:
-    """Write the cluster of each row and the confidence in it to a Parquet file.
+    """Write the cluster of each row and the confidence in it to a Parquet or CSV file.
 
     The columns are ``row`` (int64, from 0), ``cluster`` (int32, the most probable one) and ``confidence``
     (float32, its probability). The file is written in row groups of at most 131,072 rows.
@@ -51,7 +52,7 @@ def write_assignments(
     Parameters
     ----------
     path : str or Path
-        File to write.
+        File to write: CSV where its name ends in .csv, else Parquet.
     probabilities : iterable of ndarray of shape (chunk, k) and dtype float32
         Soft assignments q of the rows in order; at least one chunk.
     least_confidence : float, default=0.0
@@ -120,7 +121,8 @@ class _RowGroups:
     def __init__(self, path: Path, names: Sequence[str] | None) -> None:
         self._names = names
         self._schema = ASSIGNMENTS_SCHEMA if names is None else ASSIGNMENTS_SCHEMA.append(NAME_FIELD)
-        self._writer = pq.ParquetWriter(path, self._schema)
+        is_csv = path.suffix.lower() == ".csv"
+        self._writer = csv.CSVWriter(path, self._schema) if is_csv else pq.ParquetWriter(path, self._schema)
         self._waiting: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
         self._n_waiting = 0
         self._n_written = 0
@@ -152,7 +154,7 @@ class _RowGroups:
         if self._names is not None:
             columns.append(self._names[self._n_written : end])
         table = pa.table(columns, schema=self._schema)
-        self._writer.write_table(table, row_group_size=ROW_GROUP)
+        self._writer.write_table(table, ROW_GROUP)
         self._n_written += len(clusters)
         self._waiting, self._n_waiting = [], 0
 

@@ -12,6 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.utils import check_array
 
 from torchdec._nearest import nearest
+from torchdec.rows._convert import as_table
 from torchdec_bench.baselines._rows import Matrix
 
 # Sparse rows of at most so many values are made dense for the search; beyond, their leading components stand in.
@@ -44,7 +45,7 @@ def nearest_rows(X: Any, n_neighbors: int = 4) -> NDArray[np.int64]:
     >>> nearest_rows(np.array([[0.0], [1.0], [10.0], [12.0]]), 1).ravel().tolist()
     [1, 0, 3, 2]
     """
-    rows = check_array(X, accept_sparse="csr", dtype=np.float32)
+    rows = check_array(as_table(X), accept_sparse="csr", dtype=np.float32)
     n, d = rows.shape
     if sparse.issparse(rows):
         if n * d <= _MOST_VALUES:

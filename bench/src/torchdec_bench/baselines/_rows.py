@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from torchdec.rows._convert import refuse_unseen
+from torchdec.rows._convert import as_table, refuse_unseen
 
 # A dense float32 array or a CSR matrix; SciPy has no types to say so.
 Matrix: TypeAlias = Any
@@ -17,7 +17,7 @@ def validated(estimator: BaseEstimator, X: Any, *, reset: bool) -> Matrix:
     """Check rows and return them as float32, dense or CSR."""
     refuse_unseen(X)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is refused
-        rows = validate_data(estimator, X, accept_sparse="csr", dtype=np.float32, reset=reset)
+        rows = validate_data(estimator, as_table(X), accept_sparse="csr", dtype=np.float32, reset=reset)
     return sparse.csr_matrix(rows) if sparse.issparse(rows) else rows
 
 
