@@ -347,7 +347,7 @@ def test_a_column_of_text_is_named_and_a_series_is_no_table(two_blobs: Blobs) ->
     X = pd.DataFrame(two_blobs[0], columns=list("abcdef"))
     with pytest.raises(ValueError, match="column 'id' of X holds text such as '007'"):
         small_dec().fit(X.assign(id="007"))
-    with pytest.raises(ValueError, match="2-dimensional container"):
+    with pytest.raises(ValueError, match=r"X has shape \(120,\), but one row an observation"):
         small_dec().fit(X["a"])
 
 
