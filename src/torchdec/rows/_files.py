@@ -34,8 +34,9 @@ def read_rows(
         - ``.npz``: a 2-D array ``x``, or the CSR parts ``data``, ``indices``, ``indptr`` and ``shape``,
           read into memory in their own dtype. Other arrays, such as labels ``y``, are never read.
         - ``.csv``: comma-separated numbers, read into memory, as float32 where that holds every value and else as
-          float64. The first line gives the feature names, unless all its cells are numbers or missing values (and not all are empty): then it
-          is a row. But ``0,1,2,...``, as pandas names columns, are names. An empty cell becomes NaN.
+          float64. The first line gives the feature names, unless all its cells are numbers or missing values (and
+          not all are empty): then it is a row. But ``0,1,2,...``, as pandas names columns, are names. An empty
+          cell becomes NaN.
         - ``.parquet``: numeric columns, or one column of lists of as many numbers each, read a row group at a
           time, so its size is no limit where its row groups are small (some ten MB). An index that pandas stored
           with them is left out.
