@@ -142,17 +142,22 @@ def _decode(file: _File, images: Images, rows: NDArray[Any]) -> None:
             row[:] = images.transform(_at(file, image, page))
 
 
-def _opened(path: Path) -> Any:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     from PIL import Image, UnidentifiedImageError
 
     if path.stat().st_size == 0:
         raise ValueError("it is empty, 0 bytes")
     Image.init()
-    wanted = _BY_SUFFIX.get(path.suffix.lower(), _FORMATS)
-    try:
-        return Image.open(path, formats=[name for name in wanted if name in Image.OPEN])
-    except UnidentifiedImageError:  # its message has nothing but the path
-        raise ValueError("its first bytes are not of a picture that Pillow reads") from None
+    wanted = [name for name in _BY_SUFFIX.get(path.suffix.lower(), _FORMATS) if name in Image.OPEN]
+    # Given a path, Pillow maps the pixels of some TIFFs into memory, and those of turned ones wrongly.
+    with path.open("rb") as file:
+        try:
+            image = Image.open(file, formats=wanted)
+        except UnidentifiedImageError:  # its message has nothing but the name of the file
+            raise ValueError("its first bytes are not of a picture that Pillow reads") from None
+        with image:
+            yield image
 
 
 def _at(file: _File, image: Any, page: int) -> Any:
