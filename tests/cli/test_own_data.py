@@ -77,7 +77,7 @@ def test_pictures_of_sixteen_bits_are_fitted_shown_and_predicted_one_by_one(cli,
 def test_a_fit_on_one_picture_is_refused_by_the_number_of_rows(cli, photos, tmp_path):
     result = cli("fit", photos / "00.png", "-k", 2, "-o", tmp_path / "run", "--quiet")
     assert result.exit_code == 2
-    assert "n_samples=1 is fewer than n_clusters=2" in result.stderr
+    assert "2 clusters cannot be made of the 1 rows" in result.stderr
 
 
 @pytest.mark.parametrize(
