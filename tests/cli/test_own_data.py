@@ -42,6 +42,44 @@ def test_a_folder_of_images_is_fitted_shown_and_predicted(cli, photos, tmp_path)
     assert pq.read_table(tmp_path / "merged" / "assignments.parquet")["name"].equals(table["name"])
 
 
+def test_pictures_of_sixteen_bits_are_fitted_shown_and_predicted_one_by_one(cli, photos, tmp_path):
+    (tmp_path / "scans").mkdir()
+    for path in sorted(photos.iterdir()):
+        pixels = np.asarray(Image.open(path)).astype(np.uint16) * 16
+        Image.fromarray(pixels).save(tmp_path / "scans" / path.name)
+    (tmp_path / "scans" / "notes.txt").write_text("12 bits")
+    fitted = cli.ok("fit", tmp_path / "scans", "-k", 3, "-o", tmp_path / "run", "--quiet")
+    assert "note: " in fitted.stderr
+    assert "45 of 45 pictures have more than 8 bits: 0 (black) to 4095 (white)" in fitted.stderr
+    assert "left out: 1 .txt" in fitted.stderr
+    assert "data:image/png;base64," in (tmp_path / "run" / "report.html").read_text()
+    clusters = pq.read_table(tmp_path / "run" / "assignments.parquet")["cluster"].to_pylist()
+    for number in (0, 1, 2):
+        one = cli.ok(
+            "predict",
+            tmp_path / "run",
+            tmp_path / "scans" / f"0{number}.png",
+            "-o",
+            tmp_path / f"{number}.parquet",
+        )
+        found = pq.read_table(tmp_path / f"{number}.parquet")
+        assert (found["name"].to_pylist(), found["cluster"].to_pylist()) == (
+            [f"0{number}.png"],
+            [clusters[number]],
+        )
+        assert "note" not in one.stderr
+    beyond = Image.fromarray(np.full((6, 6), 9000, np.uint16))
+    beyond.save(tmp_path / "bright.png")
+    told = cli.ok("predict", tmp_path / "run", tmp_path / "bright.png", "-o", tmp_path / "bright.parquet").stderr
+    assert "1 of 1 pictures have values outside the range of the model" in told
+
+
+def test_a_fit_on_one_picture_is_refused_by_the_number_of_rows(cli, photos, tmp_path):
+    result = cli("fit", photos / "00.png", "-k", 2, "-o", tmp_path / "run", "--quiet")
+    assert result.exit_code == 2
+    assert "2 clusters cannot be made of the 1 rows" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("shape", "says"),
     [("foo", "'foo' is no shape of images"), ("5x5", "5x5 is given, but the images of"), ("6x6x3", "")],

@@ -31,7 +31,7 @@ class Precision(StrEnum):
 
 DATA_HELP = (
     "Rows: .npy, .npz (array x, or CSR parts), .csv, .parquet, .h5ad, .zarr, .txt (a text a line), or a "
-    "folder of .parquet, CSR .npz or images."
+    "folder of .parquet, CSR .npz or images, or an image."
 )
 
 Model = Annotated[

@@ -1,4 +1,4 @@
-"""Images as rows: brought to one shape, a row of pixels each."""
+"""Images as rows: brought to one shape and one range of values, a row of pixels each."""
 
 import math
 from collections.abc import Collection
@@ -8,44 +8,124 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from torchdec.prepare._pictures import is_grey, is_whole, is_wide, shown, upright_size, wide_values
+
 # Images of one size are kept as they are up to this many pixels; others become squares of SIDE.
 _MOST_PIXELS = 64 * 64
 SIDE = 32
-_GREY_MODES = {"1", "L", "LA", "I", "I;16", "F"}
+# Whole numbers below this are of a camera or scanner of 16 bits or fewer.
+_SIXTEEN_BITS = 1 << 16
+# Values that lie further than this from 0, in units of what they differ by, have no black at 0.
+_FAR = 10
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is known of a picture before all are brought to one shape and range.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Width and height, upright.
+    grey : bool
+        Whether it has no colours by its mode; that of others, such as a palette, does not say.
+    wide : bool
+        Whether its values go beyond 0 to 255.
+    lowest, highest : float or None
+        Of the values of a wide one; None where it has none.
+    whole : bool
+        Whether these are whole numbers by their type.
+    empty : bool
+        Whether values are NaN or infinite, so that it holds nothing.
+    """
+
+    size: tuple[int, int]
+    grey: bool
+    wide: bool = False
+    lowest: float | None = None
+    highest: float | None = None
+    whole: bool = True
+    empty: bool = False
+
+    @classmethod
+    def at(cls, image: Any) -> Self:
+        """Look at a Pillow image; only a wide one is decoded."""
+        size, grey, wide, whole = upright_size(image), is_grey(image), is_wide(image), is_whole(image)
+        if not wide:
+            return cls(size, grey)
+        values = wide_values(image).compressed()
+        empty = not np.isfinite(values).all()
+        if empty or not values.size:
+            return cls(size, grey, wide, whole=whole, empty=empty)
+        return cls(size, grey, wide, float(values.min()), float(values.max()), whole)
 
 
 @dataclass(frozen=True)
 class Images:
-    """The shape that images are brought to: height and width, and 3 where they are in colour."""
+    """The shape and the range of values that images are brought to.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Height and width, and 3 where they are in colour.
+    values : tuple of float, optional
+        What is black and what is white in images of more than 8 bits; None where the fit had none of them.
+    """
 
     kind: ClassVar = "images"
     shape: tuple[int, ...]
+    values: tuple[float, float] | None = None
 
     @classmethod
-    def fit(cls, found: Collection[tuple[tuple[int, int], str]]) -> Self:
-        """Choose a shape for images of these sizes (width, height) and modes, as Pillow names them."""
-        sizes = {size for size, _ in found}
+    def fit(cls, looks: Collection[Look], *, in_colour: bool) -> Self:
+        """Choose a shape and a range for images that look like these, where any has colours or none has."""
+        sizes = {look.size for look in looks}
         width, height = next(iter(sizes))
         if len(sizes) > 1 or width * height > _MOST_PIXELS:
             width = height = SIDE
-        grey = all(mode in _GREY_MODES for _, mode in found)
-        return cls((height, width) if grey else (height, width, 3))
+        wide = [look for look in looks if look.wide and look.lowest is not None]
+        shape = (height, width, 3) if in_colour else (height, width)
+        return cls(shape, _black_and_white(wide) if wide else None)
 
     @property
     def width(self) -> int:
         """Number of values of a row."""
         return math.prod(self.shape)
 
-    def transform(self, image: Any) -> NDArray[np.uint8]:
-        """Return the pixels of a Pillow image."""
-        if image.mode in {"I", "I;16", "F"}:  # more than 8 bits: on the scale of the image's own values
-            image = _as_eight_bits(image)
-        image = image.convert("L" if len(self.shape) == 2 else "RGB")
-        return np.asarray(image.resize((self.shape[1], self.shape[0])), dtype=np.uint8).ravel()
+    def black_and_white(self, *, whole: bool) -> tuple[float, float]:
+        """Return what is black and what is white in wide images; where the fit had none, as viewers show them."""
+        return self.values or ((0.0, _SIXTEEN_BITS - 1.0) if whole else (0.0, 1.0))
+
+    def cuts(self, look: Look) -> bool:
+        """Whether an image has values outside the range, which become black or white."""
+        if look.lowest is None or look.highest is None:
+            return False
+        black, white = self.black_and_white(whole=look.whole)
+        return look.lowest < black or look.highest > white
+
+    def transform(self, image: Any) -> NDArray[np.uint8] | NDArray[np.float32]:
+        """Return the pixels of a Pillow image, from 0 to 255: uint8, or float32 of a wide one."""
+        size = self.shape[1], self.shape[0]
+        if is_wide(image):
+            return self._of_wide(image, size)
+        picture = shown(image).convert("L" if len(self.shape) == 2 else "RGB")
+        return np.asarray(picture.resize(size), dtype=np.uint8).ravel()
+
+    def _of_wide(self, image: Any, size: tuple[int, int]) -> NDArray[np.float32]:
+        from PIL import Image
+
+        black, white = self.black_and_white(whole=is_whole(image))
+        values = wide_values(image).filled(white)
+        if not np.isfinite(values).all():
+            return np.full(self.width, np.nan, dtype=np.float32)
+        # In float64: float32 would lose what differs where all values are large.
+        scaled = np.clip((values - black) / max(white - black, np.finfo(np.float64).tiny), 0, 1) * 255
+        pixels = np.asarray(Image.fromarray(scaled.astype(np.float32)).resize(size))
+        return np.repeat(np.clip(pixels.ravel(), 0, 255), math.prod(self.shape[2:]))
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` makes the same of."""
-        return {"shape": list(self.shape)}
+        return {"shape": list(self.shape), "values": self.values and list(self.values)}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
@@ -54,17 +134,35 @@ class Images:
         Raises
         ------
         ValueError
-            If that is no shape.
+            If that is no shape, or no range.
         """
         match fields:
             case {"shape": [_, _, *_] as shape} if all(type(side) is int and side > 0 for side in shape):
-                return cls(tuple(shape))
+                return cls(tuple(shape), _read_range(fields.get("values")))
         raise ValueError("its shape of images is none")
 
 
-def _as_eight_bits(image: Any) -> Any:
-    from PIL import Image
+def _black_and_white(looks: Collection[Look]) -> tuple[float, float]:
+    """Choose one range for wide images, so that what is brighter in one than in another stays so.
 
-    values = np.asarray(image, dtype=np.float64)
-    low, high = values.min(), values.max()
-    return Image.fromarray(np.round((values - low) / max(high - low, 1e-12) * 255).astype(np.uint8))
+    Whole numbers from 0 on have the range of the bits that they need, as 0 to 4095 of 12 bits; floats within 0 to
+    1 that. Others are black at 0 and white at the highest value, or black at the lowest where that is far from 0
+    or below.
+    """
+    lowest = min(look.lowest for look in looks if look.lowest is not None)
+    highest = max(look.highest for look in looks if look.highest is not None)
+    whole = all(look.whole for look in looks)
+    if whole and lowest >= 0 and highest < _SIXTEEN_BITS:
+        return 0.0, (1 << max(8, int(highest).bit_length())) - 1.0
+    if lowest < 0 or lowest > _FAR * (highest - lowest):
+        return lowest, highest
+    return 0.0, max(1.0, highest) if not whole else highest
+
+
+def _read_range(values: Any) -> tuple[float, float] | None:
+    match values:
+        case None:
+            return None
+        case [float(black), float(white)] if math.isfinite(black) and math.isfinite(white) and black <= white:
+            return black, white
+    raise ValueError("its range of values of images is none")

@@ -15,6 +15,8 @@ from torchdec.rows._columns import read_csv
 from torchdec.rows._convert import dense_rows, sparse_rows
 from torchdec.rows._csr_parts import csr_matrix
 from torchdec.rows._folders import read_folder
+from torchdec.rows._images import SUFFIXES as _PICTURES
+from torchdec.rows._images import read_images
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError
 from torchdec.rows._reading import Preparation, Prepared, Reading
@@ -49,8 +51,10 @@ def read_rows(
           most frequent words that are no English stop words.
         - A folder of ``.parquet`` files of the same columns, or of ``.npz`` files of CSR parts, in the order of
           their paths; read a row group, or a file, at a time.
-        - A folder of images, in the order of their paths. A row is the pixels of one, grey or
-          in colour, scaled to 32 x 32 unless all are of one size and small. Needs Pillow.
+        - A folder of images, in the order of their paths, or one image. A row is the pixels of one, grey or
+          in colour, scaled to 32 x 32 unless all are of one size and small, from 0 to 255: turned as its EXIF data
+          say, and on white where it is transparent. Images of more than 8 bits have one range of values, that of
+          all images of the fit. Each page of a TIFF is a row, named as ``stack.tif#3``. Needs Pillow.
     text_column : str, optional
         Column of a ``.csv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``.
     preparation : Preparation, optional
@@ -85,10 +89,10 @@ def read_rows(
         reading = replace(reading, text_column=None)
     if not path.exists():
         raise RowsError(f"{path}: there is no such file; check the path")
-    if not path.is_dir() and path.suffix.lower() not in _SUFFIXES:
+    if not path.is_dir() and path.suffix.lower() not in (*_SUFFIXES, *_PICTURES):
         raise RowsError(
             f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, a "
-            ".zarr array, or a folder of .parquet, .npz or images"
+            f"picture ({', '.join(_PICTURES)}), a .zarr array, or a folder of .parquet, .npz or images"
         )
     if not path.is_dir() and path.stat().st_size == 0:
         raise RowsError(f"{path}: is empty (0 bytes); write it again")
@@ -117,6 +121,8 @@ def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
         return read_texts(path, reading, prepared if isinstance(prepared, Texts) else None)
     if path.suffix.lower() == ".h5ad":
         return read_h5ad(path, reading, prepared if isinstance(prepared, Cells) else None)
+    if path.suffix.lower() in _PICTURES:
+        return read_images(path.parent, [path], reading, prepared if isinstance(prepared, Images) else None)
     return _READERS[path.suffix.lower()](path)
 
 

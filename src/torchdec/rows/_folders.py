@@ -1,5 +1,7 @@
 """A folder as rows: what kind of files it holds, and in which order."""
 
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from torchdec.rows._csr_parts import CsrPartRows
 from torchdec.rows._images import SUFFIXES, read_images
 from torchdec.rows._inside import files_inside
 from torchdec.rows._parquet import ParquetRows
-from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._protocol import Rows, RowsError, RowsWarning
 from torchdec.rows._reading import Reading
 
 
@@ -20,19 +22,48 @@ def read_folder(folder: Path, reading: Reading, prepared: Images | None) -> Rows
     }
     kinds = [what for what, paths in found.items() if paths]
     if not kinds:
+        others = _others(folder, ())
         raise RowsError(
-            f"{folder}: is a directory without .parquet, .npz or images ({', '.join(SUFFIXES)}); give "
-            "one, or a file"
+            f"{folder}: is a directory without .parquet, .npz or images ({', '.join(SUFFIXES)})"
+            f"{f', of {others}' if others else ''}; give one, or a file"
         )
     if len(kinds) > 1:
         mixed = ", ".join(f"{len(found[what])} {what} ({found[what][0].name})" for what in kinds)
         raise RowsError(f"{folder}: holds files of several kinds: {mixed}; keep one kind in a folder")
     paths = found[kinds[0]]
-    if kinds[0] != "images":
+    if kinds[0] == "images":
+        _tell_left_out(folder, paths)
+    else:
         _refuse_empty(paths)
     if kinds[0] == ".parquet":
         return ParquetRows(paths)
     return CsrPartRows(paths) if kinds[0] == ".npz" else read_images(folder, paths, reading, prepared)
+
+
+def _tell_left_out(folder: Path, paths: Sequence[Path]) -> None:
+    others = _others(folder, paths)
+    if others:
+        warnings.warn(
+            f"{folder}: files of other suffixes than those of pictures are left out: {others}; "
+            "save pictures among them as .png or .jpg",
+            RowsWarning,
+            stacklevel=2,
+        )
+
+
+def _others(folder: Path, paths: Sequence[Path]) -> str:
+    """Count the files that are not among the paths by their suffixes; hidden ones go unspoken."""
+    taken = set(paths)
+    counts = Counter(
+        path.suffix.lower() or "without a suffix"
+        for path in folder.rglob("*")
+        if path not in taken
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not path.is_dir()
+    )
+    return ", ".join(
+        f"{count:,} {suffix}" for suffix, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    )
 
 
 def _refuse_empty(paths: Sequence[Path]) -> None:
