@@ -56,7 +56,7 @@ def choose_k(
         raise UserError(f"--from {first} --to {last} exceeds {half}, half of the rows of {data}; try fewer.")
     if first > last:
         raise UserError(f"--from {first} is more than --to {last}.")
-    with naming_rows(str(data)):
+    with naming_rows(str(data)), noting():
         choice = choose_k(rows, range(first, last + 1), hold_out=hold_out, random_state=seed)
     if as_json:
         print_json(asdict(choice))

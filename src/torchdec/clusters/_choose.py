@@ -15,8 +15,8 @@ from torchdec._dec import DEC
 from torchdec._neighbors import NeighborEncoder
 from torchdec._representation import Representation
 from torchdec.metrics import generalizability
-from torchdec.rows import as_rows
-from torchdec.rows._part import PartOfRows
+from torchdec.rows import as_rows, check_finite
+from torchdec.rows._part import PartOfRows, filled_rows
 
 
 def choose_k(
@@ -37,6 +37,7 @@ def choose_k(
     Parameters
     ----------
     X : array, sparse matrix, DataFrame or Rows of shape (n, d)
+        Rows that hold nothing are left out.
     ks : iterable of int, default=range(2, 21)
         Numbers to try.
     representation : Representation or FrozenEstimator, default=None
@@ -82,6 +83,8 @@ def choose_k(
     if not (isinstance(n_divisions, Integral) and n_divisions >= 1):
         raise ValueError(f"n_divisions={n_divisions!r} divides the rows into no halves; try 5.")
     rows = as_rows(X)
+    if len(empty := check_finite(rows)):
+        X = rows = filled_rows(rows, empty)
     if tried[-1] > len(rows) // 2:
         raise ValueError(f"ks has {tried[-1]}, more than half of the {len(rows)} rows; try fewer clusters.")
     seeds = split(random_state, "representation", "choice", "hold-out")

@@ -32,7 +32,7 @@ class Cluster:
     size : int
         Rows.
     share : float
-        Of all rows.
+        Of all rows that hold something.
     confidence, confidence_p10 : float or None
         Mean and tenth percentile of the largest soft assignment over its rows; None without rows.
     nearest : int or None
@@ -98,10 +98,11 @@ def described(
     model: DEC, assigned: Assigned, rows: Rows | None, *, n_features: int = 5, n_exemplars: int = 10
 ) -> tuple[Cluster, ...]:
     """Describe clusters from where their rows were put; without the rows themselves no feature stands out."""
-    sizes = np.bincount(assigned.labels, minlength=assigned.n_clusters)
+    sizes = np.bincount(assigned.labels[assigned.labels >= 0], minlength=assigned.n_clusters)
     features = _standing_out(rows, assigned.labels, sizes, n_features) if rows is not None else [()] * len(sizes)
     nearest_rows = _nearest_rows(assigned, n_exemplars)
     neighbors = _nearest_clusters(model)
+    n_rows = max(1, int(sizes.sum()))
     described = []
     for number, size in enumerate(sizes.tolist()):
         sure = assigned.confidence[assigned.labels == number]
@@ -110,7 +111,7 @@ def described(
                 number=number,
                 name=model.cluster_names_[number],
                 size=size,
-                share=size / len(assigned.labels),
+                share=size / n_rows,
                 confidence=float(sure.mean()) if size else None,
                 confidence_p10=float(np.quantile(sure, 0.1)) if size else None,
                 nearest=neighbors[number],
@@ -166,7 +167,7 @@ def outlier_scores(model: DEC, X: Any) -> Float32[NDArray[np.float32], " rows"]:
     """Return how far each row lies from the nearest centre, in units of that centre's median row of the fit.
 
     1 is the median; rows of a kind that the fit has not seen have much more. Other than the confidence, which is
-    low between clusters, the score is high away from all of them.
+    low between clusters, the score is high away from all of them. It is NaN for a row that holds nothing.
     """
     assigned = Assigned(model, model.predict_chunks(X))
     # A centre whose rows were all alike, or that had none, makes outliers of all others.
@@ -199,15 +200,16 @@ def _nearest_clusters(model: DEC) -> list[int | None]:
 def _standing_out(
     rows: Rows, labels: NDArray[np.int32], sizes: NDArray[np.int64], n_features: int
 ) -> list[tuple[tuple[str, float], ...]]:
-    n, d = rows.shape
+    n, d = max(1, int(sizes.sum())), rows.shape[1]
     sums, squares = np.zeros((len(sizes), d)), np.zeros(d)
     start = 0
     for chunk in rows.chunks(_CHUNK):
         own = labels[start : start + len(chunk)]
+        start += len(chunk)
+        chunk, own = chunk[own >= 0], own[own >= 0]
         for number in np.unique(own):
             sums[number] += chunk[own == number].sum(axis=0, dtype=np.float64)
         squares += np.square(chunk, dtype=np.float64).sum(axis=0)
-        start += len(chunk)
     mean = sums.sum(axis=0) / n
     spread = np.sqrt(np.maximum(squares / n - np.square(mean), 0))
     with np.errstate(divide="ignore", invalid="ignore"):
