@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from torchdec._core.assignment import clusters_of
+
 # Codes that are assigned at a time.
 _PART = 65_536
 
@@ -33,9 +35,10 @@ class Assigned:
     Attributes
     ----------
     labels, center : ndarray of shape (n,), int32
-        Cluster and nearest centre of each row.
+        Cluster and nearest centre of each row; -1 for a row that holds nothing.
     confidence, distance : ndarray of shape (n,), float32
-        Its largest soft assignment, and the distance to the nearest centre in the code.
+        Its largest soft assignment, and the distance to the nearest centre in the code; 0 and NaN for a row that
+        holds nothing.
     n_clusters : int
         k.
     """
@@ -49,7 +52,7 @@ class Assigned:
         # leave holes of memory that nothing else fits into.
         for code, q in chunks:
             end = len(columns[0]) + len(code)
-            values = q.argmax(axis=1), q.max(axis=1), *model.nearest_centers(code)
+            values = *clusters_of(q), *model.nearest_centers(code)
             for column, value in zip(columns, values, strict=True):
                 column.resize(end, refcheck=False)
                 column[end - len(code) :] = value

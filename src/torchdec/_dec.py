@@ -24,7 +24,7 @@ from torchdec._core.self_training import Calmest, SelfTraining, Settings
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._predictor import QUANTILES, Predictor
 from torchdec._presets import PRESETS
-from torchdec._representation import Representation, freeze, undone_if_unfinished, validated_rows
+from torchdec._representation import Representation, freeze, rows_to_fit, undone_if_unfinished
 from torchdec._starts import first_clusters
 from torchdec.augment import Augment
 from torchdec.rows import Preparation, Rows
@@ -109,7 +109,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     Attributes
     ----------
     labels_ : ndarray of shape (n,), int32
-        The cluster of each row: argmax of the soft assignment, equal to `predict` on the same rows.
+        The cluster of each row: argmax of the soft assignment, equal to `predict` on the same rows. -1 for a row
+        that holds nothing.
     cluster_centers_ : ndarray of shape (k, z), float32
         Centres in the code; more than k where clusters were merged (`torchdec.clusters.merge`).
     center_clusters_ : ndarray of shape (k,), int32
@@ -236,7 +237,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         ----------
         X : array, sparse matrix, DataFrame or Rows of shape (n, d)
             Any real numeric dtype; cast to float32 batch by batch, once columns that lie far from 0 have lost
-            their means. Sparse rows are made dense batch by batch.
+            their means. Sparse rows are made dense batch by batch. Rows that hold nothing (NaN alone, all masked,
+            or an empty text) are left out and get the label -1.
         y : None
             Ignored: labels never enter training.
         checkpoint : torchdec.Checkpoint or None, default=None
@@ -256,6 +258,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
 
         Warns
         -----
+        torchdec.rows.RowsWarning
+            If rows hold nothing; it says how many and which.
         sklearn.exceptions.ConvergenceWarning
             If `max_iter` was reached, a cluster lost all its rows, or nearly all rows fell into one cluster.
         """
@@ -285,11 +289,11 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         """
         started = perf_counter()
         self._validate_params()
-        rows = validated_rows(self, X, reset=True)
-        self._check_row_count(rows)
-        self.preparation_ = getattr(rows, "preparation", Preparation())
+        given, rows = rows_to_fit(self, X)
+        self._check_row_count(rows, len(given) - len(rows))
+        self.preparation_ = getattr(given, "preparation", Preparation())
         compute = resolve(self.device, self.precision)
-        with opened(checkpoint, self, rows) as journal:
+        with opened(checkpoint, self, given) as journal:
             started -= journal.seconds
             names = ("representation", "choice", "centroids", "self-training")
             seeds = journal.once("seeds", lambda: split(self.random_state, *names))
@@ -299,6 +303,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             self.choice_, self.agreement_ = start.choice, start.agreement
             scale, rows = representation.scale_, representation.prepared(rows)
             self.transformer_ = representation.transformer_
+            given = representation.prepared(given)
             self.feature_means_ = representation.feature_means_
             self.feature_deviations_ = representation.feature_deviations_
 
@@ -321,9 +326,9 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
                 if reason is StopReason.UNSETTLED:
                     calmest.restore()
             except (KeyboardInterrupt, GeneratorExit):
-                self._publish(encoder, centers, scale, journal.history, reason, rows, compute)
+                self._publish(encoder, centers, scale, journal.history, reason, given, compute)
                 raise
-            self._publish(encoder, centers, scale, journal.history, reason, rows, compute)
+            self._publish(encoder, centers, scale, journal.history, reason, given, compute)
         self._warn()
 
     def _reason_to_stop(self, latest: Record, calmest: Calmest) -> StopReason | None:
@@ -357,14 +362,15 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             momentum=self.momentum,
         )
 
-    def _check_row_count(self, rows: Rows) -> None:
+    def _check_row_count(self, rows: Rows, n_empty: int = 0) -> None:
         wanted: Any = self.n_clusters
+        rest = f" (beside {n_empty} that hold nothing)" if n_empty else ""
         one = isinstance(wanted, Integral)
         if not one:
             numbers_to_try(wanted, len(rows))
         elif len(rows) < wanted:
             raise ValueError(
-                f"n_samples={len(rows)} is fewer than n_clusters={wanted}; "
+                f"n_samples={len(rows)}{rest} is fewer than n_clusters={wanted}; "
                 f"try n_clusters={len(rows)} or fewer, or more rows."
             )
         if not one or wanted != 1:
@@ -400,7 +406,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         """Learn from the rows how sure and how near their assignments are, and keep their labels."""
         assigned = Assigned(self, self._predict_rows(rows, compute))
         self.labels_ = assigned.labels
-        self.confidence_quantiles_ = np.quantile(assigned.confidence, QUANTILES).astype(np.float32)
+        sure = assigned.confidence[assigned.labels >= 0]
+        self.confidence_quantiles_ = np.quantile(sure, QUANTILES).astype(np.float32)
         own = (assigned.distance[assigned.center == center] for center in range(len(self.cluster_centers_)))
         self.center_radii_ = np.array([np.median(d) if len(d) else np.nan for d in own], dtype=np.float32)
 
@@ -413,7 +420,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
                     ConvergenceWarning,
                     stacklevel=3,
                 )
-        sizes = np.bincount(self.labels_, minlength=len(self.cluster_names_))
+        sizes = np.bincount(self.labels_[self.labels_ >= 0], minlength=len(self.cluster_names_))
         share, share_at_start = sizes.max() / sizes.sum(), max(updates[0].sizes) / sizes.sum()
         if len(sizes) > 1 and share > _COLLAPSED >= share_at_start:
             warnings.warn(

@@ -38,6 +38,9 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
     round. The outputs are ``code``, float32 (n, z), ``probabilities``, float32 (n, k), which is equation 1, and
     ``labels``, int64 (n,). n is free.
 
+    A row that holds nothing gets the label -1, probabilities of 0 and a code of NaN. A graph cannot refuse rows,
+    so this holds for rows with some NaN, or infinite values, too.
+
     Raises
     ------
     ImportError
@@ -72,9 +75,12 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
     graph = _Graph()
     code = _code(graph, model)
     probabilities = _merged(graph, model, _soft_assignment(graph, model, code))
-    graph.add("ArgMax", probabilities, output="labels", axis=1, keepdims=0)
-    graph.add("Identity", code, output="code")
-    graph.add("Identity", probabilities, output="probabilities")
+    labels = graph.add("ArgMax", probabilities, axis=1, keepdims=1)
+    nothing = _holds_nothing(graph, _row_dtype(model))
+    graph.add("Where", nothing, graph.constant(np.nan), code, output="code")
+    graph.add("Where", nothing, graph.constant(0.0), probabilities, output="probabilities")
+    label = graph.add("Where", nothing, graph.constant(-1, np.int64), labels)
+    graph.add("Squeeze", label, graph.constant([1], np.int64), output="labels")
     shape = model.n_features_in_, model.cluster_centers_.shape[1], len(model.cluster_names_)
     made = graph.model(_row_dtype(model), *shape)
     onnx.checker.check_model(made, full_check=True)
@@ -83,6 +89,15 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
 
 def _row_dtype(model: DEC) -> "np.dtype[Any]":
     return np.dtype(np.float32) if model.feature_means_ is None else model.feature_means_.dtype
+
+
+def _holds_nothing(graph: "_Graph", dtype: "np.dtype[Any]") -> str:
+    """Tell for each row, as a column, whether it has NaN or infinite values: 0 times these is NaN.
+
+    The layers after it do not tell, as an engine may make 0 of a NaN.
+    """
+    zeros = graph.add("Mul", "rows", graph.constant(0.0, dtype))
+    return graph.add("IsNaN", graph.add("ReduceSum", zeros, graph.constant([1], np.int64), keepdims=1))
 
 
 def _code(graph: "_Graph", model: DEC) -> str:

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from torchdec._core.assignment import clusters_of
 from torchdec._core.batches import in_order
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.objective import log_soft_assignment, squared_distances
@@ -47,6 +48,8 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
     def predict(self, X: Any, *, reject: float = 0.0) -> Int32[NDArray[np.int32], " rows"]:
         """Assign rows to clusters: the argmax of `predict_proba`, int32 of shape (n,).
 
+        A row that holds nothing (NaN alone, as of an empty text) is in no cluster, which is -1.
+
         Parameters
         ----------
         X : array, sparse matrix, DataFrame or Rows of shape (n, d)
@@ -63,10 +66,7 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
         """
         least = self.least_confidence(reject)
 
-        def labels(q: NDArray[np.float32]) -> NDArray[np.int32]:
-            return np.where(q.max(axis=1) < least, -1, q.argmax(axis=1)).astype(np.int32)
-
-        return self._of_all(X, lambda _, q: labels(q))
+        return self._of_all(X, lambda _, q: clusters_of(q, least)[0])
 
     def least_confidence(self, reject: float) -> float:
         """Return the confidence (largest soft assignment) that this share of the rows of `fit` did not reach.
@@ -82,11 +82,14 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
         return float(np.interp(reject, QUANTILES, self.confidence_quantiles_)) if reject else 0.0
 
     def predict_proba(self, X: Any) -> Float32[NDArray[np.float32], "rows clusters"]:
-        """Return the soft assignments q of rows to clusters (equation 1), float32 of shape (n, k)."""
+        """Return the soft assignments q of rows to clusters (equation 1), float32 of shape (n, k).
+
+        All are 0 for a row that holds nothing.
+        """
         return self._of_all(X, lambda _, q: q)
 
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
-        """Embed rows: their code z, float32 of shape (n, z)."""
+        """Embed rows: their code z, float32 of shape (n, z); NaN for a row that holds nothing."""
         return self._of_all(X, lambda code, _: code)
 
     def _of_all(
@@ -110,7 +113,7 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
     def _new_rows(self, X: Any) -> Rows:
         """Check rows that are to be predicted, and prepare them."""
         check_is_fitted(self)
-        return self.prepared(validated_rows(self, X, reset=False))
+        return self.prepared(validated_rows(self, X))
 
     def prepared(self, rows: Rows) -> Rows:
         """Return the rows as the encoder takes them but for `scale_`: float32, standardised or transformed."""
@@ -126,7 +129,9 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
         for chunk in in_order(rows, self.scale_, compute):
             with torch.inference_mode():
                 code = encoder(chunk).cpu().numpy()
-            finite = np.isfinite(code).all(axis=1)
+            empty = chunk[:, 0].isnan().cpu().numpy()  # of the rows with NaN, all others were refused
+            code[empty] = np.nan
+            finite = np.isfinite(code).all(axis=1) | empty
             if not finite.all():
                 row, usual = start + int(finite.argmin()), 1 / self.scale_
                 raise ValueError(
@@ -143,25 +148,26 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
         """Assign codes, such as `transform` gives, softly to clusters: q of equation 1.
 
         A cluster of several centres has the largest of theirs, and the rows of q are normalised again: so it gets
-        the rows that its centres would get.
+        the rows that its centres would get. A code of NaN, of a row that holds nothing, has 0 everywhere.
         """
         centers = torch.from_numpy(self.cluster_centers_)
         q = log_soft_assignment(self._codes(code), centers, self.alpha).exp()
         q.nan_to_num_(1 / len(centers))  # so far from all centres that float32 does not hold the distance
+        q[torch.from_numpy(np.isnan(code).any(axis=1))] = 0
         n_clusters = len(self.cluster_names_)
         if np.array_equal(self.center_clusters_, np.arange(n_clusters)):
             return q.numpy()
         clusters = torch.from_numpy(self.center_clusters_).long().expand_as(q)
         largest = torch.zeros(len(q), n_clusters).scatter_reduce_(1, clusters, q, "amax")
-        return (largest / largest.sum(dim=1, keepdim=True)).numpy()
+        return (largest / largest.sum(dim=1, keepdim=True)).nan_to_num_(0).numpy()
 
     def nearest_centers(
         self, code: Float32[NDArray[np.float32], "rows code"]
     ) -> tuple[Int64[NDArray[np.int64], " rows"], Float32[NDArray[np.float32], " rows"]]:
-        """Return the nearest centre of each code, and the Euclidean distance to it."""
+        """Return the nearest centre of each code and the Euclidean distance to it; -1 and NaN for one of NaN."""
         distances = squared_distances(self._codes(code), torch.from_numpy(self.cluster_centers_)).sqrt()
         nearest = distances.min(dim=1)
-        return nearest.indices.numpy(), nearest.values.numpy()
+        return nearest.indices.where(~nearest.values.isnan(), -1).numpy(), nearest.values.numpy()
 
     def _codes(self, code: Any) -> torch.Tensor:
         code = as_dense(code, "code")

@@ -27,7 +27,8 @@ from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
 from torchdec._core.training import Source, one_cycle, train
 from torchdec.rows import Rows, as_rows, check_finite
-from torchdec.rows._convert import as_dense, as_table, refuse_unseen
+from torchdec.rows._convert import as_dense, as_table, refuse_unseen, unmasked
+from torchdec.rows._part import filled_rows
 from torchdec.rows._shown import shown
 from torchdec.rows._standardized import standardized
 from torchdec.rows._transformed import TransformedRows
@@ -59,15 +60,34 @@ def undone_if_unfinished(iter_fit: _Steps) -> _Steps:
     return cast("_Steps", steps)
 
 
-def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
-    """Check `X` against the estimator (or, with `reset`, set its width and feature names) and make it `Rows`.
+def validated_rows(estimator: BaseEstimator, X: Any) -> Rows:
+    """Check `X` against a fitted estimator and make it `Rows`; some may hold nothing, and are all NaN.
 
     Raises
     ------
     ValueError
-        If `X` is not two-dimensional and numeric, has NaN or infinite values, or another width or other
-        feature names than at fit.
+        If `X` is not two-dimensional and numeric, has another width or other feature names than at fit, infinite
+        values, or NaN in rows that hold something.
     """
+    return _checked(estimator, X, reset=False)[0]
+
+
+def rows_to_fit(estimator: BaseEstimator, X: Any, *, reset: bool = True) -> tuple[Rows, Rows]:
+    """Check `X` (with `reset`, it sets the estimator's width and names); return all rows, and those to learn from.
+
+    Rows that hold nothing are left out of the latter, and told.
+
+    Raises
+    ------
+    ValueError
+        As from `validated_rows`, or if no row holds anything.
+    """
+    rows, empty = _checked(estimator, X, reset=reset)
+    return rows, filled_rows(rows, empty)
+
+
+def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, NDArray[np.int64]]:
+    X = unmasked(X)
     if isinstance(X, Rows | np.memmap) or hasattr(X, "obs_names"):
         # validate_data would forget that a memmap lies on disk, where rows are best read in order, and knows no
         # AnnData.
@@ -81,8 +101,7 @@ def validated_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
                 estimator, X, accept_sparse="csr", dtype=_KEPT_DTYPES, ensure_all_finite=False, reset=reset
             )
         )
-    check_finite(rows)
-    return rows
+    return rows, check_finite(rows)
 
 
 def _check_columns(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None:
@@ -259,7 +278,7 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
         ----------
         X : array, sparse matrix, DataFrame or Rows of shape (n, d)
             Any real numeric dtype; cast to float32 batch by batch, once columns that lie far from 0 have lost
-            their means.
+            their means. Rows of NaN alone, or all masked, hold nothing and are left out.
         y : None
             Ignored.
         checkpoint : torchdec.Checkpoint or None, default=None
@@ -288,9 +307,9 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
         """
         started = perf_counter()
         self._validate_params()
-        rows = validated_rows(self, X, reset=True)
+        rows, filled = rows_to_fit(self, X)
         with opened(checkpoint, self, rows) as journal:
-            yield from self.learn(rows, started - journal.seconds, journal)
+            yield from self.learn(filled, started - journal.seconds, journal)
 
     def learn(self, rows: Rows, started: float, journal: Journal, which: str = "") -> Iterator[Search | Epoch]:
         """Fit to rows that were validated, as a part of the fit that has this journal and began at that time.
@@ -318,6 +337,8 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
         """Embed rows: their code, float32 of shape (n, z); computed chunk by chunk in float32.
 
+        The code of a row that holds nothing is NaN.
+
         Raises
         ------
         ValueError
@@ -326,7 +347,7 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
             Before `fit`.
         """
         check_is_fitted(self, "encoder_")
-        rows = self.prepared(validated_rows(self, X, reset=False))
+        rows = self.prepared(validated_rows(self, X))
         compute = resolve(self.device, "float32")
         return embed(self.encoder_.to(compute.device), rows, self.scale_, compute).cpu().numpy()
 

@@ -72,14 +72,14 @@ class Predictor:
         import numpy as np
         import pandas as pd
 
+        from torchdec._core.assignment import clusters_of
+
         if not len(frame):  # engines try a function on a frame without rows, to learn its columns
             empty = {"cluster": np.empty(0, np.int32), "confidence": np.empty(0, np.float32)}
             return pd.DataFrame(empty, index=frame.index)
         model = _loaded(self.model, self.device)
-        q = model.predict_proba(frame)
-        confidence = q.max(axis=1)
-        cluster = np.where(confidence >= model.least_confidence(self.reject), q.argmax(axis=1), -1)
-        return pd.DataFrame({"cluster": cluster.astype(np.int32), "confidence": confidence}, index=frame.index)
+        cluster, confidence = clusters_of(model.predict_proba(frame), model.least_confidence(self.reject))
+        return pd.DataFrame({"cluster": cluster, "confidence": confidence}, index=frame.index)
 
     def frames(self, frames: "Iterable[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
         """Do so for each of several frames: what Spark's ``mapInPandas`` calls."""

@@ -1,14 +1,19 @@
 """Texts become rows of tf-idf, and other texts rows by the same words."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from torchdec.rows import RowsError, read_rows
+from torchdec.prepare._texts import Texts
+from torchdec.prepare._words import words_and_characters
+from torchdec.rows import RowsError, RowsWarning, read_rows
 
 TEXTS = ["the cat sat on the mat", "dogs and cats, cats", "", "stocks fell and bonds fell"]
 
@@ -34,10 +39,12 @@ def test_rows_are_sublinear_tf_idf_of_length_one(kind: str, tmp_path: Path) -> N
     path, column = written(tmp_path, kind)
     rows = read_rows(path, text_column=column)
     expected = TfidfVectorizer(stop_words="english", sublinear_tf=True, max_features=2000)
-    np.testing.assert_allclose(everything(rows), expected.fit_transform(TEXTS).toarray(), rtol=1e-6)
+    weights = expected.fit_transform(TEXTS).toarray()
+    weights[2] = np.nan  # the empty text
+    np.testing.assert_allclose(everything(rows), weights, rtol=1e-6)
     assert rows.feature_names == expected.get_feature_names_out().tolist()
     assert rows.texts == TEXTS  # type: ignore[attr-defined]
-    np.testing.assert_allclose(np.linalg.norm(everything(rows), axis=1), [1, 1, 0, 1], rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(everything(rows), axis=1), [1, 1, np.nan, 1], rtol=1e-6)
 
 
 def test_new_texts_have_the_words_and_weights_of_the_recipe(tmp_path: Path) -> None:
@@ -66,10 +73,15 @@ def test_only_a_newline_ends_a_text(end: str, last: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "content", "column", "message"),
     [
-        ("a.txt", b"\n\n", None, "has no text in any line"),
+        ("a.txt", b"\n\n", None, "no row has a text"),
         ("a.txt", b"the and of\n", None, "makes no vocabulary"),
-        ("a.txt", b"caf\xe9\n", None, "is no UTF-8 text"),
+        ("a.txt", b"caf\x81\n", None, "is no UTF-8 text"),
         ("a.csv", b"id,text\n1,a\n", "body", "has no column 'body'; it has 'id', 'text'"),
+        ("a.csv", b"id,Text\n1,a\n", "text", "has no column 'text'; it has 'id', 'Text'; did you mean 'Text'?"),
+        ("a.csv", b"id,text\n1,\n2,NA\n", "text", "no row has a text"),
+        ("a.txt", "текст".encode("koi8-r") + b"\n", None, "is no UTF-8 text .* convert it"),
+        ("a.txt", "苹果香蕉".encode("gbk") + b"\n", None, "is no UTF-8 text .* convert it"),
+        ("a.txt", "cat dog".encode("utf-16-le"), None, "holds zero bytes"),
         ("a.npy", b"x", "text", "has no columns"),
     ],
 )
@@ -85,3 +97,110 @@ def test_a_column_of_numbers_is_no_text(tmp_path: Path) -> None:
     pd.DataFrame({"n": [1, 2]}).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(RowsError, match="column 'n' holds int64, no text"):
         read_rows(tmp_path / "a.parquet", text_column="n")
+
+
+BLANK = ["", "  ", "\u00a0\u2003", "\u200b\ufeff", "zzz qqq", "of the and", "a", "?!"]
+
+
+def empty(rows: Any) -> list[int]:
+    values = everything(rows)
+    nan = np.isnan(values)
+    assert (nan.all(axis=1) == nan.any(axis=1)).all()
+    return np.flatnonzero(nan.all(axis=1)).tolist()
+
+
+@pytest.mark.parametrize("text", BLANK)
+def test_a_text_without_a_known_word_holds_nothing(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("\n".join(TEXTS))
+    rows = read_rows(tmp_path / "a.txt")
+    (tmp_path / "b.txt").write_text(f"cat mat\n{text}\nbonds\n")
+    new = read_rows(tmp_path / "b.txt", preparation=rows.preparation)  # type: ignore[attr-defined]
+    assert len(new) == 3
+    assert empty(new) == [1]
+    (tmp_path / "c.txt").write_text(f"{text}\n")
+    alone = read_rows(tmp_path / "c.txt", preparation=rows.preparation)  # type: ignore[attr-defined]
+    assert empty(alone) == [0]
+
+
+def test_nulls_hold_nothing_and_words_that_only_look_like_nulls_are_words(tmp_path: Path) -> None:
+    pd.DataFrame({"t": ["cat dog", None, "None nan", "null"]}).to_parquet(tmp_path / "a.parquet")
+    assert empty(read_rows(tmp_path / "a.parquet", text_column="t")) == [1]
+    (tmp_path / "a.csv").write_text('id,t\n1,cat dog\n2,\n3,NULL\n4,"NULL"\n5,NaN\n')
+    rows = read_rows(tmp_path / "a.csv", text_column="t")
+    assert empty(rows) == [1, 2, 4]
+    assert rows.texts[3] == "NULL"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str
+)
+def test_a_column_of_any_type_of_text_is_read(kind: Any, tmp_path: Path) -> None:
+    column = pa.array(["cat dog", None, "dog bird"]).cast(kind)
+    pq.write_table(pa.table({"other": [[1], [2], [3]], "t": column}), tmp_path / "a.parquet")
+    assert read_rows(tmp_path / "a.parquet", text_column="t").texts == ["cat dog", "", "dog bird"]  # type: ignore[attr-defined]
+
+
+def test_a_column_of_lists_or_bytes_is_no_text(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"t": [["a"], ["b"]], "b": [b"cat", b"dog"]}), tmp_path / "a.parquet")
+    with pytest.raises(RowsError, match=r"column 't' holds list<.*>, no text"):
+        read_rows(tmp_path / "a.parquet", text_column="t")
+    with pytest.raises(RowsError, match="column 'b' holds binary, no text"):
+        read_rows(tmp_path / "a.parquet", text_column="b")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_mark_at_the_beginning_tells_the_encoding(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("café crème\r\n\r\nnaïve thé\r\n".encode(encoding))
+    assert read_rows(tmp_path / "a.txt").texts == ["café crème", "", "naïve thé"]  # type: ignore[attr-defined]
+
+
+def test_western_text_that_is_no_utf_8_is_read_and_told(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("café crème – naïve\nthé noir\n".encode("cp1252"))
+    with pytest.warns(RowsWarning, match=r"a\.txt: is no UTF-8 text .* was read as Windows-1252"):
+        rows = read_rows(tmp_path / "a.txt")
+    assert rows.texts == ["café crème – naïve", "thé noir"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("iPhone手机很好。Test a", ["iphone", "手", "机", "很", "好", "手机", "机很", "很好", "test"]),
+        ("コーヒー・日本", ["コ", "ー", "ヒ", "ー", "コー", "ーヒ", "ヒー", "日", "本", "日本"]),
+        ("กินตี", ["กิ", "น", "ตี", "กิน", "นตี"]),
+        ("ខ្មែរ", ["ខ្មែ", "រ", "ខ្មែរ"]),
+        ("མཐོ་བ", ["མཐོ", "བ", "མཐོབ"]),
+        ("한국어 텍스트", ["한국어", "텍스트"]),
+        ("मैं हिन्दी बोलता हूँ।", ["मैं", "हिन्दी", "बोलता", "हूँ"]),
+        ("cafe\u0301 noir", ["café", "noir"]),
+        ("1\ufe0f\u20e3 love\u2764\ufe0fyou", ["love", "you"]),
+    ],
+)
+def test_scripts_without_blanks_give_characters_and_pairs_and_others_words(text: str, parts: list[str]) -> None:
+    assert words_and_characters(text) == parts
+
+
+def test_words_are_those_of_scikit_learn_where_all_words_have_blanks_between_them() -> None:
+    texts = ["The CAT's café_1 x2 don't", "Straße и мир, ĐÀ Nẵng!", "naïve café mat", "٣ كتاب كتاب جميل"]
+    expected = TfidfVectorizer(stop_words="english", sublinear_tf=True, max_features=2000, dtype=np.float32)
+    weights = expected.fit_transform(texts).toarray()
+    prepared = Texts.fit(texts)
+    assert prepared.words == tuple(expected.get_feature_names_out())
+    np.testing.assert_array_equal(prepared.transform(texts).toarray(), weights)
+    # One text of another script leaves the words of the others as they are.
+    mixed = Texts.fit([*texts, "日本"])
+    assert set(mixed.words) == {*prepared.words, "日", "本", "日本"}
+
+
+def test_a_script_without_blanks_is_told_once_and_the_file_keeps_how_it_was_cut(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("苹果香蕉葡萄\n火箭卫星\nplain words\n")
+    with pytest.warns(RowsWarning, match=r"2 of 3 texts are in a script without blanks .*'苹果香蕉葡萄'.*pairs"):
+        rows: Any = read_rows(tmp_path / "a.txt")
+    assert {"苹果", "果", "words"} <= set(rows.feature_names)
+    kept = json.loads(json.dumps(rows.preparation.prepared.to_json()))
+    assert Texts.from_json(kept) == rows.preparation.prepared
+    (tmp_path / "b.txt").write_text("我吃苹果\n")
+    again = read_rows(tmp_path / "b.txt", preparation=rows.preparation)
+    named = dict(zip(rows.feature_names, everything(again)[0], strict=True))
+    assert {word for word, value in named.items() if value} == {"苹", "果", "苹果"}
+    with pytest.raises(ValueError, match="do not fit"):
+        Texts.from_json({**kept, "analyzer": "others"})

@@ -58,7 +58,7 @@ def choose_k(
         raise UserError(f"--from {first} is more than --to {last}.")
     with naming(str(data)):
         numbers = numbers_to_try(range(first, last + 1), len(rows), "--to")
-    with naming_rows(str(data)):
+    with naming_rows(str(data)), noting():
         choice = choose_k(rows, numbers, representation=representation.value, hold_out=hold_out, random_state=seed)
     if as_json:
         print_json(asdict(choice))

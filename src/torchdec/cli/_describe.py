@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import naming, naming_rows
+from torchdec.cli._errors import naming, naming_rows, noting
 from torchdec.cli._summary import print_json
 from torchdec.cli._terminal import printable
 
@@ -32,7 +32,7 @@ def summary(
 
     with naming("MODEL"):
         fitted = load(model)
-    with naming("DATA"):
+    with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
     with naming_rows(str(data)):
         clusters = describe(fitted, rows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming, naming_rows
+from torchdec.cli._errors import UserError, naming, naming_rows, noting
 from torchdec.cli._run_files import check_rows, write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
 from torchdec.cli._terminal import tell
@@ -66,7 +66,7 @@ def split(
     def rows_like(model: "DEC", run: "Run") -> Any:
         from torchdec.rows._files import read_rows
 
-        with naming("DATA"):
+        with naming("DATA"), noting():
             rows = read_rows(data, text_column=text_column, preparation=model.preparation_)
         check_rows(rows, run, data)
         return rows
@@ -74,7 +74,7 @@ def split(
     def edit(model: "DEC", rows: Any) -> "DEC":
         from torchdec.clusters._change import split
 
-        with naming_rows(str(data)):
+        with naming_rows(str(data)), noting():
             return split(model, _handle(cluster), rows, into, updates=updates, random_state=seed)
 
     _edited(directory, edit, out, force, as_json, rows_like)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from torchdec.cli._errors import INTERRUPTED, UserError, naming, naming_rows, say
+from torchdec.cli._errors import INTERRUPTED, UserError, naming, naming_rows, one_line, say
 from torchdec.cli._options import Precision, Representation
 from torchdec.cli._progress import Show, progress
 from torchdec.cli._report import write_report
@@ -75,6 +75,7 @@ class Job:
 class _Trained:
     model: "DEC"
     seconds: float
+    notes: tuple[str, ...]
     warnings: tuple[str, ...]
     interrupted: bool
 
@@ -142,6 +143,8 @@ def _fit_and_write(job: Job) -> "Run":
         trained = _train(model, job.rows, show, job.checkpoint)
     if workers.rank() > 0:
         raise typer.Exit(0)
+    for note in trained.notes:
+        say(f"note: {note}")
     for warning in trained.warnings:
         say(f"warning: {warning}")
     run = _write(job, trained)
@@ -155,6 +158,8 @@ def _fit_and_write(job: Job) -> "Run":
 
 
 def _train(model: "DEC", rows: "Rows", show: Show, checkpoint: "Checkpoint | None") -> _Trained:
+    from torchdec.rows._protocol import RowsWarning
+
     began = perf_counter()
     interrupted = False
     with warnings.catch_warnings(record=True) as caught:
@@ -171,8 +176,10 @@ def _train(model: "DEC", rows: "Rows", show: Show, checkpoint: "Checkpoint | Non
             if not hasattr(model, "stop_reason_"):
                 raise
             interrupted = True
-    words = tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
-    return _Trained(model, perf_counter() - began, words, interrupted)
+    notes = [one_line(str(warning.message)) for warning in caught if issubclass(warning.category, RowsWarning)]
+    words = [one_line(str(warning.message)) for warning in caught if not issubclass(warning.category, RowsWarning)]
+    seconds = perf_counter() - began
+    return _Trained(model, seconds, tuple(dict.fromkeys(notes)), tuple(dict.fromkeys(words)), interrupted)
 
 
 def _write(job: Job, trained: _Trained) -> "Run":
@@ -206,7 +213,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         stop_reason=model.stop_reason_.name,
         cluster_sizes=clusters.sizes,
         cluster_confidences=clusters.confidences,
-        warnings=(*job.notes, *trained.warnings),
+        warnings=(*job.notes, *trained.notes, *trained.warnings),
         files=(*_record.RUN_FILES, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
         agreement=None if model.agreement_ is None else model.agreement_.tolist(),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from torchdec._dec import DEC
     from torchdec.rows._protocol import Rows
+    from torchdec.runs._tables import Clusters
 
 # What assignments are written to as a table.
 _TABLES = (".parquet", ".csv")
@@ -61,9 +62,10 @@ def predict(
 ) -> None:
     """Assign rows to the clusters of a model.
 
-    The columns are row, cluster and confidence. It is written in chunks, so DATA may be of any size. A folder of
-    Parquet files becomes a folder of files of the same names, unless OUT ends in .parquet or .csv. An OUT that
-    ends in .h5ad becomes a copy of DATA with the clusters in .obs and the code in .obsm.
+    The columns are row, cluster and confidence. Rows that hold nothing, such as empty texts, get the cluster -1.
+    It is written in chunks, so DATA may be of any size. A folder of Parquet files becomes a folder of files of the
+    same names, unless OUT ends in .parquet or .csv. An OUT that ends in .h5ad becomes a copy of DATA with the
+    clusters in .obs and the code in .obsm.
     """
     if (data.is_dir() and out.suffix.lower() not in _TABLES) or workers or scheduler:
         if force or text_column is not None:
@@ -79,10 +81,14 @@ def predict(
         fitted = load(model, device=device)
     with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
-    sizes = _write_clusters(out, fitted, rows, data, reject, force=force)
-    n_used, n_rejected = sum(size > 0 for size in sizes), rows.shape[0] - sum(sizes)
-    rejected = f", {n_rejected:,} in none (-1)" if reject else ""
-    tell(f"{out}: {rows.shape[0]:,} rows in {n_used} of {len(sizes)} clusters{rejected}")
+    found = _write_clusters(out, fitted, rows, data, reject, force=force)
+    n_rows, n_empty = rows.shape[0], found.n_empty
+    n_none = n_rows - sum(found.sizes)
+    holds = "holds" if n_empty == 1 else "hold"
+    which = f", of which {n_empty:,} {holds} nothing" if n_empty else ""
+    none = f", {n_none:,} in none (-1){which}" if reject or n_none else ""
+    n_used = sum(size > 0 for size in found.sizes)
+    tell(f"{out}: {n_rows:,} rows in {n_used} of {len(found.sizes)} clusters{none}")
 
 
 def _check_out(out: Path, data: Path, model: Path, *, force: bool) -> None:
@@ -101,11 +107,11 @@ def _check_out(out: Path, data: Path, model: Path, *, force: bool) -> None:
 
 def _write_clusters(
     out: Path, model: "DEC", rows: "Rows", data: Path, reject: float, *, force: bool
-) -> tuple[int, ...]:
-    """Write the clusters of rows as they are predicted, and return how many each has."""
+) -> "Clusters":
+    """Write the clusters of rows as they are predicted, and return what they amount to."""
     from torchdec.runs._h5ad import write_h5ad
     from torchdec.runs._publish import write_file
-    from torchdec.runs._tables import Clusters, write_assignments
+    from torchdec.runs._tables import write_assignments
 
     done: list[Clusters] = []
     chunks = _predicted(model, rows, str(data))
@@ -118,12 +124,14 @@ def _write_clusters(
             done.append(write_assignments(new, (q for _, q in chunks), least, getattr(rows, "names", None)))
 
     write_file(out, write, force=force)
-    return done[0].sizes
+    return done[0]
 
 
 def _predict_folder(
     model: Path, data: Path, out: Path, reject: float, workers: int, scheduler: str | None, device: str
 ) -> None:
+    from pyarrow import parquet
+
     from torchdec._model_file import model_path
     from torchdec.scoring import Predictor, score_folder
 
@@ -132,8 +140,10 @@ def _predict_folder(
     with naming_rows(str(data)):
         sizes = score_folder(predictor, data, out, n_workers=workers, scheduler=scheduler)
     n_used = sum(size > 0 for size in sizes)
-    others = ", less sure ones in none (-1)" if reject else ""
-    tell(f"{out}: {sum(sizes):,} rows in {n_used} of {len(sizes)} clusters{others}")
+    n_rows = sum(parquet.read_metadata(file).num_rows for file in out.rglob("*.parquet"))
+    n_none = n_rows - sum(sizes)
+    none = f", {n_none:,} in none (-1)" if reject or n_none else ""
+    tell(f"{out}: {n_rows:,} rows in {n_used} of {len(sizes)} clusters{none}")
 
 
 def _predicted(

@@ -27,7 +27,8 @@ def score(
 ) -> None:
     """Compare a run with known classes.
 
-    Prints ACC (accuracy of the best one-to-one matching), NMI and ARI; each is 1 for the same partition.
+    Prints ACC (accuracy of the best one-to-one matching), NMI and ARI; each is 1 for the same partition. Rows in
+    no cluster (-1) count as one of their own; the three are printed without them too.
     """
     from torchdec.cli._labels import note_if_feature, read_labels
 
@@ -55,7 +56,6 @@ def _features(directory: Path) -> list[str]:
 
 def agreement(directory: Path, labels: Any, source: str = "labels") -> dict[str, Any]:
     """Compare the clusters in a run directory with labels, one for every row."""
-    from torchdec.metrics._agreement import ari, clustering_accuracy, nmi
     from torchdec.runs._record import read_run
     from torchdec.runs._tables import read_assignments
 
@@ -69,10 +69,21 @@ def agreement(directory: Path, labels: Any, source: str = "labels") -> dict[str,
             f"LABELS: {source} has {len(labels)} labels, but the run in {directory} has {len(clusters)} "
             f"rows; give one label for every row.{hint}"
         )
+    found = clusters >= 0
     return {
         "rows": len(clusters),
         "clusters": n_clusters,
         "classes": len(set(labels.tolist())),
+        **_numbers(labels, clusters),
+        "in_no_cluster": int((~found).sum()),
+        "of_the_others": None if found.all() or not found.any() else _numbers(labels[found], clusters[found]),
+    }
+
+
+def _numbers(labels: Any, clusters: Any) -> dict[str, float]:
+    from torchdec.metrics._agreement import ari, clustering_accuracy, nmi
+
+    return {
         "acc": clustering_accuracy(labels, clusters),
         "nmi": nmi(labels, clusters),
         "ari": ari(labels, clusters),
@@ -80,5 +91,11 @@ def agreement(directory: Path, labels: Any, source: str = "labels") -> dict[str,
 
 
 def agreement_line(result: dict[str, Any]) -> str:
-    """Return the three numbers on one line."""
-    return f"ACC {result['acc']:.4f}   NMI {result['nmi']:.4f}   ARI {result['ari']:.4f}"
+    """Return the three numbers on one line, and on another those of the rows that are in a cluster."""
+    line = f"ACC {result['acc']:.4f}   NMI {result['nmi']:.4f}   ARI {result['ari']:.4f}"
+    if others := result["of_the_others"]:
+        line += (
+            f"\n{result['in_no_cluster']:,} of {result['rows']:,} rows are in no cluster (-1), and count as one "
+            f"of their own. The others alone: {agreement_line({**others, 'of_the_others': None})}"
+        )
+    return line

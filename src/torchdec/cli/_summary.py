@@ -53,7 +53,10 @@ def agreement(values: Sequence[float]) -> str:
 
 
 def print_clusters(run: "Run") -> None:
-    """Print a table: cluster, its name where one has a name, rows, share of all rows, mean confidence."""
+    """Print a table: cluster, its name where one has a name, rows, share of all rows, mean confidence.
+
+    Rows that hold nothing count nowhere in it, and have a line below.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
@@ -70,6 +73,9 @@ def print_clusters(run: "Run") -> None:
         sure = "-" if confidence is None else f"{confidence:.3f}"
         table.add_row(str(cluster), *name, f"{size:,}", f"{size / n_rows:.1%}", sure)
     Console(highlight=False).print(table)
+    n_empty = run.data.shape[0] - n_rows
+    if n_empty:
+        tell(f"{n_empty:,} of {run.data.shape[0]:,} rows hold nothing and are in no cluster (-1).")
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:

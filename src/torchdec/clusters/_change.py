@@ -11,6 +11,7 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from torchdec._core.assignment import clusters_of
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.randomness import generator
@@ -19,7 +20,7 @@ from torchdec._core.records import Update
 from torchdec._core.self_training import SelfTraining
 from torchdec._core.training import Source
 from torchdec._dec import DEC
-from torchdec._representation import freeze, validated_rows
+from torchdec._representation import freeze, rows_to_fit
 from torchdec.rows import Rows
 from torchdec.rows._shown import shown
 
@@ -67,7 +68,7 @@ def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     new[high + 1 :] -= 1
     merged.center_clusters_ = new[model.center_clusters_]
     if hasattr(model, "labels_"):
-        merged.labels_ = new[model.labels_]
+        merged.labels_ = np.where(model.labels_ < 0, -1, new[model.labels_])
     names = [model.cluster_names_[low], model.cluster_names_[high]]
     merged.cluster_names_[low] = " + ".join(name for name in names if name)
     del merged.cluster_names_[high]
@@ -130,9 +131,9 @@ def split(
         raise ValueError(f"updates={shown(updates)} is no number of updates; try 0 or more.")
     into = int(into)
     result = deepcopy(model)
-    rows = result.prepared(validated_rows(result, X, reset=False))
+    given, rows = map(result.prepared, rows_to_fit(result, X, reset=False))
     seeds = seeds_of(check_random_state(random_state) if random_state is not None else None, "parts", "training")
-    chunks = [(code, q.argmax(axis=1)) for code, q in model.predict_chunks(X)]
+    chunks = [(code, clusters_of(q)[0]) for code, q in model.predict_chunks(X)]
     own = np.concatenate([code[labels == cluster] for code, labels in chunks])
     if len(np.unique(own, axis=0)) < into:
         raise ValueError(
@@ -150,7 +151,7 @@ def split(
     result.cluster_names_ += [""] * (into - 1)
     compute = resolve(model.device, model.precision)
     _train_briefly(result, rows, updates, seeds["training"], compute, started)
-    result._calibrate(rows, compute)
+    result._calibrate(given, compute)
     return _recorded(result, {"edit": "split", "cluster": cluster, "into": owners, "updates": int(updates)})
 
 

@@ -14,7 +14,7 @@ from torchdec._core.number_of_clusters import Choice, numbers_to_try
 from torchdec._core.randomness import split
 from torchdec._dec import DEC
 from torchdec._presets import new_representation, own_networks
-from torchdec._representation import Representation, validated_rows
+from torchdec._representation import Representation, rows_to_fit
 from torchdec._starts import choose_on
 from torchdec.metrics import generalizability
 from torchdec.rows import Rows
@@ -39,6 +39,7 @@ def choose_k(
     Parameters
     ----------
     X : array, sparse matrix, DataFrame or Rows of shape (n, d)
+        Rows that hold nothing are left out.
     ks : iterable of int or "auto", default="auto"
         Numbers to try. "auto" is ``range(2, 31)``, or up to half of the rows.
     representation : str or estimator, default="neighbors"
@@ -78,7 +79,7 @@ def choose_k(
         raise ValueError(f"hold_out={shown(hold_out)} is no share of the rows below 1; try 0.2, or 0 for no G.")
     dec = DEC("auto", representation=representation, random_state=random_state)
     dec._validate_params()
-    rows = validated_rows(dec, X, reset=True)
+    _, rows = rows_to_fit(dec, X)
     tried = numbers_to_try(ks, len(rows), "ks")
     dec.set_params(n_clusters=tried)._check_row_count(rows)
     # By the names that `DEC.iter_fit` uses, so that the same random_state chooses the same number.

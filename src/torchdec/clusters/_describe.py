@@ -35,7 +35,7 @@ class Cluster:
     size : int
         Rows.
     share : float
-        Of all rows.
+        Of all rows that hold something.
     confidence, confidence_p10 : float or None
         Mean and tenth percentile of the largest soft assignment over its rows; None without rows.
     nearest : int or None
@@ -101,10 +101,11 @@ def described(
     model: DEC, assigned: Assigned, rows: Rows | None, *, n_features: int = 5, n_exemplars: int = 10
 ) -> tuple[Cluster, ...]:
     """Describe clusters from where their rows were put; without the rows themselves no feature stands out."""
-    sizes = np.bincount(assigned.labels, minlength=assigned.n_clusters)
+    sizes = np.bincount(assigned.labels[assigned.labels >= 0], minlength=assigned.n_clusters)
     features = _standing_out(rows, assigned.labels, sizes, n_features) if rows is not None else [()] * len(sizes)
     nearest_rows = _nearest_rows(assigned, n_exemplars)
     neighbors = _nearest_clusters(model)
+    n_rows = max(1, int(sizes.sum()))
     described = []
     for number, size in enumerate(sizes.tolist()):
         sure = assigned.confidence[assigned.labels == number]
@@ -113,7 +114,7 @@ def described(
                 number=number,
                 name=model.cluster_names_[number],
                 size=size,
-                share=size / len(assigned.labels),
+                share=size / n_rows,
                 confidence=float(sure.mean()) if size else None,
                 confidence_p10=float(np.quantile(sure, 0.1)) if size else None,
                 nearest=neighbors[number],
@@ -169,7 +170,7 @@ def outlier_scores(model: DEC, X: Any) -> Float32[NDArray[np.float32], " rows"]:
     """Return how far each row lies from the nearest centre, in units of that centre's median row of the fit.
 
     1 is the median; rows of a kind that the fit has not seen have much more. Other than the confidence, which is
-    low between clusters, the score is high away from all of them.
+    low between clusters, the score is high away from all of them. It is NaN for a row that holds nothing.
     """
     assigned = Assigned(model, model.predict_chunks(X))
     # A centre whose rows were all alike, or that had none, makes outliers of all others.
@@ -202,17 +203,18 @@ def _nearest_clusters(model: DEC) -> list[int | None]:
 def _standing_out(
     rows: Rows, labels: NDArray[np.int32], sizes: NDArray[np.int64], n_features: int
 ) -> list[tuple[tuple[str, float], ...]]:
-    n, d = rows.shape
+    n, d = max(1, int(sizes.sum())), rows.shape[1]
     sums, squares = np.zeros((len(sizes), d)), np.zeros(d)
-    # Sums of what rows differ from the first one: a large mean would cancel them.
-    first = rows.take(np.zeros(1, dtype=np.int64))[0].astype(np.float64)
+    # Sums of what rows differ from the first one that holds something: a large mean would cancel them.
+    first = rows.take(np.array([np.argmax(labels >= 0)]))[0].astype(np.float64)
     start = 0
     for chunk in rows.chunks(_CHUNK):
-        own, apart = labels[start : start + len(chunk)], differences(chunk, first)
+        own = labels[start : start + len(chunk)]
+        start += len(chunk)
+        apart, own = differences(chunk[own >= 0], first), own[own >= 0]
         for number in np.unique(own):
             sums[number] += apart[own == number].sum(axis=0)
         squares += np.square(apart).sum(axis=0)
-        start += len(chunk)
     mean = sums.sum(axis=0) / n
     spread = np.sqrt(np.maximum(squares / n - np.square(mean), 0))
     with np.errstate(divide="ignore", invalid="ignore"):

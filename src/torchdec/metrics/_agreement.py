@@ -163,6 +163,8 @@ def _encoded(
 
 
 def _numbered(labels: ArrayLike, name: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    if n_masked := int(np.ma.getmaskarray(labels).sum()) if isinstance(labels, np.ma.MaskedArray) else 0:
+        raise ValueError(f"{name} has {n_masked} masked labels; leave these rows out of both labels")
     array = np.asarray(labels)
     if array.ndim != 1:
         raise ValueError(f"{name} has shape {array.shape}; give one label a row, e.g. {name}.ravel()")

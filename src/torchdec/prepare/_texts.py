@@ -1,35 +1,43 @@
 """Texts as rows: tf-idf of their most frequent words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from torchdec.prepare._words import is_unusual, words_and_characters
+
 # Words of a vocabulary: the paper takes as many of REUTERS (section 4.1).
 MOST_WORDS = 2000
+# How a text is cut: into words by scikit-learn, or also into characters by `words_and_characters`.
+Analyzer = Literal["words", "words and characters"]
 
 
 @dataclass(frozen=True)
 class Texts:
-    """The words that rows are made of, and how rare each was (its idf)."""
+    """The words that rows are made of, how rare each was (its idf), and how a text is cut into them."""
 
     kind: ClassVar = "texts"
     words: tuple[str, ...]
     rarity: tuple[float, ...]
+    analyzer: Analyzer = "words"
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> Self:
         """Take the most frequent words that are no English stop words.
+
+        Of scripts without blanks between words, characters and pairs of characters stand for words.
 
         Raises
         ------
         ValueError
             If the texts have no words.
         """
-        vectorizer = _vectorizer(stop_words="english").fit(texts)
-        return cls(tuple(vectorizer.get_feature_names_out().tolist()), tuple(vectorizer.idf_.tolist()))
+        analyzer: Analyzer = "words and characters" if any(map(is_unusual, texts)) else "words"
+        vectorizer = _vectorizer(analyzer, stop_words="english").fit(texts)
+        return cls(tuple(vectorizer.get_feature_names_out().tolist()), tuple(vectorizer.idf_.tolist()), analyzer)
 
     @property
     def width(self) -> int:
@@ -38,13 +46,13 @@ class Texts:
 
     def transform(self, texts: Sequence[str]) -> csr_array:
         """Return a row for each text, of length 1, or 0 where no word is known."""
-        vectorizer = _vectorizer(vocabulary=list(self.words))
+        vectorizer = _vectorizer(self.analyzer, vocabulary=list(self.words))
         vectorizer.idf_ = np.array(self.rarity)
         return csr_array(vectorizer.transform(texts))
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` makes the same of."""
-        return {"words": list(self.words), "rarity": list(self.rarity)}
+        return {"words": list(self.words), "rarity": list(self.rarity), "analyzer": self.analyzer}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
@@ -58,12 +66,23 @@ class Texts:
         match fields:
             case {"words": list(words), "rarity": list(rarity)} if len(words) == len(rarity):
                 known = all(isinstance(word, str) for word in words) and len(set(words)) == len(words)
-                if known and all(isinstance(r, float) for r in rarity):
-                    return cls(tuple(words), tuple(rarity))
+                analyzer = fields.get("analyzer", "words")
+                if known and all(isinstance(r, float) for r in rarity) and analyzer in get_args(Analyzer):
+                    return cls(tuple(words), tuple(rarity), cast("Analyzer", analyzer))
         raise ValueError("its words or their rarity do not fit")
 
 
-def _vectorizer(**settings: Any) -> Any:
+def _vectorizer(analyzer: Analyzer, *, stop_words: str | None = None, **settings: Any) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    if analyzer == "words":
+        settings["stop_words"] = stop_words
+    else:
+        settings["analyzer"] = words_and_characters if stop_words is None else _without_stop_words()
     return TfidfVectorizer(max_features=MOST_WORDS, sublinear_tf=True, dtype=np.float32, **settings)
+
+
+def _without_stop_words() -> Callable[[str], list[str]]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return lambda text: [word for word in words_and_characters(text) if word not in ENGLISH_STOP_WORDS]

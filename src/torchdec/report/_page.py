@@ -18,6 +18,7 @@ from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, described
 from torchdec.report._layout import layout, sampled
 from torchdec.report._pictures import as_pixels, data_uri, sheet
+from torchdec.rows._part import numbered
 from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
@@ -83,12 +84,13 @@ def render(
     clusters = described(model, assigned, rows)
     titles = [_title(cluster) for cluster in clusters]
     colors = palette(len(clusters))
-    points = sampled(len(codes))
+    given = np.flatnonzero(assigned.labels >= 0)  # the others hold nothing
+    points = given[sampled(len(given))]
     uncertain = _uncertain(model, codes, assigned, titles, colors)
     pictured = {row for cluster in clusters for row in cluster.exemplars[:_PICTURES]}
     pictured |= {row["number"] for row in uncertain}
     texts = getattr(rows, "texts", None)
-    images = _Images(rows, image_shape) if rows is not None and image_shape else None
+    images = _Images(rows, image_shape, points[:1000]) if rows is not None and image_shape else None
     charts = _charts(run, colors, titles)
     tree = _tree(model, clusters, titles, colors)
     data = {
@@ -103,7 +105,8 @@ def render(
         facts=_facts(run),
         stopped=StopReason.sentence(run.stop_reason),
         warnings=run.warnings,
-        map_note=_map_note(len(points), len(codes)),
+        map_note=_map_note(len(points), len(given)),
+        empty=_empty_line(np.flatnonzero(assigned.labels < 0), len(codes)),
         clusters=_cluster_lines(clusters, titles, colors),
         largest_share=max(cluster.share for cluster in clusters),
         any_features=images is None and any(cluster.features for cluster in clusters),
@@ -136,10 +139,10 @@ def palette(n_clusters: int) -> list[str]:
 class _Images:
     """The rows as pictures, all on one scale of brightness."""
 
-    def __init__(self, rows: Rows, shape: tuple[int, ...]) -> None:
+    def __init__(self, rows: Rows, shape: tuple[int, ...], points: NDArray[np.int64]) -> None:
         self._shape = shape
         self._rows = rows
-        some = rows.take(sampled(len(rows))[:1000])
+        some = rows.take(points)
         self._low, self._high = float(some.min()), float(some.max())
 
     def _pixels(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -215,6 +218,13 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("updates", f"{run.n_updates}"),
         ("seconds", f"{run.seconds.get('total', 0):,.1f}"),
     ]
+
+
+def _empty_line(empty: NDArray[np.int64], n_rows: int) -> str:
+    if not len(empty):
+        return ""
+    hold, are = ("holds", "is") if len(empty) == 1 else ("hold", "are")
+    return f"{len(empty):,} of {n_rows:,} rows {hold} nothing and {are} in no cluster (-1): {numbered(empty, 20)}."
 
 
 def _map_note(n_points: int, n_rows: int) -> str:
@@ -294,7 +304,8 @@ def _uncertain(
 ) -> list[dict[str, Any]]:
     if len(titles) < 2:
         return []
-    numbers = np.argsort(assigned.confidence, kind="stable")[:_MOST_UNCERTAIN]
+    sure = np.where(assigned.labels < 0, np.inf, assigned.confidence)
+    numbers = np.argsort(sure, kind="stable")[: min(_MOST_UNCERTAIN, np.isfinite(sure).sum())]
     q = model.assign(np.array(codes[numbers]))
     order = np.argsort(-q, axis=1, kind="stable")
     return [
@@ -333,7 +344,8 @@ def _truth(labels: NDArray[Any], assigned: NDArray[np.int32], titles: list[str])
 
     classes, codes = np.unique(np.asarray(labels), return_inverse=True)
     counts = np.zeros((len(classes), len(titles)), dtype=np.int64)
-    np.add.at(counts, (codes, assigned), 1)
+    found = assigned >= 0
+    np.add.at(counts, (codes[found], assigned[found]), 1)
     matched_class, matched = linear_sum_assignment(-counts)
     order = [*matched.tolist(), *np.setdiff1d(np.arange(len(titles)), matched).tolist()]
     lines = [*matched_class.tolist(), *np.setdiff1d(np.arange(len(classes)), matched_class).tolist()]

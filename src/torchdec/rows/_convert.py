@@ -31,7 +31,8 @@ def as_rows(X: Any) -> Rows:
     ----------
     X : Rows, ndarray, scipy sparse matrix, data frame, AnnData or sequence, of shape (n, d)
         - Rows are returned unchanged.
-        - An ndarray or memmap of booleans, integers or floats is not copied.
+        - An ndarray or memmap of booleans, integers or floats is not copied; what is masked in a masked array
+          becomes NaN.
         - A sparse matrix of another format than CSR is converted to CSR.
         - A data frame is anything with ``columns`` and ``to_numpy()``, such as one of pandas or polars.
           If all its column names are strings, they become ``feature_names``; a missing value becomes NaN.
@@ -61,6 +62,7 @@ def as_rows(X: Any) -> Rows:
     """
     if isinstance(X, Rows):
         return X
+    X = unmasked(X)
     if issparse(X):
         refuse_unseen(X)
         return sparse_rows(X, "X")
@@ -70,7 +72,19 @@ def as_rows(X: Any) -> Rows:
         return anndata_rows(X, "X")
     if hasattr(X, "columns") and hasattr(X, "to_numpy"):
         return _frame_rows(X)
+    _refuse_texts(X)
     return dense_rows(_as_array(X), "X")
+
+
+def unmasked(X: Any) -> Any:
+    """Put NaN where a masked array, or a list of such, is masked: what lies under a mask is no value."""
+    if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
+        X = np.ma.asarray(X)
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    if X.dtype.kind in "biu" and np.ma.is_masked(X):
+        X = X.astype(np.float64)
+    return X.filled(np.nan) if X.dtype.kind in "fO" else X.data
 
 
 def dense_rows(
@@ -171,11 +185,22 @@ def _refuse_text(values: NDArray[Any], name: str) -> None:
         raise RowsError(f"{name} holds text such as {text[:40]!r}; {INSTEAD_OF_TEXT}, or drop it")
 
 
+def _refuse_texts(X: Any) -> None:
+    """Say how texts become rows, which a sequence of them is not yet."""
+    is_flat = isinstance(X, list | tuple) or getattr(X, "ndim", 2) == 1
+    if is_flat and any(isinstance(value, str) for value in X):
+        raise RowsError(
+            "X is a sequence of texts; write them to a file, a text a line, or to a column of a table, and read "
+            'that: torchdec.rows.read_rows("texts.txt")'
+        )
+
+
 def refuse_unseen(X: Any) -> None:
     """Refuse what scikit-learn takes unseen: dates as seconds, text of digits, damaged sparse matrices.
 
     The parts of a sparse matrix can be set to anything, and compiled code would read beyond them.
     """
+    _refuse_texts(X)
     is_frame = hasattr(X, "columns") and hasattr(X, "to_numpy")
     dtypes = list(X.dtypes) if is_frame else [getattr(X, "dtype", None)]
     for dtype in dtypes:

@@ -12,8 +12,10 @@ _NAMED = 5
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def check_finite(rows: Rows, name: str = "X") -> None:
-    """Refuse rows that hold NaN or infinite values.
+def check_finite(rows: Rows, name: str = "X") -> NDArray[np.int64]:
+    """Find the rows that hold nothing, and refuse others that hold NaN or infinite values.
+
+    A row holds nothing if all its values are NaN, as those of an empty text. A fit leaves it out.
 
     Parameters
     ----------
@@ -21,6 +23,11 @@ def check_finite(rows: Rows, name: str = "X") -> None:
         Read once, in order; only one chunk of some 16 to 32 MB is in memory at a time.
     name : str, default="X"
         What the message calls the data: an argument or a file.
+
+    Returns
+    -------
+    ndarray of shape (m,), int64
+        Numbers of the rows that hold nothing, in order.
 
     Raises
     ------
@@ -33,28 +40,36 @@ def check_finite(rows: Rows, name: str = "X") -> None:
     --------
     >>> import numpy as np
     >>> from torchdec.rows import as_rows, check_finite
-    >>> check_finite(as_rows(np.array([[1.0], [np.nan]])))
+    >>> check_finite(as_rows(np.array([[1.0, 2.0], [np.nan, np.nan]])))
+    array([1])
+    >>> check_finite(as_rows(np.array([[1.0, 2.0], [3.0, np.nan]])))
     Traceback (most recent call last):
         ...
     torchdec.rows._protocol.RowsError: X holds 1 NaN and 0 infinite values, in 1 of 2 rows (row 1, \
-counted from 0); drop or fill these rows
+counted from 0), all in column 1; drop or fill these rows
     """
     n_nan = n_infinite = n_bad_rows = start = 0
     first: list[int] = []
+    empty = [np.empty(0, dtype=np.int64)]
     in_column = np.zeros(rows.shape[1], dtype=np.int64)
     for chunk in rows.chunks(max(1, _CHUNK_VALUES // rows.shape[1])):
         finite = (chunk >= -_LARGEST) & (chunk <= _LARGEST)
         if not finite.all():
-            bad_rows = np.flatnonzero(~finite.all(axis=1))
-            in_chunk = int(np.isnan(chunk).sum())
-            n_nan += in_chunk
-            n_infinite += finite.size - int(finite.sum()) - in_chunk
-            n_bad_rows += len(bad_rows)
-            first += (start + bad_rows[: _NAMED - len(first)]).tolist()
-            in_column += len(chunk) - finite.sum(axis=0)
+            nan = np.isnan(chunk)
+            hollow = nan.all(axis=1)
+            empty.append(start + np.flatnonzero(hollow))
+            bad = ~finite.all(axis=1) & ~hollow
+            first += (start + np.flatnonzero(bad)[: _NAMED - len(first)]).tolist()
+            n_bad_rows += int(bad.sum())
+            n_nan += int(nan[bad].sum())
+            n_infinite += int((~finite & ~nan)[bad].sum())
+            in_column += (~finite)[bad].sum(axis=0)
         start += len(chunk)
+    found = np.concatenate(empty)
     if n_bad_rows:
-        raise RowsError(_message(name, n_nan, n_infinite, n_bad_rows, first, in_column, rows))
+        n_filled = len(rows) - len(found)
+        raise RowsError(_message(name, n_nan, n_infinite, n_bad_rows, first, in_column, rows, n_filled))
+    return found
 
 
 def _message(
@@ -65,6 +80,7 @@ def _message(
     first: list[int],
     in_column: NDArray[np.int64],
     rows: Rows,
+    n_filled: int,
 ) -> str:
     numbers = ", ".join(map(str, first))
     which = (
@@ -74,7 +90,7 @@ def _message(
         if n_bad_rows == len(first)
         else f"first rows {numbers}"
     )
-    where, advice = _in_columns(in_column, rows)
+    where, advice = _in_columns(in_column, rows.feature_names, n_filled)
     message = (
         f"{name} holds {n_nan} NaN and {n_infinite} infinite values, in {n_bad_rows} of {len(rows)} rows "
         f"({which}, counted from 0){where}; {advice}"
@@ -84,14 +100,14 @@ def _message(
     return message
 
 
-def _in_columns(n_bad: NDArray[np.int64], rows: Rows) -> tuple[str, str]:
+def _in_columns(n_bad: NDArray[np.int64], names: list[str] | None, n_filled: int) -> tuple[str, str]:
     """Name the columns of bad values where they are few, and say whether rows or columns are to be dropped."""
-    bad, empty = np.flatnonzero(n_bad), np.flatnonzero(n_bad == len(rows))
+    bad, empty = np.flatnonzero(n_bad), np.flatnonzero(n_bad == n_filled)
     few = len(bad) <= _NAMED and len(bad) < len(n_bad)
-    where = f", all in {_columns(bad, rows.feature_names)}" if few else ""
-    if len(rows) == 1 or len(empty) in (0, len(n_bad)):
+    where = f", all in {_columns(bad, names)}" if few else ""
+    if n_filled == 1 or len(empty) in (0, len(n_bad)):
         return where, "drop or fill these rows"
-    advice = f"drop or fill {_columns(empty, rows.feature_names)}, where no value is finite"
+    advice = f"drop or fill {_columns(empty, names)}, where no value is finite"
     return where, advice if len(empty) == len(bad) else f"{advice}, before you drop or fill rows"
 
 

@@ -1,12 +1,13 @@
 """Some of the rows of a source, as a source of their own."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchdec.rows._protocol import Rows, spans
+from torchdec.rows._protocol import Rows, RowsError, RowsWarning, spans
 
 
 class PartOfRows:
@@ -43,3 +44,58 @@ class PartOfRows:
         """Yield all rows in order, `size` at a time."""
         for span in spans(len(self), size):
             yield self._rows.take(self._index[span])
+
+
+class FilledRows(PartOfRows):
+    """The rows that hold something, in the order of their source.
+
+    Where the source lies in blocks on a disk, so do they: a pass in any order still reads each block once.
+
+    Parameters
+    ----------
+    rows : Rows of shape (n, d)
+    empty : ndarray of int64 of shape (m,)
+        Numbers of the rows that hold nothing, in order.
+
+    Attributes
+    ----------
+    block_starts : ndarray of int64, or None
+        As `torchdec.rows._blocks.BlockRows` has it; None where the source has no blocks.
+    n_kept : int
+        Blocks that stay in memory.
+    """
+
+    def __init__(self, rows: Rows, empty: NDArray[np.int64]) -> None:
+        index = np.delete(np.arange(len(rows)), empty)
+        super().__init__(rows, index)
+        starts = getattr(rows, "block_starts", None)
+        self.block_starts = None if starts is None else np.unique(np.searchsorted(index, starts))
+        self.n_kept: int = getattr(rows, "n_kept", 0)
+
+
+def filled_rows(rows: Rows, empty: NDArray[np.int64]) -> Rows:
+    """Leave out the rows that hold nothing, and tell which they are.
+
+    Raises
+    ------
+    RowsError
+        If no row holds anything.
+    """
+    if not len(empty):
+        return rows
+    if len(empty) == len(rows):
+        raise RowsError(f"X has {len(rows):,} rows that hold nothing, and no others; check how they were read")
+    verbs = ("holds", "is") if len(empty) == 1 else ("hold", "are")
+    warnings.warn(
+        f"{len(empty):,} of {len(rows):,} rows {verbs[0]} nothing and {verbs[1]} left out of the fit "
+        f"({numbered(empty)}, counted from 0)",
+        RowsWarning,
+        stacklevel=4,
+    )
+    return FilledRows(rows, empty)
+
+
+def numbered(rows: NDArray[np.int64], most: int = 5) -> str:
+    """Name rows by their numbers, the first of many."""
+    more = ", ..." if len(rows) > most else ""
+    return f"{'row' if len(rows) == 1 else 'rows'} {', '.join(map(str, rows[:most]))}{more}"

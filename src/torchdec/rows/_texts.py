@@ -1,19 +1,39 @@
 """Texts, from the lines of a file or a column of a table."""
 
+import codecs
+import warnings
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from torchdec.prepare._texts import Texts
-from torchdec.rows._protocol import RowsError
+from torchdec.prepare._words import has_no_blanks
+from torchdec.rows._protocol import RowsError, RowsWarning
 from torchdec.rows._reading import Preparation, Reading
 from torchdec.rows._sparse import SparseRows
 
+# What a file may begin with, the longer first: UTF-32's begins as UTF-16's does.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# Fewer letters than this fraction have accents in Western European texts; in other encodings most bytes look so.
+_MOST_ACCENTS = 0.3
+
 
 class TextRows(SparseRows):
-    """Rows of tf-idf, each of length 1, or 0 where no word is known, with the texts that they are of.
+    """Rows of tf-idf, each of length 1, with the texts that they are of.
+
+    A text without a known word, such as an empty one, holds nothing: its row is NaN.
 
     Attributes
     ----------
@@ -27,45 +47,113 @@ class TextRows(SparseRows):
         super().__init__(prepared.transform(texts), list(prepared.words))
         self.texts = texts
         self.preparation = Preparation(reading, prepared)
+        self._is_empty = np.diff(self._matrix.indptr) == 0
+
+    def _dense(self, index: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        dense = super()._dense(index)
+        dense[self._is_empty[index]] = np.nan
+        return dense
 
 
 def read_texts(path: Path, reading: Reading, prepared: Texts | None) -> TextRows:
     """Read texts and make rows of them; see `torchdec.rows.read_rows`."""
     texts = _lines(path) if reading.text_column is None else _column(path, reading.text_column)
     try:
-        return TextRows(texts, prepared or Texts.fit(texts), reading)
+        rows = TextRows(texts, prepared or _learnt(texts), reading)
     except ValueError as error:
         raise RowsError(f"{path}: makes no vocabulary ({error}); give texts of words") from None
+    return rows
+
+
+def _learnt(texts: list[str]) -> Texts:
+    """Learn the words, and tell where they are characters."""
+    if not any(text.strip() for text in texts):
+        raise ValueError("no row has a text")
+    prepared = Texts.fit(texts)
+    unspaced = [] if prepared.analyzer == "words" else [text for text in texts if has_no_blanks(text)]
+    if unspaced:
+        example = unspaced[0].strip()[:12]
+        warnings.warn(
+            f"{len(unspaced):,} of {len(texts):,} texts are in a script without blanks between words, such as "
+            f"{example!r}: their features are characters and pairs of characters",
+            RowsWarning,
+            stacklevel=2,
+        )
+    return prepared
 
 
 def _lines(path: Path) -> list[str]:
+    text = _decoded(path.read_bytes(), path).replace("\r\n", "\n").replace("\r", "\n")
+    # splitlines() would also cut at form feeds and at Unicode's separators, which stand within texts.
+    return text.removesuffix("\n").split("\n")
+
+
+def _decoded(content: bytes, path: Path) -> str:
+    """Decode by the mark at the beginning, else as UTF-8, or as Windows-1252 where it looks so, which is told."""
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
     try:
-        # splitlines() would also cut at form feeds and at Unicode's separators, which stand within texts.
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise RowsError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start}); convert it") from None
-    if not any(line.strip() for line in lines):
-        raise RowsError(f"{path}: has no text in any line; write one text a line")
-    return lines
+        reason = f"is no {encoding.removesuffix('-sig').upper()} text ({error.reason} at byte {error.start})"
+        if encoding != "utf-8" or not _looks_western(content):
+            raise RowsError(f"{path}: {reason}; convert it") from None
+        warnings.warn(
+            f"{path}: {reason} and was read as Windows-1252 (cp1252); convert it if its accents look wrong",
+            RowsWarning,
+            stacklevel=2,
+        )
+        return content.decode("cp1252")
+    if "\0" in text:
+        raise RowsError(f"{path}: holds zero bytes, as UTF-16 without its mark does; convert it to UTF-8")
+    return text
+
+
+def _looks_western(content: bytes) -> bool:
+    try:
+        letters = [letter for letter in content.decode("cp1252") if not letter.isspace()]
+    except UnicodeDecodeError:
+        return False
+    return sum(letter > "\x7f" for letter in letters) < _MOST_ACCENTS * len(letters)
 
 
 def _column(path: Path, name: str) -> list[str]:
     if path.suffix.lower() == ".parquet":
-        table = parquet.read_table(path)
+        _check_name(parquet.read_schema(path).names, name, path)
+        column = parquet.read_table(path, columns=[name]).column(0)
     elif path.suffix.lower() == ".csv":
-        # Texts may hold line breaks within quotes.
-        table = arrow_csv.read_csv(
-            path,
-            read_options=arrow_csv.ReadOptions(block_size=1 << 24),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(column_types={name: pa.string()}),
-        )
+        column = _csv_column(path, name)
     else:
         raise RowsError(f"{path}: has no columns; a column of texts is taken from a .csv or a .parquet")
-    if name not in table.column_names:
-        known = ", ".join(map(repr, table.column_names[:8]))
-        raise RowsError(f"{path}: has no column {name!r}; it has {known}")
-    column = table.column(name)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_null(kind) or any(is_text(kind) for is_text in _TEXT_TYPES)):
         raise RowsError(f"{path}: column {name!r} holds {column.type}, no text; name another one")
     return [text or "" for text in column.to_pylist()]
+
+
+_TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+
+
+def _csv_column(path: Path, name: str) -> pa.ChunkedArray:
+    table = arrow_csv.read_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(block_size=1 << 24),
+        # Texts may hold line breaks within quotes.
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
+            # A cell such as NA or NULL is a missing value, as in a column of numbers, unless it is quoted.
+            column_types={name: pa.string()},
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    _check_name(table.column_names, name, path)
+    return table.column(name)
+
+
+def _check_name(names: Sequence[str], name: str, path: Path) -> None:
+    if name in names:
+        return
+    near = [known for known in names if known.lower() == name.lower()] or get_close_matches(name, names, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    known = ", ".join(map(repr, names[:8])) + (" ..." if len(names) > 8 else "")
+    raise RowsError(f"{path}: has no column {name!r}; it has {known}{hint}")

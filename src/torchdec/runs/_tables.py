@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import csv
 
+from torchdec._core.assignment import clusters_of
 from torchdec.rows._parquet import rows_of_groups
 from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, RunError
 
@@ -32,10 +33,13 @@ class Clusters:
         Rows of each cluster.
     confidences : tuple of (float or None)
         Mean of max_j q_ij over the rows of each cluster; None for a cluster without rows.
+    n_empty : int, default=0
+        Rows that hold nothing, which are in no cluster and have the confidence 0.
     """
 
     sizes: tuple[int, ...]
     confidences: tuple[float | None, ...]
+    n_empty: int = 0
 
 
 def write_assignments(
@@ -46,8 +50,9 @@ def write_assignments(
 ) -> Clusters:
     """Write the cluster of each row and the confidence in it to a Parquet or CSV file.
 
-    The columns are ``row`` (int64, from 0), ``cluster`` (int32, the most probable one) and ``confidence``
-    (float32, its probability). The file is written in row groups of at most 131,072 rows.
+    The columns are ``row`` (int64, from 0), ``cluster`` (int32, the most probable one; -1 for a row that holds
+    nothing, whose probabilities are all 0) and ``confidence`` (float32, its probability). The file is written in
+    row groups of at most 131,072 rows.
 
     Parameters
     ----------
@@ -56,7 +61,7 @@ def write_assignments(
     probabilities : iterable of ndarray of shape (chunk, k) and dtype float32
         Soft assignments q of the rows in order; at least one chunk.
     least_confidence : float, default=0.0
-        Rows below it get the cluster -1.
+        Rows below it get the cluster -1, which is none.
     names : sequence of str, optional
         Of the rows, as of the files that they were; they become a last column ``name``.
 
@@ -73,7 +78,7 @@ def write_assignments(
     >>> q = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_assignments(os.path.join(folder, "assignments.parquet"), [q])
-    Clusters(sizes=(2, 0), confidences=(0.625, None))
+    Clusters(sizes=(2, 0), confidences=(0.625, None), n_empty=0)
     """
     tally = Tally(least_confidence)
     with _RowGroups(Path(path), names) as table:
@@ -93,13 +98,14 @@ class Tally:
 
     def __init__(self, least_confidence: float) -> None:
         self._least = least_confidence
+        self._n_empty = 0
         self._sizes, self._totals = np.zeros(1), np.zeros(1)  # the first chunk tells k, and spreads them to it
 
     def add(self, q: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the cluster of each row and the confidence in it."""
-        confidence = q.max(axis=1)
-        kept = confidence >= self._least
-        cluster = np.where(kept, q.argmax(axis=1), -1).astype(np.int32)
+        cluster, confidence = clusters_of(q, self._least)
+        kept = cluster >= 0
+        self._n_empty += int((confidence == 0).sum())
         self._sizes = self._sizes + np.bincount(cluster[kept], minlength=q.shape[1])
         self._totals = self._totals + np.bincount(cluster[kept], weights=confidence[kept], minlength=q.shape[1])
         return cluster, confidence
@@ -112,6 +118,7 @@ class Tally:
                 float(total / size) if size else None
                 for total, size in zip(self._totals, self._sizes, strict=True)
             ),
+            self._n_empty,
         )
 
 

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from torchdec.rows._convert import as_table, refuse_unseen
+from torchdec.rows._convert import as_table, refuse_unseen, unmasked
 
 # A dense float32 array or a CSR matrix; SciPy has no types to say so.
 Matrix: TypeAlias = Any
@@ -15,6 +15,7 @@ Matrix: TypeAlias = Any
 
 def validated(estimator: BaseEstimator, X: Any, *, reset: bool) -> Matrix:
     """Check rows and return them as float32, dense or CSR."""
+    X = unmasked(X)
     refuse_unseen(X)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is refused
         rows = validate_data(estimator, as_table(X), accept_sparse="csr", dtype=np.float32, reset=reset)
