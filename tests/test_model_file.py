@@ -319,8 +319,8 @@ WORDS = list("abcdef")
 @pytest.mark.parametrize(
     "preparation",
     [
-        {"kind": "images", "shape": [2, 3]},
-        {"kind": "images", "shape": [1, 2, 3]},
+        {"kind": "images", "shape": [2, 3], "values": None},
+        {"kind": "images", "shape": [1, 2, 3], "values": [0.0, 255.0]},
         {"kind": "texts", "words": WORDS, "rarity": [1.0] * 6},
         {"kind": "cells", "genes": WORDS, "total": None},
         {"kind": "cells", "genes": WORDS, "total": 1.0},
