@@ -410,7 +410,8 @@ def test_an_interrupt_from_the_keyboard_keeps_the_model_and_goes_on_up(
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (np.full((9, 3), np.nan), "27 NaN"),
+        (np.full((9, 3), [np.nan, np.nan, 1]), "18 NaN"),
+        (np.full((9, 3), np.nan), "9 rows that hold nothing"),
         (np.array([[0.0, np.inf], [1.0, 2.0], [3.0, 4.0]]), "infinite"),
         (np.ones((9, 3)), "9 rows that are all equal, which cannot be cut into n_clusters=2"),
         (np.ones((1, 3)), "n_samples=1 is fewer than n_clusters=2; try n_clusters=1 or fewer"),

@@ -47,8 +47,10 @@ def read_rows(
           genes are those marked ``highly_variable`` in `.var`, or else the 2,000 of the counts that vary most.
           Needs anndata.
         - ``.zarr``: a 2-D array of Zarr, read some chunks at a time. Needs zarr.
-        - ``.txt``: one text a line, in UTF-8. A row is the tf-idf (sublinear, of length 1) of the 2,000
-          most frequent words that are no English stop words.
+        - ``.txt``: one text a line, in UTF-8, in UTF-16 with its mark, or in Windows-1252, which is told. A row is
+          the tf-idf (sublinear, of length 1) of the 2,000 most frequent words that are no English stop words; of
+          scripts without blanks, characters and pairs of them are words. A text without a known word, such as a
+          blank one, is a row of NaN.
         - A folder of ``.parquet`` files of the same columns, or of ``.npz`` files of CSR parts, in the order of
           their paths; read a row group, or a file, at a time.
         - A folder of images, in the order of their paths, or one image. A row is the pixels of one, grey or
