@@ -20,6 +20,7 @@ from torchdec._core.journal import Checkpoint, opened
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, SelfTraining, Settings
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._predictor import QUANTILES, Predictor
 from torchdec._presets import PRESETS
@@ -255,6 +256,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             pass
         return self
 
+    @under_own_globals
     @undone_if_unfinished
     def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Generator[Record, None, None]:
         """Fit step by step: a generator of `Search`, `Epoch`, `Centroids`, `Update` and `Stretch` records.

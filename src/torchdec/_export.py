@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from torchdec._core.networks import linear_layers
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec.runs._publish import write_file
 
@@ -15,6 +16,7 @@ from torchdec.runs._publish import write_file
 OPSET = 17
 
 
+@under_own_globals
 def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write the model as an ONNX graph: rows in; code, probabilities and labels out.
 

@@ -15,6 +15,7 @@ from torch import nn
 from torchdec._core.batches import in_order
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.objective import log_soft_assignment, squared_distances
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._representation import validated_rows
 from torchdec.rows import Rows
 from torchdec.rows._standardized import standardized
@@ -84,6 +85,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """Embed rows: their code z, float32 of shape (n, z)."""
         return self._of_all(X, lambda code, _: code)
 
+    @under_own_globals
     def _of_all(
         self, X: Any, part: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[_Number]]
     ) -> NDArray[_Number]:
@@ -98,6 +100,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             start += len(values)
         return whole
 
+    @under_own_globals
     def predict_chunks(self, X: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory."""
         yield from self._predict_rows(self._new_rows(X), resolve(self.device, self.precision))
@@ -129,6 +132,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             start += len(code)
             yield code, self.assign(code)
 
+    @under_own_globals
     @torch.inference_mode()
     def assign(
         self, code: Float32[NDArray[np.float32], "rows code"]
@@ -148,6 +152,7 @@ class Predictor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         largest = torch.zeros(len(q), n_clusters).scatter_reduce_(1, clusters, q, "amax")
         return (largest / largest.sum(dim=1, keepdim=True)).numpy()
 
+    @under_own_globals
     def nearest_centers(
         self, code: Float32[NDArray[np.float32], "rows code"]
     ) -> tuple[Int64[NDArray[np.int64], " rows"], Float32[NDArray[np.float32], " rows"]]:

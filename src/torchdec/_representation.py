@@ -21,6 +21,7 @@ from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, Journal, opened
 from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
+from torchdec._core.torch_globals import under_own_globals
 from torchdec.rows import Rows, as_rows, check_finite
 from torchdec.rows._convert import refuse_unseen
 from torchdec.rows._standardized import standardized
@@ -175,6 +176,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             pass
         return self
 
+    @under_own_globals
     @undone_if_unfinished
     def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Iterator[Search | Epoch]:
         """Fit step by step: a generator of `Search` and `Epoch` records; the estimator is fitted when it ends.
@@ -208,6 +210,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Return the rows as the encoder takes them but for `scale_`: standardised where columns were."""
         return standardized(rows, self.feature_means_, self.feature_deviations_)
 
+    @under_own_globals
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
         """Embed rows: their code, float32 of shape (n, z); computed chunk by chunk in float32.
 
@@ -224,6 +227,7 @@ class Representation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return embed(self.encoder_.to(compute.device), rows, self.scale_, compute).cpu().numpy()
 
     @available_if(lambda self: self.has_decoder)  # type: ignore[untyped-decorator]
+    @under_own_globals
     def inverse_transform(self, Z: Any) -> Float32[NDArray[np.float32], "rows features"]:
         """Reconstruct rows from their code, on the scale of the rows given to `fit`.
 

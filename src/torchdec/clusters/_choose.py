@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 
 from torchdec._core.number_of_clusters import Choice, choose
 from torchdec._core.randomness import split
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec._neighbors import NeighborEncoder
 from torchdec._representation import Representation
@@ -19,6 +20,7 @@ from torchdec.rows import as_rows
 from torchdec.rows._part import PartOfRows
 
 
+@under_own_globals
 def choose_k(
     X: Any,
     ks: Iterable[int] = range(2, 21),
