@@ -89,7 +89,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         What k-means starts from. "k-means++" is the paper's. "auto" also looks at the graph of near rows of the
         code, since k-means prefers clusters of one extent and size. It starts from the communities of the graph
         too, from clusters of which two that are joined became one, and one that falls apart two, and from two
-        that were cut anew. Each is kept only where it leaves fewer edges cut.
+        that were cut anew, and with fewer than 1,000 rows from k-means on the rows. Each is kept only where it
+        leaves fewer edges cut.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is: half of the rows of every training step;
         the targets come from the rows as they are (as in DEC-DA). `torchdec.augment.ShiftRotate` is for images,
