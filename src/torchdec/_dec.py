@@ -21,6 +21,7 @@ from torchdec._core.number_of_clusters import numbers_to_try
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, SelfTraining, Settings
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._predictor import QUANTILES, Predictor
 from torchdec._presets import PRESETS
@@ -92,7 +93,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         What k-means starts from. "k-means++" is the paper's. "auto" also looks at the graph of near rows of the
         code, since k-means prefers clusters of one extent and size. It starts from the communities of the graph
         too, from clusters of which two that are joined became one, and one that falls apart two, and from two
-        that were cut anew. Each is kept only where it leaves fewer edges cut.
+        that were cut anew, and with fewer than 1,000 rows from k-means on the rows. Each is kept only where it
+        leaves fewer edges cut.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is: half of the rows of every training step;
         the targets come from the rows as they are (as in DEC-DA). `torchdec.augment.ShiftRotate` is for images,
@@ -267,6 +269,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             pass
         return self
 
+    @under_own_globals
     @undone_if_unfinished
     def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Generator[Record, None, None]:
         """Fit step by step: a generator of `Search`, `Epoch`, `Centroids`, `Update` and `Stretch` records.

@@ -12,6 +12,7 @@ from torch import nn
 
 from torchdec._core.layers import Stack
 from torchdec._core.networks import linear_layers
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec.runs._publish import write_file
 
@@ -19,6 +20,7 @@ from torchdec.runs._publish import write_file
 OPSET = 18
 
 
+@under_own_globals
 def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write the model as an ONNX graph: rows in; code, probabilities and labels out.
 

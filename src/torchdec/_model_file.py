@@ -21,6 +21,7 @@ from torch import nn
 from torchdec._autoencoder import Autoencoder
 from torchdec._core.layers import embedding_dim
 from torchdec._core.records import StopReason
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec._encoder_file import EncoderError, Modules, rebuilt, structure_of, tensors_of
 from torchdec._neighbors import NeighborEncoder
@@ -65,6 +66,7 @@ class ModelFileError(ValueError):
     """A file that is no torchdec model, or not one that this version can read."""
 
 
+@under_own_globals
 def save(model: DEC, path: str | os.PathLike[str]) -> None:
     """Write a fitted model, whole or not at all: a temporary file beside `path`, then a rename.
 
@@ -172,6 +174,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _header(file, path)
 
 
+@under_own_globals
 def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules | None = None) -> DEC:
     """Read a model that predicts bit for bit as the saved one did.
 

@@ -17,7 +17,14 @@ from torchdec._core.compute import Compute, Precision
 from torchdec._core.graph_space import components_agree
 from torchdec._core.journal import Journal
 from torchdec._core.neighbor_embedding import embed_neighbors
-from torchdec._core.neighbor_graph import COPIES, changed_copies, nearest_neighbors, principal_components
+from torchdec._core.neighbor_graph import (
+    COPIES,
+    changed_copies,
+    layout,
+    layout_weight,
+    nearest_neighbors,
+    principal_components,
+)
 from torchdec._core.networks import stack, without_batch_norm
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch, Search
@@ -30,6 +37,8 @@ from torchdec.rows._part import PartOfRows
 
 # Components that the graph is built on where their number is left open.
 _COMPONENTS = 50
+# Neighbours of each row where their number is left open.
+_FEWEST_NEIGHBORS, _MOST_NEIGHBORS = 3, 15
 # Rows that are larger as a float32 array (1 GiB) are only looked at through their components, and not copied.
 _MOST_VALUES = 2**28
 # Rows with a smaller share of values that are not zero hold few of many features, and go without some of these.
@@ -50,8 +59,11 @@ class NeighborEncoder(Representation):
         Widths of the encoder's hidden layers, each followed by batch normalisation while training.
     code_size : int, default=10
         Width of the code z.
-    n_neighbors : int, default=15
-        Neighbours of each row. More make clusters coarser and forget small ones.
+    n_neighbors : int or "auto", default="auto"
+        Neighbours of each row. More make clusters coarser and forget small ones. "auto" is 15, or a tenth of the
+        rows where there are fewer than 150, but at least 3. A graph of so few rows joins what is far apart, so
+        with fewer than 150 rows the code is also trained towards their leading principal components, and with 50
+        or fewer towards these alone.
     metric : {"auto", "cosine", "euclidean"}, default="auto"
         Between rows in the space of the graph. "auto" is the cosine for rows of more than 50 features, where it
         makes fewer rows the neighbour of all, and Euclidean for others, whose length says more.
@@ -142,7 +154,7 @@ class NeighborEncoder(Representation):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": ["array-like"],
         "code_size": [Interval(Integral, 1, None, closed="left")],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "metric": [StrOptions({"auto", "cosine", "euclidean"})],
         "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
         "graph_rows": [Interval(Integral, 2, None, closed="left")],
@@ -164,7 +176,7 @@ class NeighborEncoder(Representation):
         hidden: tuple[int, ...] = (500, 500, 2000),
         code_size: int = 10,
         *,
-        n_neighbors: int = 15,
+        n_neighbors: int | Literal["auto"] = "auto",
         metric: Literal["auto", "cosine", "euclidean"] = "auto",
         n_components: int | Literal["auto"] | None = "auto",
         graph_rows: int = 100_000,
@@ -201,7 +213,7 @@ class NeighborEncoder(Representation):
     def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Search | Epoch]:
         if len(rows) < 2:
             raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
-        names = ("sample", "network", "decoder", "components", "batches")
+        names = ("sample", "network", "decoder", "components", "layout", "batches")
         seeds = journal.once("network seeds", lambda: split(self.random_state, *names))
         if len(rows) > self.graph_rows:
             rows = _sample(rows, self.graph_rows, seeds["sample"])
@@ -219,12 +231,16 @@ class NeighborEncoder(Representation):
             rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, journal=journal
         )
         n_steps = source.steps(max_epochs, max_steps)
+        weight = layout_weight(len(rows))
+        placed = layout(rows, self.code_size, generator(seeds["layout"]), compute) if weight else None
         self.dropout_ = journal.once("dropout", lambda: self._dropout(rows, compute))
         yield from embed_neighbors(
             encoder,
             decoder,
             graph.numpy(),
             source,
+            placed=placed,
+            placed_weight=weight,
             reconstruction_weight=self.reconstruction_weight,
             dropout=self.dropout_,
             n_steps=n_steps,
@@ -245,7 +261,7 @@ class NeighborEncoder(Representation):
         n, d = rows.shape
         n_searches = 1 if self.augment is None else 1 + COPIES
         yield Search(0, n_searches, perf_counter() - started)
-        n_neighbors = min(self.n_neighbors, n - 1)
+        n_neighbors = min(self._n_neighbors(n), n - 1)
         cosine = self.metric == "cosine" or (self.metric == "auto" and d > _COMPONENTS)
         n_components = self._n_components(rows, n_neighbors, random, compute, cosine=cosine)
         points, project = _projected(rows, n_components, random, compute)
@@ -260,6 +276,12 @@ class NeighborEncoder(Representation):
             graph = nearest.neighbors
         yield Search(n_searches, n_searches, perf_counter() - started)
         return "rows" if n_components is None else "components", workers.same(torch.from_numpy(graph))
+
+    def _n_neighbors(self, n_rows: int) -> int:
+        """Return the neighbours of each row: where their number is left open, no more than a tenth of the rows."""
+        if self.n_neighbors != "auto":
+            return self.n_neighbors
+        return min(_MOST_NEIGHBORS, max(_FEWEST_NEIGHBORS, n_rows // 10))
 
     def _n_components(
         self, rows: Rows, n_neighbors: int, random: torch.Generator, compute: Compute, *, cosine: bool

@@ -17,6 +17,7 @@ from torchdec._core.assignment import clusters_of
 from torchdec._core.batches import in_order
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.objective import log_soft_assignment, squared_distances
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._representation import OneLineParameters, validated_rows
 from torchdec.rows import Rows
 from torchdec.rows._convert import as_dense
@@ -92,6 +93,7 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
         """Embed rows: their code z, float32 of shape (n, z); NaN for a row that holds nothing."""
         return self._of_all(X, lambda code, _: code)
 
+    @under_own_globals
     def _of_all(
         self, X: Any, part: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[_Number]]
     ) -> NDArray[_Number]:
@@ -106,6 +108,7 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
             start += len(values)
         return whole
 
+    @under_own_globals
     def predict_chunks(self, X: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory."""
         yield from self._predict_rows(self._new_rows(X), resolve(self.device, self.precision))
@@ -141,6 +144,7 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
             start += len(code)
             yield code, self.assign(code)
 
+    @under_own_globals
     @torch.inference_mode()
     def assign(
         self, code: Float32[NDArray[np.float32], "rows code"]
@@ -161,6 +165,7 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
         largest = torch.zeros(len(q), n_clusters).scatter_reduce_(1, clusters, q, "amax")
         return (largest / largest.sum(dim=1, keepdim=True)).nan_to_num_(0).numpy()
 
+    @under_own_globals
     def nearest_centers(
         self, code: Float32[NDArray[np.float32], "rows code"]
     ) -> tuple[Int64[NDArray[np.int64], " rows"], Float32[NDArray[np.float32], " rows"]]:

@@ -25,6 +25,7 @@ from torchdec._core.objective import reconstruction_error
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source, one_cycle, train
 from torchdec.rows import Rows, as_rows, check_finite
 from torchdec.rows._convert import as_dense, as_table, refuse_unseen, unmasked
@@ -299,6 +300,7 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
             pass
         return self
 
+    @under_own_globals
     @undone_if_unfinished
     def iter_fit(self, X: Any, *, checkpoint: Checkpoint | None = None) -> Iterator[Search | Epoch]:
         """Fit step by step: a generator of `Search` and `Epoch` records; the estimator is fitted when it ends.
@@ -334,6 +336,7 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
             return TransformedRows(rows, self.transformer_)
         return standardized(rows, self.feature_means_, self.feature_deviations_)
 
+    @under_own_globals
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
         """Embed rows: their code, float32 of shape (n, z); computed chunk by chunk in float32.
 
@@ -352,6 +355,7 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
         return embed(self.encoder_.to(compute.device), rows, self.scale_, compute).cpu().numpy()
 
     @available_if(lambda self: self.has_decoder)  # type: ignore[untyped-decorator]
+    @under_own_globals
     def inverse_transform(self, Z: Any) -> Float[NDArray[Any], "rows features"]:
         """Reconstruct rows from their code, on the scale of the rows given to `fit`.
 

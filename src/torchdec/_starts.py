@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from torchdec._core.batches import Streamed, code_of
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute
+from torchdec._core.few_rows import COMPONENTS, FEW_ROWS
 from torchdec._core.journal import Journal, copied
 from torchdec._core.medoid import agreement
+from torchdec._core.neighbor_graph import principal_components
 from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
-from torchdec._core.randomness import split
+from torchdec._core.randomness import generator, split
 from torchdec._core.records import Centroids, Record
 from torchdec._presets import new_representation, own_networks
 from torchdec._representation import Representation
@@ -63,8 +65,9 @@ def first_clusters(
         networks = [network for network in (encoder, decoder) if network is not None]
         if len(_found(journal)) == n:  # before an interruption
             break
-        code = code_of(encoder, representation.prepared(rows), representation.scale_, compute)
-        clusters, record = _clusters(dec, code, seeds, began)
+        prepared = representation.prepared(rows)
+        code = code_of(encoder, prepared, representation.scale_, compute)
+        clusters, record = _clusters(dec, code, prepared, seeds, began, compute)
         weights = [copied(network.state_dict()) for network in networks] if n > 1 else []
         journal.results["starts"] = (*_found(journal), (weights, *clusters))
         if number + 1 < n:
@@ -86,19 +89,24 @@ def _found(journal: Journal) -> tuple[Any, ...]:
 
 
 def _clusters(
-    dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: float
+    dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int], began: float, compute: Compute
 ) -> tuple[tuple[Choice | None, Tensor, Tensor], Centroids]:
     choice, k = None, dec.n_clusters
     if not isinstance(k, Integral):
         choice = choose_on(code, numbers_to_try(k, len(code)), seeds["choice"])
         k = choice.n_clusters
+    separate, components = dec.init == "auto", None
+    if separate and k > 1 and len(rows) < FEW_ROWS:
+        projected, _ = principal_components(rows, COMPONENTS, generator(seeds["centroids"]), compute)
+        components = projected.cpu().numpy()
     centers, labels, record = kmeans_centroids(
         code,
         k,
         n_init=dec.n_init,
         seed=seeds["centroids"],
         started=began,
-        separate=dec.init == "auto",
+        separate=separate,
+        components=components,
     )
     return (choice, centers, labels), record
 

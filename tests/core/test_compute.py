@@ -1,40 +1,10 @@
 """Device and precision: what is asked for, what is there, and what is said when it is not."""
 
-from collections.abc import Iterator
-
-import faiss
-import joblib
 import pytest
 import torch
 
 from torchdec._core import compute
 from torchdec._core.compute import resolve
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads(), faiss.omp_get_max_threads()
-    yield
-    torch.set_num_threads(before[0])
-    faiss.omp_set_num_threads(before[1])
-
-
-@pytest.mark.usefixtures("threads")
-def test_no_more_threads_run_than_the_container_has_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(4)
-    faiss.omp_set_num_threads(4)
-    monkeypatch.setattr(joblib, "cpu_count", lambda: 3)
-    resolve("cpu")
-    assert (torch.get_num_threads(), faiss.omp_get_max_threads()) == (3, 3)
-
-
-@pytest.mark.usefixtures("threads")
-def test_fewer_threads_than_cores_stay_as_the_user_set_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(2)
-    faiss.omp_set_num_threads(2)
-    monkeypatch.setattr(joblib, "cpu_count", lambda: 3)
-    resolve("cpu")
-    assert (torch.get_num_threads(), faiss.omp_get_max_threads()) == (2, 2)
 
 
 def test_auto_takes_cuda_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

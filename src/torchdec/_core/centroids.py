@@ -5,10 +5,12 @@ from time import perf_counter
 import numpy as np
 import torch
 from jaxtyping import Float, Int32, Int64
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from torchdec._core import workers
 from torchdec._core.batches import Streamed
+from torchdec._core.few_rows import clearer_in_rows
 from torchdec._core.kmeans import kmeans
 from torchdec._core.objective import squared_distances
 from torchdec._core.records import Centroids
@@ -28,11 +30,12 @@ def kmeans_centroids(
     seed: int,
     started: float,
     separate: bool = False,
+    components: Float[NDArray[np.float32], "rows components"] | None = None,
 ) -> tuple[Float[Tensor, "clusters code"], Int32[Tensor, " rows"], Centroids]:
     """Run k-means on the code of all rows from `n_init` starts and keep the lowest inertia (paper, section 3.1.2).
 
     With `separate`, the graph of near rows of the code may give clusters that are separated better
-    (`_core/separation.py`).
+    (`_core/separation.py`), and so may few rows, where their components are given (`_core/few_rows.py`).
     Of more than 131,072 rows the starts see a sample of so many, and the chosen one then settles on all rows, in
     passes over their code.
 
@@ -53,6 +56,8 @@ def kmeans_centroids(
     best = min(starts, key=lambda start: start.inertia_)
     if separate:
         best = separated(seen, best, random_state)
+        if components is not None:
+            best = clearer_in_rows(seen, best, components, random_state)
     centers = workers.same(torch.from_numpy(best.cluster_centers_).to(some))
     labels, inertia = torch.from_numpy(best.labels_).to(some.device), float(best.inertia_)
     if len(some) < len(code):

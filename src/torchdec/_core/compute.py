@@ -4,8 +4,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import faiss
-import joblib
 import torch
 
 from torchdec.rows._shown import shown
@@ -40,25 +38,18 @@ class Compute:
 
 
 def resolve(device: str = "auto", precision: Precision = "auto") -> Compute:
-    """Turn the two parameters into a `Compute`, and leave no more threads than the container has cores.
+    """Turn the two parameters into a `Compute`.
 
     Raises
     ------
     ValueError
         If the device is unknown or not there.
     """
-    _limit_threads(joblib.cpu_count())
     _keep_freed_memory()
     chosen = torch.device(_best_device() if device == "auto" else _checked_device(device))
     if precision == "auto":
         precision = "bfloat16" if _multiplies_bfloat16(chosen) else "float32"
     return Compute(chosen, precision)
-
-
-def _limit_threads(n_cores: int) -> None:
-    """Lower the threads of torch and faiss, which see all cores of a machine even where a quota grants few."""
-    torch.set_num_threads(min(n_cores, torch.get_num_threads()))
-    faiss.omp_set_num_threads(min(n_cores, faiss.omp_get_max_threads()))
 
 
 def _keep_freed_memory() -> None:

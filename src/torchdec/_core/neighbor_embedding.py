@@ -68,6 +68,8 @@ def embed_neighbors(
     graph: NDArray[np.int64],
     source: Source,
     *,
+    placed: Float[Tensor, "rows code"] | None = None,
+    placed_weight: float = 0.0,
     reconstruction_weight: float,
     dropout: float,
     n_steps: int,
@@ -76,7 +78,8 @@ def embed_neighbors(
     """Train the encoder: at each step a batch of rows, with one neighbour of each, drawn by its weight.
 
     It sees each row without a share `dropout` of its features, drawn anew each time. Where there is a decoder it
-    learns too, to reconstruct all of them, whole, from their codes.
+    learns too, to reconstruct all of them, whole, from their codes. Where codes are `placed`, so much of the loss
+    is how far they are from there.
     """
     neighbors = torch.from_numpy(graph)
     probabilities = torch.from_numpy(edge_probabilities(graph))
@@ -92,6 +95,9 @@ def embed_neighbors(
             reconstructed = decoder(code) if decoder else None
         anchors, theirs = (workers.gathered(half, len(index)) for half in code.tensor_split(2))
         value = neighbor_loss(anchors, theirs, workers.span(len(index)))
+        if placed is not None:
+            off = code - placed[torch.cat([own, workers.share(partners)[0]])].to(code)
+            value = torch.lerp(value, off.square().sum(dim=1).mean(), placed_weight)
         if reconstructed is not None:
             value = value + reconstruction_weight * reconstruction_error(x, reconstructed)
         return part * value

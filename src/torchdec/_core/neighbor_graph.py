@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
@@ -20,6 +21,11 @@ ONE_WAY = 0.25
 COPIES = 32
 # Multiplications of an exact search from which on products of bfloat16 pay (37,000 rows of 784).
 _LARGE = 2**40
+# Up to so many rows the code is to be their leading components, from so many on what the graph makes of them, and
+# between the two something of both.
+_AS_THEY_LIE, _BY_THE_GRAPH = 50, 150
+# Mean squared distance from the middle of such a code: groups that are apart are then so for Student's kernel.
+_EXTENT = 100.0
 _OVERSAMPLING = 10
 _PASSES = 6
 
@@ -54,6 +60,22 @@ def principal_components(
     turned = axes.T[:, :n_components]
     components = basis @ turned
     return projected @ turned, lambda others: (others - mean) @ components
+
+
+def layout_weight(n_rows: int) -> float:
+    """Return how much the code is to be the layout of the rows: 1 of few of them, 0 of 150 and more."""
+    return min(1.0, max(0.0, (_BY_THE_GRAPH - n_rows) / (_BY_THE_GRAPH - _AS_THEY_LIE)))
+
+
+def layout(rows: Rows, width: int, generator: Generator, compute: Compute) -> Float32[Tensor, "rows width"]:
+    """Return the leading principal components of the rows, scaled together; zeros where there are fewer.
+
+    A graph of few rows joins what is far apart, and few steps of training keep little of what the rows show.
+    """
+    components, _ = principal_components(rows, width, generator, compute)
+    extent = components.square().sum(dim=1).mean().clamp(min=torch.finfo(torch.float32).tiny)
+    scaled = _EXTENT**0.5 * components / extent.sqrt()
+    return torch.nn.functional.pad(scaled, (0, width - scaled.shape[1])).cpu()
 
 
 def changed_copies(

@@ -18,6 +18,7 @@ from torchdec._core.randomness import generator
 from torchdec._core.randomness import split as seeds_of
 from torchdec._core.records import Update
 from torchdec._core.self_training import SelfTraining
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source
 from torchdec._dec import DEC
 from torchdec._representation import freeze, rows_to_fit
@@ -25,6 +26,7 @@ from torchdec.rows import Rows
 from torchdec.rows._shown import shown
 
 
+@under_own_globals
 def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     """Make one cluster of two.
 
@@ -75,6 +77,7 @@ def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     return _recorded(merged, {"edit": "merge", "clusters": [low, high], "into": low})
 
 
+@under_own_globals
 def split(
     model: DEC,
     cluster: int | str,
@@ -173,6 +176,7 @@ def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Com
     model.cluster_centers_ = centers.detach().cpu().numpy().copy()
 
 
+@under_own_globals
 def rename(model: DEC, cluster: int | str, name: str) -> DEC:
     """Give a cluster a name, which `describe`, `summary` and the report show; an empty one takes it away.
 

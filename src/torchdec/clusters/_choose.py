@@ -12,6 +12,7 @@ from torchdec._core.batches import code_of
 from torchdec._core.compute import resolve
 from torchdec._core.number_of_clusters import Choice, numbers_to_try
 from torchdec._core.randomness import split
+from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec._presets import new_representation, own_networks
 from torchdec._representation import Representation, rows_to_fit
@@ -22,6 +23,7 @@ from torchdec.rows._part import PartOfRows
 from torchdec.rows._shown import shown
 
 
+@under_own_globals
 def choose_k(
     X: Any,
     ks: Iterable[int] | Literal["auto"] = "auto",
