@@ -1,0 +1,167 @@
+"""What a column is by its name, type and values: a feature, a label, or what names the rows."""
+
+import re
+import shlex
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from torchdec.prepare._names import is_label_name, label_name
+
+# Columns that a message names.
+NAMED = 5
+# Rows from which on the values of a column can show that it is an id; of three rows, any may count them.
+_ENOUGH = 10
+# Values that are looked at to tell what a column of text holds.
+_LOOKED_AT = 1000
+# Words up to which a text is a name rather than a text to be read.
+_FEW_WORDS = 3
+# Columns that count the rows: more of them are ranks of what was measured.
+_MOST_COUNTERS = 2
+
+_ID_NAMES = frozenset({"id", "ids", "index", "rowid", "uuid", "guid", "nulldaskindex", ""})
+_INDEX_NAME = re.compile(r"Unnamed: \d+|__index_level_\d+__")
+_ID_ENDING = re.compile(r"(?:^|[\s_.\-])(?:id|uuid|guid)$", re.IGNORECASE), re.compile(r"[a-z0-9]I[dD]$")
+# Amounts, dates and times that were written as text: a currency, thousands, a unit.
+_MEASURE = re.compile(
+    r"[^\w]*(?:[A-Z]{1,3}\s)?[-+]?\d[\d.,' \u00a0]*\s*(?:[%$€£°]|[A-Za-z]{0,3})"
+    r"|\d{1,4}[-/.:]\d{1,2}(?:[-/.:T ].*)?"
+)
+# Scripts without blanks between words: Thai, Lao, Khmer, kana, Han.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+
+
+class LeftOut(NamedTuple):
+    """A column that is no feature: its role is "label", "id", "ignored" (as was asked for) or "other"."""
+
+    name: str
+    why: str
+    role: str
+    is_number: bool
+
+
+class Sorter:
+    """Tells which columns are left out, and keeps what is to be told of those that stay."""
+
+    def __init__(
+        self, schema: pa.Schema, values: Callable[[str], Any], named: bool, row_names: Collection[str]
+    ) -> None:
+        self._names, self._values, self._named, self._row_names = schema.names, values, named, row_names
+        self.kept: list[str] = []
+
+    def left_out(self, field: pa.Field) -> LeftOut | None:
+        """Return why a column is left out, or None where it is not."""
+        name, number = field.name, is_number(field.type)
+        if is_vector(field.type):
+            return None
+        if name in self._row_names:
+            return LeftOut(name, "names the rows", "id", number)
+        if self._named and _is_label(name, self._names):
+            return LeftOut(name, "looks like a label", "label", number)
+        if self._named and is_id_name(name):
+            return LeftOut(name, "is named like an id", "id", number)
+        if self._named and any(ending.search(name) for ending in _ID_ENDING):
+            if _is_distinct(self._column(field)):
+                return LeftOut(name, "is named like an id", "id", number)
+            if number:
+                self.kept.append(
+                    f"column {name!r} is named like an id, but its values repeat, so it stays a feature; --ignore "
+                    f"{shlex.quote(name)} leaves it out"
+                )
+        elif number and _counts_rows(self._column(field)):
+            return LeftOut(name, _COUNTS, "id", is_number=True)
+        elif is_text(field.type) and _is_name(self._column(field)):
+            return LeftOut(name, "holds another text in each row, as an id does,", "id", is_number=False)
+        return None
+
+    def ranks_stay(self, features: list[str], left_out: list[LeftOut]) -> tuple[list[str], list[LeftOut]]:
+        """Make columns that count the rows features again where there are several: they are ranks."""
+        counters = {column.name for column in left_out if column.why == _COUNTS}
+        if len(counters) <= _MOST_COUNTERS:
+            return features, left_out
+        self.kept.append(
+            f"columns {first_of([name for name in self._names if name in counters])} each hold the numbers of the "
+            "rows, as ranks do, and stay features; --ignore COLUMN leaves one out"
+        )
+        kept = {*features, *counters}
+        return [n for n in self._names if n in kept], [c for c in left_out if c.name not in counters]
+
+    def _column(self, field: pa.Field) -> Any:
+        column = self._values(field.name)
+        return column.cast(field.type.value_type) if pa.types.is_dictionary(field.type) else column
+
+
+_COUNTS = "counts the rows"
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Tell whether values of an Arrow type can be cast to floats."""
+    tests = (
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_boolean,
+        pa.types.is_decimal,
+        pa.types.is_null,
+    )
+    return any(test(kind) for test in tests)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether values of an Arrow type are texts, be they stored as categories."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def is_vector(kind: pa.DataType) -> bool:
+    """Tell whether values of an Arrow type are lists of numbers."""
+    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(test(kind) for test in tests) and is_number(kind.value_type)
+
+
+def _is_label(name: str, names: Sequence[str]) -> bool:
+    """Tell whether a column is named like a label; but a `y` beside an `x` is a coordinate."""
+    plain = _plain(name)
+    return is_label_name(plain) and not (plain == "y" and any(_plain(other) == "x" for other in names))
+
+
+def _plain(name: str) -> str:
+    return label_name(name.replace(".", "_"))
+
+
+def is_id_name(name: str) -> bool:
+    """Tell whether a name is that of an id or of the index of a data frame."""
+    return _plain(name) in _ID_NAMES or _INDEX_NAME.fullmatch(name) is not None
+
+
+def _counts_rows(column: Any) -> bool:
+    """Tell whether values are 0 to n - 1 or 1 to n, in any order."""
+    n, kind = len(column), column.type
+    if n < _ENOUGH or column.null_count or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return False
+    least, most = pc.min_max(column).as_py().values()
+    if least not in (0, 1) or most != least + n - 1:
+        return False
+    return bool(np.array_equal(np.sort(column.to_numpy()), np.arange(least, least + n)))
+
+
+def _is_distinct(column: Any) -> bool:
+    return bool(len(column) and pc.count_distinct(column, mode="all").as_py() == len(column))
+
+
+def _is_name(column: Any) -> bool:
+    """Tell whether texts are another in each row, and short: no text to be read, no amount and no date."""
+    if len(column) < _ENOUGH or not _is_distinct(column):
+        return False
+    looked_at = [text.strip() for text in column.slice(0, _LOOKED_AT).to_pylist() if text is not None]
+    measures = sum(_MEASURE.fullmatch(text) is not None for text in looked_at)
+    words = sorted(len(text.split()) + len(_UNSPACED.findall(text)) // 3 for text in looked_at)
+    return 2 * measures < len(looked_at) and words[len(words) // 2] <= _FEW_WORDS
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Return names as a message shows them."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(map(repr, names[:NAMED])) + more
