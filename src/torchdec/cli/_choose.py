@@ -37,6 +37,7 @@ def choose_k(
     ] = 0.0,
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     text_column: _options.TextColumn = None,
+    layer: _options.Layer = None,
     seed: _options.Seed = 0,
     as_json: _options.Json = False,
 ) -> None:
@@ -52,7 +53,7 @@ def choose_k(
     from torchdec.rows._files import read_rows
 
     with naming("DATA"), noting():
-        rows = read_rows(data, text_column=text_column)
+        rows = read_rows(data, text_column=text_column, layer=layer)
     last = min(MOST, max(FEWEST, len(rows) // 2)) if last is None else last
     if first > last:
         raise UserError(f"--from {first} is more than --to {last}.")

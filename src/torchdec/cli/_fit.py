@@ -26,6 +26,7 @@ def fit(
     augment: _options.AugmentOption = None,
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
+    layer: _options.Layer = None,
     seed: _options.Seed = 0,
     device: _options.Device = "auto",
     precision: _options.PrecisionOption = _options.Precision.AUTO,
@@ -48,7 +49,7 @@ def fit(
         check_directory(out, force=force)
         refuse_inside(out, data)
     with naming("DATA"), noting() as notes:
-        rows = read_rows(data, text_column=text_column)
+        rows = read_rows(data, text_column=text_column, layer=layer)
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows)
         if augment and shape is None:

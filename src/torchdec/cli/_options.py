@@ -43,6 +43,15 @@ TextColumn = Annotated[
         "--text-column", metavar="NAME", show_default=False, help="Column of a .csv or .parquet that holds texts."
     ),
 ]
+Layer = Annotated[
+    str | None,
+    typer.Option(
+        "--layer",
+        metavar="NAME",
+        show_default=False,
+        help="Layer of an AnnData (.h5ad, .zarr) to read in place of X, as counts; later commands read it too.",
+    ),
+]
 LabelColumn = Annotated[
     str | None,
     typer.Option("--column", metavar="NAME", help="Column of LABELS that holds the labels."),

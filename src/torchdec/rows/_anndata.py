@@ -1,4 +1,4 @@
-"""AnnData, in memory or backed by an `.h5ad` file, as rows: cells are rows, genes are features."""
+"""AnnData, in memory or in a file, as rows: cells are rows, genes are features."""
 
 import warnings
 from pathlib import Path
@@ -9,28 +9,59 @@ from scipy.sparse import csr_array, issparse
 
 from torchdec.prepare._cells import Cells, block_size
 from torchdec.rows._blocks import SlicedRows
+from torchdec.rows._cell_files import CellFile, CsrOnDisk
 from torchdec.rows._cells import CellRows
 from torchdec.rows._convert import dense_rows, refuse_unusable, sparse_rows
-from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._protocol import Rows, RowsError, RowsWarning
 from torchdec.rows._reading import Reading
+from torchdec.rows._zarr import open_zarr
 
 
-def read_h5ad(path: Path, reading: Reading, prepared: Cells | None) -> CellRows:
-    """Open the X of an `.h5ad` file without loading it; see `torchdec.rows.read_rows`."""
+def read_cells(path: Path, reading: Reading, prepared: Cells | None) -> CellRows:
+    """Open an `.h5ad` file, or a `.zarr` of AnnData, without loading it; see `torchdec.rows.read_rows`."""
     try:
-        from anndata import read_h5ad as open_h5ad
+        import anndata  # noqa: F401
     except ImportError:
-        raise RowsError(f"{path}: .h5ad needs anndata; try pip install 'torchdec[anndata]'") from None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "(Variable|Observation) names are not unique", UserWarning)
-        data = open_h5ad(path, backed="r")
-        data.var_names_make_unique()  # genes are found by name in other files
-    values = _values(data, str(path))
-    genes, cells = data.var_names.astype(str).tolist(), data.obs_names.astype(str).tolist()
+        raise RowsError(f"{path}: {path.suffix} needs anndata; try pip install 'torchdec[anndata]'") from None
+    if path.is_dir():
+        file = CellFile(open_zarr(path), path)
+    else:
+        import h5py
+
+        file = CellFile(h5py.File(path), path)
+    values, genes, cells = file.values(reading.layer), file.names("var"), file.names("obs")
+    _refuse_other_shape(values.shape, len(cells), len(genes), str(path))
     if prepared is None:
-        marked = data.var.get("highly_variable")
-        prepared = Cells.fit(values, genes, None if marked is None else marked.to_numpy().astype(bool))
+        prepared = Cells.fit(values, genes, _marks(file, path))
+        if reading.layer is None:
+            _hint_at_counts(file, values, path)
     return CellRows(values, genes, cells, str(path), prepared, reading)
+
+
+def _marks(file: CellFile, path: Path) -> Any:
+    marks = file.marks()
+    if marks is not None and not marks.any():
+        warnings.warn(
+            f"{path}: 'highly_variable' of var marks no gene, so it is passed over; mark the genes to be used",
+            RowsWarning,
+            stacklevel=2,
+        )
+        return None
+    return marks
+
+
+def _hint_at_counts(file: CellFile, values: Any, path: Path) -> None:
+    counts = next((layer for layer in file.layers if "count" in layer.lower()), None)
+    if counts is None:
+        return
+    first_cells = values[0 : min(values.shape[0], block_size(values.shape[1]))]
+    if first_cells.min() < 0:
+        warnings.warn(
+            f"{path}: X holds scaled values (some are below 0), and the layer {counts!r} is there; "
+            f"layer={counts!r} (--layer {counts}) takes the counts",
+            RowsWarning,
+            stacklevel=2,
+        )
 
 
 def anndata_rows(data: Any, name: str) -> Rows:
@@ -54,32 +85,18 @@ def _values(data: Any, name: str) -> Any:
         raise RowsError(f"{name}: has no X; put the values to cluster there, as adata.X = adata.layers[...]")
     if data.isbacked:
         refuse_unusable(values.shape, values.dtype, name)
-        if tuple(values.shape) != data.shape:  # in memory, anndata itself sees to that
-            raise RowsError(
-                f"{name}: has {data.n_obs} cells in obs and {data.n_vars} genes in var, but X has shape "
-                f"{tuple(values.shape)}; write the file again"
-            )
+        _refuse_other_shape(values.shape, data.n_obs, data.n_vars, name)  # in memory, anndata itself sees to that
         stored = getattr(values, "format", "")
         if stored == "csc":
             return csr_array(values.to_memory())  # on the disk a row lies scattered over all of it
         if stored == "csr":
-            return _CsrOnDisk(values)
+            return CsrOnDisk(values)
     return values
 
 
-class _CsrOnDisk:
-    """Slices of a CSR matrix in a file: anndata's own stand on private parts of scipy, which change."""
-
-    def __init__(self, matrix: Any) -> None:
-        self._group = matrix.group
-        self._starts = matrix.group["indptr"][:]
-        self.shape, self.dtype = matrix.shape, matrix.dtype
-
-    def __getitem__(self, rows: slice) -> csr_array:
-        starts = self._starts[rows.start : rows.stop + 1]
-        span = slice(int(starts[0]), int(starts[-1]))
-        parts = self._group["data"][span], self._group["indices"][span], starts - starts[0]
-        block = csr_array(parts, shape=(rows.stop - rows.start, self.shape[1]))
-        # An index out of bounds would make scipy read and write outside its arrays.
-        block.check_format(full_check=True)
-        return block
+def _refuse_other_shape(shape: tuple[int, ...], n_cells: int, n_genes: int, name: str) -> None:
+    if tuple(shape) != (n_cells, n_genes):
+        raise RowsError(
+            f"{name}: has {n_cells} cells in obs and {n_genes} genes in var, but X has shape {tuple(shape)}; "
+            "write the file again"
+        )

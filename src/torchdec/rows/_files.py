@@ -10,7 +10,8 @@ import numpy as np
 from torchdec.prepare._cells import Cells
 from torchdec.prepare._images import Images
 from torchdec.prepare._texts import Texts
-from torchdec.rows._anndata import read_h5ad
+from torchdec.rows._anndata import read_cells
+from torchdec.rows._cells import CellRows
 from torchdec.rows._columns import read_csv
 from torchdec.rows._convert import dense_rows, sparse_rows
 from torchdec.rows._csr_parts import csr_matrix
@@ -21,11 +22,15 @@ from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError
 from torchdec.rows._reading import Preparation, Prepared, Reading
 from torchdec.rows._texts import read_texts
-from torchdec.rows._zarr import read_zarr
+from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
 
 
 def read_rows(
-    path: str | PathLike[str], *, text_column: str | None = None, preparation: Preparation | None = None
+    path: str | PathLike[str],
+    *,
+    text_column: str | None = None,
+    layer: str | None = None,
+    preparation: Preparation | None = None,
 ) -> Rows:
     """Open a file of rows, or a folder of such files or of images; the suffix says which kind it is.
 
@@ -42,11 +47,11 @@ def read_rows(
         - ``.parquet``: numeric columns, or one column of lists of as many numbers each, read a row group at a
           time, so its size is no limit where its row groups are small (some ten MB). An index that pandas stored
           with them is left out.
-        - ``.h5ad``: the X of an AnnData, which stays on disk (but CSC is read into memory). Cells are rows. Counts
-          are brought to the median of the cells' totals and become log(1 + count), other values stay as they are;
-          genes are those marked ``highly_variable`` in `.var`, or else the 2,000 of the counts that vary most.
-          Needs anndata.
-        - ``.zarr``: a 2-D array of Zarr, read some chunks at a time. Needs zarr.
+        - ``.h5ad``, or a ``.zarr`` that AnnData wrote: its X, which stays on disk (but CSC is read into memory).
+          Cells are rows. Counts are brought to the median of the cells' totals and become log(1 + count), other
+          values stay as they are; genes are those marked ``highly_variable`` in `.var`, or else the 2,000 of the
+          counts that vary most. Needs anndata.
+        - ``.zarr``: a 2-D array of Zarr, or the path of one in a group, read some chunks at a time. Needs zarr.
         - ``.txt``: one text a line, in UTF-8, in UTF-16 with its mark, or in Windows-1252, which is told. A row is
           the tf-idf (sublinear, of length 1) of the 2,000 most frequent words that are no English stop words; of
           scripts without blanks, characters and pairs of them are words. A text without a known word, such as a
@@ -59,6 +64,8 @@ def read_rows(
           all images of the fit. Each page of a TIFF is a row, named as ``stack.tif#3``. Needs Pillow.
     text_column : str, optional
         Column of a ``.csv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``.
+    layer : str, optional
+        Layer of an AnnData to read in place of its X, such as ``"counts"``.
     preparation : Preparation, optional
         The attribute `preparation_` of a model: the file is read as that of its fit was, with the same column of
         texts, and rows are made of it with the same words, shape of images or genes.
@@ -86,7 +93,8 @@ def read_rows(
     """
     path = Path(path)
     said = preparation.reading if preparation else Reading()
-    reading = replace(said, **({} if text_column is None else {"text_column": text_column}))
+    now = {"text_column": text_column, "layer": layer}
+    reading = replace(said, **{name: value for name, value in now.items() if value is not None})
     if path.suffix.lower() == ".txt":  # all of a line is its text, whatever the fit read
         reading = replace(reading, text_column=None)
     if not path.exists():
@@ -99,7 +107,10 @@ def read_rows(
     if not path.is_dir() and path.stat().st_size == 0:
         raise RowsError(f"{path}: is empty (0 bytes); write it again")
     try:
-        return _read(path, reading, preparation.prepared if preparation else None)
+        rows = _read(path, reading, preparation.prepared if preparation else None)
+        if layer is not None and not isinstance(rows, CellRows):
+            raise RowsError(f"{path}: has no layers, which AnnData has (.h5ad, .zarr); leave out layer={layer!r}")
+        return rows
     except (RowsError, MemoryError):
         raise
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
@@ -111,20 +122,20 @@ def read_rows(
 
 
 def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
-    if path.is_dir() and path.suffix.lower() == ".zarr":
+    if is_zarr(path) and not is_anndata(path):
         return read_zarr(path)
     if path.is_dir() and reading.text_column is not None:
         raise RowsError(
             f"{path}: is a folder, of which no column {reading.text_column!r} is read; name a .parquet or .csv"
         )
-    if path.is_dir():
+    if path.is_dir() and not is_anndata(path):
         return read_folder(path, reading, prepared if isinstance(prepared, Images) else None)
     if path.suffix.lower() == ".txt" or reading.text_column is not None:
         return read_texts(path, reading, prepared if isinstance(prepared, Texts) else None)
-    if path.suffix.lower() == ".h5ad":
-        return read_h5ad(path, reading, prepared if isinstance(prepared, Cells) else None)
     if path.suffix.lower() in _PICTURES:
         return read_images(path.parent, [path], reading, prepared if isinstance(prepared, Images) else None)
+    if path.suffix.lower() == ".h5ad" or path.is_dir():
+        return read_cells(path, reading, prepared if isinstance(prepared, Cells) else None)
     return _READERS[path.suffix.lower()](path)
 
 

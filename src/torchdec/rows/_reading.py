@@ -16,6 +16,7 @@ class Reading:
     """What the caller said of a file; the parameters of `read_rows`, which documents them."""
 
     text_column: str | None = None
+    layer: str | None = None
 
 
 @dataclass(frozen=True)
