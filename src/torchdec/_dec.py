@@ -28,7 +28,7 @@ from torchdec._presets import PRESETS
 from torchdec._representation import Representation, freeze, rows_to_fit, undone_if_unfinished
 from torchdec._starts import first_clusters
 from torchdec.augment import Augment
-from torchdec.rows import Preparation, Rows
+from torchdec.rows import Rows
 from torchdec.rows._shown import shown
 
 # Passes over the rows between updates of the targets, where rows are changed at random.
@@ -294,7 +294,6 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self._validate_params()
         given, rows = rows_to_fit(self, X)
         self._check_row_count(rows, len(given) - len(rows))
-        self.preparation_ = getattr(given, "preparation", Preparation())
         compute = resolve(self.device, self.precision)
         with opened(checkpoint, self, given) as journal:
             started -= journal.seconds

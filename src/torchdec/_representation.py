@@ -7,9 +7,11 @@ from time import perf_counter
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
+import pyarrow as pa
 import torch
 from jaxtyping import Float, Float32
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.metaestimators import available_if
@@ -27,12 +29,15 @@ from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source, one_cycle, train
-from torchdec.rows import Rows, as_rows, check_finite
+from torchdec.prepare._columns import Columns
+from torchdec.rows import Preparation, Rows, as_rows, check_finite
 from torchdec.rows._convert import as_dense, as_table, refuse_unseen, unmasked
+from torchdec.rows._frames import Frame, is_frame
 from torchdec.rows._part import filled_rows
 from torchdec.rows._shown import shown
 from torchdec.rows._standardized import standardized
 from torchdec.rows._transformed import TransformedRows
+from torchdec.rows._vectors import plain
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
 _KEPT_DTYPES = [np.dtype(name) for name in ["f8", "f4", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"]]
@@ -88,12 +93,14 @@ def rows_to_fit(estimator: BaseEstimator, X: Any, *, reset: bool = True) -> tupl
 
 
 def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, NDArray[np.int64]]:
-    X = unmasked(X)
+    X = plain(unmasked(X))
     if isinstance(X, Rows | np.memmap) or hasattr(X, "obs_names"):
         # validate_data would forget that a memmap lies on disk, where rows are best read in order, and knows no
         # AnnData.
         rows = as_rows(X)
         _check_columns(estimator, rows, reset=reset)
+    elif not issparse(X) and is_frame(X):
+        rows = _rows_of_frame(estimator, Frame(X), reset=reset)
     else:
         refuse_unseen(X)
         X = as_table(X)
@@ -102,7 +109,25 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
                 estimator, X, accept_sparse="csr", dtype=_KEPT_DTYPES, ensure_all_finite=False, reset=reset
             )
         )
+    if reset:
+        estimator.preparation_ = getattr(rows, "preparation", Preparation())
     return rows, check_finite(rows)
+
+
+def _rows_of_frame(estimator: BaseEstimator, frame: Frame, *, reset: bool) -> Rows:
+    """Return the columns of a frame that are features; those of later frames are the ones that the fit chose."""
+    prepared = None if reset else getattr(estimator, "preparation_", Preparation()).prepared
+    columns = frame.fit() if reset else prepared if isinstance(prepared, Columns) else None
+    places = frame.places(columns)
+    names = [frame.names[place] for place in places]
+    if frame.is_named and not frame.holds_lists(places):
+        # scikit-learn's own words where the columns are others than at fit; their values are read only then.
+        header = pa.table([pa.array([], pa.float64())] * len(names), names=names)
+        validate_data(estimator, header, reset=reset, skip_check_array=True)
+        return frame.rows(places, columns)
+    rows = frame.rows(places, columns)
+    validate_data(estimator, np.empty((0, rows.shape[1])), reset=reset, skip_check_array=True)
+    return rows
 
 
 def _check_columns(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None:

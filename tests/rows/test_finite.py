@@ -71,14 +71,17 @@ def test_many_columns_are_not_named(bad):
 def test_a_column_without_any_value_is_to_be_dropped_and_not_the_rows():
     X = pd.DataFrame(np.ones((8, 3)), columns=["a", "b", ""])
     X[""] = np.nan
-    assert refusal(X).endswith("all in column 2; drop or fill column 2, where no value is finite")
+    every = ["a", "b", ""]  # without a name, it would be taken for an index
+    assert refusal(as_rows(X, use=every)).endswith(
+        "all in column 2; drop or fill column 2, where no value is finite"
+    )
     X.loc[1, "b"] = np.nan
-    assert refusal(X).endswith(
+    assert refusal(as_rows(X, use=every)).endswith(
         "all in columns 'b', 2; drop or fill column 2, where no value is finite, before you drop or fill rows"
     )
-    assert refusal(X[:1]).endswith("; drop or fill these rows")
+    assert refusal(as_rows(X[:1], use=every)).endswith("; drop or fill these rows")
     X.loc[2] = np.nan  # holds nothing, and is no reason to keep the column
-    assert "drop or fill column 2, where no value is finite" in refusal(X)
+    assert "drop or fill column 2, where no value is finite" in refusal(as_rows(X, use=every))
 
 
 def test_of_many_columns_without_any_value_five_are_named():

@@ -1,5 +1,6 @@
 """What a caller may pass as X, turned into rows."""
 
+from collections.abc import Collection
 from os import PathLike
 from typing import Any
 
@@ -11,6 +12,7 @@ from torchdec.rows._arrays import DenseRows
 from torchdec.rows._protocol import Rows, RowsError
 from torchdec.rows._shown import shown
 from torchdec.rows._sparse import SparseRows
+from torchdec.rows._vectors import plain
 
 _REAL_KINDS = "biuf"
 # One number a category puts categories in an order that they have not, and the clusters follow it.
@@ -21,7 +23,7 @@ INSTEAD_OF_TEXT = (
 INSTEAD_OF_DATES = "give dates as numbers, such as the days since the first one"
 
 
-def as_rows(X: Any) -> Rows:
+def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) -> Rows:
     """Turn what a caller has into rows.
 
     A numeric array, a memmap and a CSR matrix are kept as they are, in their own dtype. Nothing checks
@@ -34,11 +36,19 @@ def as_rows(X: Any) -> Rows:
         - An ndarray or memmap of booleans, integers or floats is not copied; what is masked in a masked array
           becomes NaN.
         - A sparse matrix of another format than CSR is converted to CSR.
-        - A data frame is anything with ``columns`` and ``to_numpy()``, such as one of pandas or polars.
-          If all its column names are strings, they become ``feature_names``; a missing value becomes NaN.
+        - A data frame may be one of pandas, polars, pyarrow or DuckDB, or anything that hands out Arrow's C stream
+          or has ``columns`` and ``to_numpy()``. Numbers, booleans and decimals are features; a missing value
+          becomes NaN. If all column names are strings, they become ``feature_names``, and columns that look like
+          labels or ids are left out with a `RowsWarning`.
+        - One column of lists, arrays or tensors of as many numbers each, in a data frame or alone (a Series, an
+          object array, a list), holds the rows; one that is missing becomes a row of NaN. Columns beside it are
+          left out with a `RowsWarning`.
+        - A tensor of torch may have any dtype and device, and need gradients.
         - An AnnData, in memory or backed, gives its ``X``; ``var_names`` become ``feature_names``, and
           ``obs_names`` the ``names`` of the rows.
         - A sequence of rows goes through ``numpy.asarray``.
+    use, ignore : collection of str, default=()
+        Columns of a data frame that are features, and that are none, whatever they look like.
 
     Returns
     -------
@@ -48,7 +58,13 @@ def as_rows(X: Any) -> Rows:
     Raises
     ------
     RowsError
-        A ValueError, if X is not 2-D, has no rows or no columns, or holds complex numbers, dates or text.
+        A ValueError, if X is not 2-D, has no rows or no columns, or holds dates, kinds, text or other things than
+        real numbers: each such column of a data frame is named, with what to do.
+
+    Warns
+    -----
+    RowsWarning
+        If columns of a data frame are left out; names them.
 
     Examples
     --------
@@ -60,9 +76,17 @@ def as_rows(X: Any) -> Rows:
     >>> rows.feature_names
     ['width', 'height']
     """
+    from torchdec.rows._frames import frame_rows, is_frame
+
+    X = plain(unmasked(X))
+    if not (isinstance(X, Rows) or issparse(X) or hasattr(X, "obs_names")) and is_frame(X):
+        return frame_rows(X, use, ignore)
+    if use or ignore:
+        raise RowsError(
+            f"X is a {type(X).__name__}, which has no columns to choose by name; leave out use and ignore"
+        )
     if isinstance(X, Rows):
         return X
-    X = unmasked(X)
     if issparse(X):
         refuse_unseen(X)
         return sparse_rows(X, "X")
@@ -70,8 +94,6 @@ def as_rows(X: Any) -> Rows:
         from torchdec.rows._anndata import anndata_rows
 
         return anndata_rows(X, "X")
-    if hasattr(X, "columns") and hasattr(X, "to_numpy"):
-        return _frame_rows(X)
     _refuse_texts(X)
     return dense_rows(_as_array(X), "X")
 
@@ -103,25 +125,6 @@ def sparse_rows(
     """Return the rows of a sparse matrix of any format, or an error that calls it `name`."""
     refuse_unusable(matrix.shape, matrix.dtype, name)
     return SparseRows(matrix.tocsr(), feature_names, names)
-
-
-def _frame_rows(frame: Any) -> DenseRows:
-    columns = list(frame.columns)
-    array = _without_text(frame)
-    if array.dtype.kind == "O":
-        # Asked for floats, pandas turns the missing values of its nullable columns into NaN.
-        array = frame.to_numpy(dtype=np.float64)
-    named = all(isinstance(column, str) for column in columns)
-    return dense_rows(array, "X", columns if named else None)
-
-
-def _without_text(frame: Any) -> NDArray[Any]:
-    """Return a data frame as an array, or refuse a column that holds text."""
-    array = np.asarray(frame.to_numpy())
-    if array.dtype.kind in "OUST":
-        for column, values in zip(frame.columns, array.T, strict=True):
-            _refuse_text(values, f"column {column!r} of X")
-    return array
 
 
 def as_table(X: Any, name: str = "X") -> Any:
@@ -200,19 +203,18 @@ def refuse_unseen(X: Any) -> None:
 
     The parts of a sparse matrix can be set to anything, and compiled code would read beyond them.
     """
+    from torchdec.rows._frames import Frame, is_frame
+
     _refuse_texts(X)
-    is_frame = hasattr(X, "columns") and hasattr(X, "to_numpy")
-    dtypes = list(X.dtypes) if is_frame else [getattr(X, "dtype", None)]
-    for dtype in dtypes:
-        if getattr(dtype, "kind", "-") in "mM":
-            raise RowsError(f"X holds values of dtype {dtype}, but numbers are wanted; {INSTEAD_OF_DATES}")
-    if is_frame and not all(getattr(dtype, "kind", "O") in _REAL_KINDS for dtype in dtypes):
-        _without_text(X)
+    if getattr(getattr(X, "dtype", None), "kind", "-") in "mM":
+        raise RowsError(f"X holds values of dtype {X.dtype}, but numbers are wanted; {INSTEAD_OF_DATES}")
     if issparse(X) and X.format in ("csr", "csc"):
         try:
             X.check_format(full_check=True)
         except ValueError as error:
             raise RowsError(f"X is a sparse matrix whose parts do not fit ({error}); make it again") from error
+    elif not issparse(X) and is_frame(X):
+        Frame(X).refuse()
 
 
 def refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:

@@ -1,0 +1,169 @@
+"""Columns of data frames, whatever library they are of: their values, or what they hold that is no number."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from torchdec.prepare._roles import is_number, is_vector
+from torchdec.rows._kinds import Refused, kind_of_type, kind_of_values
+from torchdec.rows._protocol import RowsError
+from torchdec.rows._vectors import plain, spread, stacked, unequal
+
+# Types that stand for those of NumPy where only their kind matters.
+_OF_NUMPY = {"b": pa.bool_(), "i": pa.int64(), "u": pa.uint64(), "f": pa.float64()}
+# Rows that are looked at before a whole column is searched for whether it is an id.
+_LOOKED_AT = 1000
+_NUMBER = re.compile(r"\s*[-+]?[\d.]+(e[-+]?\d+)?\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its type, which may stand for one that Arrow does not have, and how its values are had.
+
+    Values are an array of NumPy (2-D, where it holds lists) or of Arrow; `refused` says what they are if they are
+    neither numbers nor lists of them.
+    """
+
+    name: Any
+    type: pa.DataType
+    values: Callable[[], Any]
+    refused: Refused | None = None
+
+
+def is_plain(dtype: Any) -> bool:
+    """Tell whether a dtype is one of NumPy's of real numbers."""
+    return isinstance(dtype, np.dtype) and dtype.kind in _OF_NUMPY
+
+
+def of_pandas(name: Any, frame: Any, place: int, dtype: Any) -> Column:
+    """Return a column of a data frame of pandas."""
+    if is_plain(dtype):
+        return Column(name, _OF_NUMPY[dtype.kind], lambda: frame.iloc[:, place].to_numpy())
+    column = frame.iloc[:, place]
+    if hasattr(dtype, "fill_value"):
+        if is_plain(dtype.subtype):
+            return Column(name, _OF_NUMPY[dtype.subtype.kind], lambda: column.sparse.to_dense().to_numpy())
+        column = column.sparse.to_dense()
+    if getattr(column.dtype, "kind", "") in ("O", "c") and isinstance(column.dtype, np.dtype):
+        return of_numpy(name, column.to_numpy(), column.isna().to_numpy())
+    return _of_chunks(name, _chunked(pa.array(column, from_pandas=True)))
+
+
+def of_numpy(name: Any, values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> Column:
+    """Return a column of NumPy's, of numbers or of objects."""
+    if is_plain(values.dtype):
+        return Column(name, _OF_NUMPY[values.dtype.kind], lambda: values)
+    if missing is None:
+        missing = np.array([value is None or _is_nan(value) for value in values], dtype=bool)
+    there = values[~missing]
+    kind = kind_of_values(there.tolist() if values.dtype == object else list(there))
+    if kind == "numbers":
+        numbers = np.full(len(values), np.nan)
+        numbers[~missing] = [float(value) for value in there]
+        return Column(name, pa.float64(), lambda: numbers)
+    if kind == "lists" and np.asarray(plain(there[0])).dtype.kind in "biufO":
+        return Column(name, pa.list_(pa.float64()), lambda: stacked(list(values), f"column {name!r} of X"))
+    if kind == "text":
+        texts = [None if gone else value for value, gone in zip(values, missing, strict=True)]
+        return _of_chunks(name, pa.chunked_array([pa.array(texts, pa.string())]))
+    kind = "lists of other things than numbers" if kind == "lists" else kind
+    example = next((value[:40] for value in there if isinstance(value, str)), "")
+    return Column(name, pa.binary(), lambda: pa.chunked_array([[]]), Refused(name, kind, example))
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value
+
+
+def of_arrow(X: Any) -> Iterator[Column]:
+    """Yield the columns of a table that hands out Arrow's."""
+    try:
+        table = pa.table(X) if not isinstance(X, pa.Array | pa.ChunkedArray) else pa.table({"X": X})
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RowsError(
+            f"X is a {type(X).__name__} that Arrow does not take ({reason}); cast its columns"
+        ) from error
+    for field, values in zip(table.schema, table.columns, strict=True):
+        yield _of_chunks(field.name, values)
+
+
+def _of_chunks(name: Any, values: Any) -> Column:
+    values, refused = _without_views(values), None
+    if not (is_number(values.type) or is_vector(values.type)):
+        refused = Refused(name, *_kind_and_example(values))
+    return Column(name, values.type, lambda: values, refused)
+
+
+def _without_views(values: Any) -> Any:
+    """Return texts as Arrow's functions take them, of which few know the views that polars hands out."""
+    if pa.types.is_string_view(values.type):
+        return values.cast(pa.large_string())
+    if pa.types.is_dictionary(values.type) and pa.types.is_string_view(values.type.value_type):
+        kind = pa.dictionary(values.type.index_type, pa.large_string())
+        parts = [(chunk.indices, chunk.dictionary.cast(pa.large_string())) for chunk in values.chunks]
+        return pa.chunked_array([pa.DictionaryArray.from_arrays(*part) for part in parts], kind)
+    return values
+
+
+def _kind_and_example(values: Any) -> tuple[str, str]:
+    kind = kind_of_type(values.type)
+    if kind != "text":
+        return kind, ""
+    texts = values.drop_null().slice(0, _LOOKED_AT).to_pylist()
+    n_numbers = sum(
+        re.fullmatch(r"\s*[-+]?[\d.]+(e[-+]?\d+)?\s*", text, re.IGNORECASE) is not None for text in texts
+    )
+    return "text of numbers" if texts and 2 * n_numbers >= len(texts) else "text", texts[0][:40] if texts else ""
+
+
+def _chunked(values: Any) -> Any:
+    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+
+
+def searched(column: Column) -> Any:
+    """Return the values that are searched for whether they are ids; none where the first of them tell already."""
+    values = column.values()
+    if not isinstance(values, np.ndarray):
+        return values.cast(pa.float32()) if pa.types.is_float16(values.type) else values
+    first = values[:_LOOKED_AT]
+    with np.errstate(invalid="ignore"):  # of infinite values
+        whole_numbers = bool((first % 1 == 0).all())
+    counts = whole_numbers and first.min(initial=0) >= 0 and first.max(initial=0) <= len(values)
+    named_so = str(column.name).lower().endswith("id")
+    if len(np.unique(first)) < len(first) or not (counts or named_so):
+        return pa.chunked_array([[]])
+    whole = values.astype(np.int64 if values.dtype.kind in "biu" else np.float64)
+    return pa.chunked_array([pa.array(whole)])
+
+
+def numbers_of(values: Any) -> NDArray[Any]:
+    """Return numbers of Arrow as those of NumPy, null as NaN."""
+    if isinstance(values, np.ndarray):
+        return values
+    if values.null_count or not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+        whole = not values.null_count and pa.types.is_boolean(values.type)
+        values = values if whole else values.cast(pa.float64(), safe=False)
+    return np.asarray(values.to_numpy())
+
+
+def vectors_of(column: Column) -> NDArray[Any]:
+    """Return the rows that a column of lists holds; one that is missing is a row of NaN."""
+    values = column.values()
+    if isinstance(values, np.ndarray):
+        return values
+    lengths = np.asarray(pc.list_value_length(values).fill_null(-1).to_numpy(), dtype=np.int64)
+    there = np.flatnonzero(lengths >= 0)
+    other = there[lengths[there] != lengths[there[0]]] if len(there) else there
+    if len(other):
+        row, other_row = int(there[0]), int(other[0])
+        raise unequal(f"column {column.name!r} of X", row, lengths[row], other_row, lengths[other_row])
+    width = int(lengths[there[0]]) if len(there) else 0
+    whole = numbers_of(pc.list_flatten(values)).reshape(len(there), width)
+    return whole if len(there) == len(lengths) else spread(whole, there, len(lengths))

@@ -1,0 +1,199 @@
+"""Data frames of any library as rows: what each column holds decides whether it can be a feature."""
+
+import re
+import shlex
+import warnings
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from torchdec.prepare._columns import Columns, ColumnsError
+from torchdec.prepare._roles import is_vector
+from torchdec.rows._convert import dense_rows, sparse_rows
+from torchdec.rows._frame_columns import (
+    Column,
+    is_plain,
+    numbers_of,
+    of_arrow,
+    of_numpy,
+    of_pandas,
+    searched,
+    vectors_of,
+)
+from torchdec.rows._kinds import refusal
+from torchdec.rows._protocol import Rows, RowsError, RowsWarning
+from torchdec.rows._reading import Preparation
+
+
+def is_frame(X: Any) -> bool:
+    """Tell whether X is a data frame or a column of one: of pandas, polars, pyarrow, DuckDB and others.
+
+    Raises
+    ------
+    RowsError
+        If its rows are still to be computed.
+    """
+    kind = type(X)
+    if hasattr(kind, "collect") or (hasattr(kind, "npartitions") and hasattr(kind, "columns")):
+        call = next(name for name in ("toPandas", "collect", "compute") if hasattr(kind, name))
+        raise RowsError(f"X is a {kind.__name__}, whose rows are still to be computed; give X.{call}()")
+    if hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__") or hasattr(X, "to_frame"):
+        return True
+    return hasattr(X, "columns") and hasattr(X, "to_numpy")
+
+
+def frame_rows(X: Any, use: Collection[str] = (), ignore: Collection[str] = ()) -> Rows:
+    """Return the rows of a data frame, without the columns that look like labels and ids; see `as_rows`."""
+    frame = Frame(X)
+    columns = frame.fit(use, ignore)
+    return frame.rows(frame.places(columns), columns)
+
+
+class Frame:
+    """A data frame, or a column of one.
+
+    Attributes
+    ----------
+    names : list
+        Names of its columns, of any type.
+    is_named : bool
+        Whether all of them are strings.
+    """
+
+    def __init__(self, X: Any) -> None:
+        given, X = X, X.to_frame() if hasattr(X, "to_frame") else X
+        self._frame, self._is_pandas = X, hasattr(X, "iloc") and hasattr(X, "dtypes")
+        self._is_polars = type(X).__module__.partition(".")[0] == "polars"
+        if self._is_pandas:
+            self._dtypes = X.dtypes.tolist()
+            if len(set(self._dtypes)) == 1 and is_plain(self._dtypes[0]):  # quicker than one by one
+                self._columns = [of_numpy(*column) for column in zip(X.columns, X.to_numpy().T, strict=True)]
+            else:
+                self._columns = [of_pandas(name, X, j, self._dtypes[j]) for j, name in enumerate(X.columns)]
+        elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
+            self._columns = list(of_arrow(X))
+        else:
+            array = np.asarray(X.to_numpy())
+            if array.ndim != 2:
+                raise RowsError(f"X is a {type(X).__name__} of shape {array.shape}; give a table")
+            self._columns = [of_numpy(name, array[:, j]) for j, name in enumerate(X.columns)]
+        self.names = [column.name for column in self._columns]
+        self.is_named = all(isinstance(name, str) for name in self.names)
+        if given is not X or isinstance(X, pa.Array | pa.ChunkedArray):
+            self._refuse_single(type(given).__name__)
+
+    def fit(self, use: Collection[str] = (), ignore: Collection[str] = ()) -> Columns:
+        """Find out which columns are features, and tell which are left out.
+
+        Raises
+        ------
+        RowsError
+            If a column can be none and is not left out.
+        """
+        # Without names of their own, columns have their places, and all of them are features.
+        names = self.names if self.is_named else [str(place) for place in range(len(self.names))]
+        place = {name: j for j, name in enumerate(names)}
+        schema = pa.schema([(name, c.type) for name, c in zip(names, self._columns, strict=True)])
+
+        def values(name: str) -> Any:
+            return searched(self._columns[place[name]]) if self.is_named else pa.chunked_array([[]])
+
+        try:
+            columns = Columns.of(schema, values, use, ignore, named=self.is_named)
+        except ColumnsError as error:
+            named = [place[name] for name in error.columns if name in place]
+            if all(self._columns[j].refused for j in named):
+                self._refuse(named)
+            raise RowsError(f"X: {_in_python(str(error))}") from None
+        for note in columns.notes():
+            warnings.warn(f"X: {_in_python(note)}", RowsWarning, stacklevel=2)
+        return columns
+
+    def places(self, columns: Columns | None) -> list[int]:
+        """Return where those columns are that the fit did not leave out, in the order that they have here."""
+        if columns is None:
+            return list(range(len(self.names)))
+        left_out = {column.name for column in columns.left_out}
+        if not columns.named:
+            alike = len(self.names) == len(columns.names)
+            return columns.places(columns.names) if alike else list(range(len(self.names)))
+        if columns.length is not None and columns.features[0] in self.names:
+            return [self.names.index(columns.features[0])]
+        return [j for j, name in enumerate(self.names) if name not in left_out]
+
+    def holds_lists(self, places: Sequence[int]) -> bool:
+        """Tell whether a column holds lists, whose names are not those of the features."""
+        return any(is_vector(self._columns[j].type) for j in places)
+
+    def rows(self, places: Sequence[int], columns: Columns | None) -> Rows:
+        """Return the rows of these columns."""
+        self._refuse(places)
+        chosen = [self._columns[j] for j in places]
+        vectors = [column for column in chosen if is_vector(column.type)]
+        names = [column.name for column in chosen] if self.is_named and not vectors else None
+        if len(vectors) == 1 and len(chosen) == 1:
+            rows: Any = dense_rows(vectors_of(vectors[0]), f"column {vectors[0].name!r} of X")
+            columns = replace(columns, length=rows.shape[1]) if columns is not None else None
+        elif vectors:
+            raise RowsError(
+                f"X: column {vectors[0].name!r} holds lists, which are rows by themselves; give it alone"
+            )
+        elif self._is_pandas and chosen and all(_is_zero_but_for_few(self._dtypes[j]) for j in places):
+            rows = sparse_rows(self._frame.iloc[:, list(places)].sparse.to_coo(), "X", names)
+        else:
+            rows = dense_rows(self._array(places, chosen), "X", names)
+        if columns is not None:
+            rows.preparation = Preparation(prepared=columns)
+        made: Rows = rows
+        return made
+
+    def _array(self, places: Sequence[int], chosen: Sequence[Column]) -> NDArray[Any]:
+        if not chosen:
+            return np.empty((len(self._frame), 0))
+        if self._is_pandas and all(is_plain(self._dtypes[j]) for j in places):
+            # Without a copy where all columns have one dtype.
+            part = self._frame if len(places) == len(self.names) else self._frame.iloc[:, list(places)]
+            return np.asarray(part.to_numpy(dtype=np.result_type(*{self._dtypes[j] for j in places})))
+        values = [numbers_of(column.values()) for column in chosen]
+        whole = np.empty((len(values[0]), len(values)), dtype=np.result_type(*{part.dtype for part in values}))
+        for j, part in enumerate(values):
+            whole[:, j] = part
+        return whole
+
+    def _refuse_single(self, kind: str) -> None:
+        """Refuse a column alone, unless each of its rows is a list."""
+        self.refuse()
+        if not is_vector(self._columns[0].type):
+            raise RowsError(
+                f"X is a {kind}, one column of numbers, but a 2-dimensional container is wanted; give a table, as "
+                "X.to_frame() is"
+            )
+
+    def refuse(self) -> None:
+        """Refuse columns that hold neither numbers nor lists of them."""
+        self._refuse(range(len(self.names)))
+
+    def _refuse(self, places: Sequence[int]) -> None:
+        refused = [self._columns[j].refused for j in places]
+        if any(refused):
+            raise RowsError(refusal([column for column in refused if column], polars=self._is_polars))
+
+
+def _is_zero_but_for_few(dtype: Any) -> bool:
+    """Tell whether a dtype is pandas' sparse one of numbers, with 0 for what is not stored."""
+    return hasattr(dtype, "fill_value") and dtype.fill_value == 0 and is_plain(dtype.subtype)
+
+
+def _in_python(message: str) -> str:
+    """Spell the options of the command line that a message advises as the parameters of `as_rows`."""
+
+    def spelt(match: re.Match[str]) -> str:
+        name = match[2] if match[2] == "COLUMN" else repr(shlex.split(match[2])[0])
+        return f"as_rows(X, {match[1]}=[{name}])"
+
+    message = re.sub(r"--(use|ignore) (COLUMN\b|.+?(?= takes | leaves ))", spelt, message)
+    return re.sub(r"--(use|ignore)\b", r"\1", message)
