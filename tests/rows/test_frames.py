@@ -1,0 +1,326 @@
+"""Data frames of any library: numbers are features, lists are rows, and all else is named with what to do."""
+
+import datetime as dt
+import decimal
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+
+from small import blobs, small_dec
+from torchdec import NeighborEncoder
+from torchdec.clusters import choose_k
+from torchdec.rows import Preparation, RowsError, RowsWarning, as_rows, check_finite
+
+N = 12
+X = np.random.default_rng(0).normal(size=(N, 2))
+FRAME = pd.DataFrame(X, columns=["a", "b"])
+DAYS = [dt.date(2020, 1, 1) + dt.timedelta(7 * (number % 5)) for number in range(N)]
+HALVES = ["x", "y"] * (N // 2)
+
+
+def values(rows):
+    return np.concatenate(list(rows.chunks(5)))
+
+
+def third(column):
+    """Return the rows of a frame that has another column, and the values of that column."""
+    rows = as_rows(FRAME.assign(c=column))
+    assert rows.feature_names == ["a", "b", "c"]
+    np.testing.assert_array_equal(values(rows)[:, :2], X)
+    return values(rows)[:, 2]
+
+
+NUMBERS = {
+    "Int64": pd.array([1, None] * 6, "Int64"),
+    "Float64": pd.array([1.0, None] * 6, "Float64"),
+    "boolean": pd.array([True, None] * 6, "boolean"),
+    "int64 of Arrow": pd.array([1, None] * 6, "int64[pyarrow]"),
+    "bool of Arrow": pd.array([True, None] * 6, "bool[pyarrow]"),
+    "decimal of Arrow": pd.array([decimal.Decimal(1), None] * 6, pd.ArrowDtype(pa.decimal128(5, 2))),
+    "decimal": [decimal.Decimal(1), None] * 6,
+    "objects": pd.Series([1, None, np.float32(1), np.nan, True, pd.NA] * 2, dtype=object),
+    "sparse": pd.arrays.SparseArray([1.0, np.nan] * 6),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_of_any_type_are_features_and_what_is_missing_is_nan(name):
+    np.testing.assert_array_equal(third(NUMBERS[name]), [1, np.nan] * 6)
+
+
+def test_what_is_missing_is_named_by_column_and_row():
+    frame = FRAME.assign(c=1.5)
+    frame.iloc[3, 1] = np.nan
+    with pytest.raises(RowsError, match=r"\(row 3, counted from 0\), all in column 'b'"):
+        small_dec().fit(frame)
+    with pytest.raises(RowsError, match=r"\(row 1, counted from 0\), all in column 'c'"):
+        check_finite(as_rows(FRAME.assign(c=pd.array([1, None, *range(10)], "Int64"))))
+
+
+REFUSED = {
+    "date objects": (DAYS, "dates; .*pandas.to_datetime"),
+    "datetime64": (pd.to_datetime(DAYS), "dates;"),
+    "datetime of a zone": (pd.to_datetime(DAYS).tz_localize("UTC"), "dates;"),
+    "dates of Arrow": (pd.array(DAYS, pd.ArrowDtype(pa.date32())), "dates;"),
+    "time objects": ([dt.time(1)] * N, "times of day;"),
+    "timedelta64": (pd.to_timedelta(np.arange(N) % 3), "durations; .*total_seconds"),
+    "timedelta objects": (pd.Series([dt.timedelta(1)] * N, dtype=object), "durations;"),
+    "Period": (pd.PeriodIndex(DAYS, freq="D"), "periods; .*PeriodIndex"),
+    "Period objects": (pd.Series(list(pd.PeriodIndex(DAYS, freq="D")), dtype=object), "periods;"),
+    "pandas.cut": (pd.cut(FRAME["a"], 3), "intervals; .*mid"),
+    "Interval": (pd.arrays.IntervalArray.from_breaks(range(N + 1)), "intervals;"),
+    "categories of text": (pd.Categorical(HALVES), r"categories; .*pandas.get_dummies\(X, columns=\['c'\]\)"),
+    "categories of numbers": (pd.Categorical(np.arange(N) % 3), r"categories; .*get_dummies.* X\['c'\].astype"),
+    "text": (HALVES, r"text such as 'x'; drop it: .*get_dummies\(X, columns=\['c'\]\)"),
+    "text of numbers": (["1.5", "?"] * 6, r"text such as '1.5'; give numbers: pandas.to_numeric\(X\['c'\]"),
+    "numbers and text": (pd.Series([1, "?"] * 6, dtype=object), r"text such as '\?'; .*to_numeric"),
+    "bytes": ([b"x"] * N, "bytes;"),
+    "dicts": ([{"q": 1}] * N, "structs; .*json_normalize"),
+    "complex": (np.ones(N, dtype=complex), "complex numbers; .*real and imaginary"),
+    "sets": ([{1}] * N, "objects of type set;"),
+    "lists of text": ([["p", "q"]] * N, "lists of other things than numbers;"),
+    "a mixture": (pd.Series([1, DAYS[0]] * 6, dtype=object), "a mixture of dates and numbers;"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_holds_no_numbers_is_refused_by_name_with_what_to_do(name):
+    column, message = REFUSED[name]
+    with pytest.raises(RowsError, match=f"^column 'c' of X holds {message}") as caught:
+        small_dec().fit(FRAME.assign(c=column))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_message_advises_gives_numbers():
+    x = FRAME.assign(when=DAYS, gone=pd.PeriodIndex(DAYS, freq="D"), bin=pd.cut(FRAME["a"], 3), kind=HALVES)
+    d = pd.to_datetime(x["when"])
+    x["when"] = (d - d.min()).dt.days
+    d = pd.PeriodIndex(x["gone"]).to_timestamp()
+    x["gone"] = (d - d.min()).days
+    x["bin"] = x["bin"].map(lambda interval: interval.mid).astype(float)
+    rows = as_rows(pd.get_dummies(x, columns=["kind"]))
+    assert rows.feature_names == ["a", "b", "when", "gone", "bin", "kind_x", "kind_y"]
+    np.testing.assert_array_equal(values(rows)[:5, 2], [0, 7, 14, 21, 28])
+
+
+def test_all_columns_without_numbers_are_named_up_to_five():
+    frame = FRAME.assign(**dict.fromkeys("stu", HALVES), d=DAYS, e=DAYS, f=DAYS, g=DAYS)
+    with pytest.raises(RowsError) as caught:
+        as_rows(frame)
+    message = str(caught.value)
+    assert message.startswith("columns 's', 't', 'u' of X hold text such as 'x'; ")
+    assert "; columns 'd', 'e' of X hold dates; " in message
+    assert message.endswith("; and 2 more columns hold no numbers")
+
+
+EMBEDDINGS = {
+    "a frame": lambda: pd.DataFrame({"embedding": X.tolist()}),
+    "a frame of arrays": lambda: pd.DataFrame({"embedding": list(X)}),
+    "a series": lambda: pd.Series(X.tolist(), name="embedding"),
+    "an object array": lambda: pd.Series(X.tolist()).to_numpy(),
+    "a series of Arrow": lambda: pd.Series(X.tolist(), dtype=pd.ArrowDtype(pa.list_(pa.float64()))),
+    "a list of arrays": lambda: list(X),
+    "a list of tensors": lambda: [torch.tensor(row, requires_grad=True) for row in X],
+    "a tensor": lambda: torch.tensor(X, requires_grad=True),
+    "a sparse tensor": lambda: torch.tensor(X).to_sparse(),
+    "lists of Arrow": lambda: pa.table({"embedding": X.tolist()}),
+    "an array of Arrow": lambda: pa.array(X.tolist()),
+    "lists of a fixed size": lambda: pa.table({"e": pa.array(X.tolist(), pa.list_(pa.float64(), 2))}),
+}
+
+
+@pytest.mark.parametrize("name", EMBEDDINGS)
+def test_vectors_are_rows(name):
+    rows = as_rows(EMBEDDINGS[name]())
+    assert rows.feature_names is None
+    np.testing.assert_array_equal(values(rows), X)
+
+
+def test_tensors_of_bfloat16_are_rows():
+    half = torch.tensor(X).bfloat16()
+    for given in (half, list(half), torch.nn.Parameter(half), pd.Series(list(half), dtype=object)):
+        np.testing.assert_array_equal(values(as_rows(given)), half.float().numpy())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda rows: rows,
+        lambda rows: pd.Series(rows),
+        lambda rows: pa.array(rows),
+        lambda rows: pa.array(rows, pa.list_(pa.float32(), 2)),
+    ],
+)
+def test_a_vector_that_is_missing_is_a_row_of_nan(given):
+    rows = as_rows(given([[1.0, 2.0], None, [3.0, 4.0]]))
+    np.testing.assert_array_equal(values(rows), [[1, 2], [np.nan, np.nan], [3, 4]])
+
+
+@pytest.mark.parametrize("given", [lambda rows: rows, pd.Series, pa.array])
+def test_vectors_of_other_lengths_name_the_row(given):
+    with pytest.raises(RowsError, match=r"has 2 numbers in row 1 and 3 in row 3; give every row as many"):
+        as_rows(given([None, [1.0, 2.0], [3.0, 4.0], [5.0, 6.0, 7.0]]))
+
+
+def test_the_lists_of_a_frame_are_its_rows_and_the_rest_is_told():
+    frame = pd.DataFrame({"id": range(N), "embedding": X.tolist(), "age": np.arange(N) % 5})
+    with pytest.warns(RowsWarning) as told:
+        rows = as_rows(frame)
+    assert [str(note.message) for note in told] == [
+        "X: column 'id' is named like an id and is left out",
+        "X: column 'age' stands beside the lists of 'embedding' and is left out",
+    ]
+    np.testing.assert_array_equal(values(rows), X)
+    assert as_rows(frame, use=["age"], ignore=["id", "embedding"]).feature_names == ["age"]
+    with pytest.raises(RowsError, match=r"columns 'embedding', 'e' hold .* as_rows\(X, use=\[COLUMN\]\)"):
+        as_rows(frame.assign(e=X.tolist()))
+
+
+def test_labels_and_ids_are_left_out_and_told_and_later_frames_may_have_them():
+    rows, labels = blobs(120, 3, 2)
+    frame = pd.DataFrame(rows, columns=list("pqr"))
+    whole = frame.assign(id=range(120), label=labels)
+    with pytest.warns(RowsWarning) as told:
+        model = small_dec().fit(whole)
+    assert [str(note.message) for note in told] == [
+        "X: column 'id' is named like an id and is left out; as_rows(X, use=['id']) takes it as a feature",
+        "X: column 'label' looks like a label and is left out; as_rows(X, use=['label']) takes it as a feature",
+    ]
+    assert model.feature_names_in_.tolist() == ["p", "q", "r"]
+    np.testing.assert_array_equal(model.transform(frame), small_dec().fit(frame).transform(frame))
+    for later in (
+        whole,
+        frame,
+        whole[["label", "p", "q", "r"]],
+        whole[:5],
+    ):  # of five rows, no id is told by itself
+        np.testing.assert_array_equal(model.predict(later), model.labels_[: len(later)])
+    with pytest.raises(ValueError, match="unseen at fit time"):
+        model.predict(frame.assign(new=1.0))
+    with pytest.raises(ValueError, match="same order"):
+        model.predict(frame[["q", "p", "r"]])
+    kept = Preparation.from_json(json.loads(json.dumps(model.preparation_.to_json())), 3)
+    assert kept == model.preparation_
+
+
+def test_a_representation_and_the_choice_of_k_leave_out_the_same_and_tell_once():
+    rows, labels = blobs(60, 3, 2)
+    frame = pd.DataFrame(rows, columns=list("pqr")).assign(label=labels)
+    encoder = NeighborEncoder((8,), 2, max_steps=5, random_state=0)
+    with pytest.warns(RowsWarning, match="'label'"):
+        code = encoder.fit(frame).transform(frame)
+    assert code.shape == (60, 2)
+    with pytest.warns(RowsWarning, match="'label'") as told:
+        choose_k(frame, [2], representation=encoder, random_state=0)
+    assert len(told) == 1
+
+
+def test_use_and_ignore_decide_and_hold_for_later_frames():
+    rows, labels = blobs(60, 3, 2)
+    frame = pd.DataFrame(rows, columns=list("pqr")).assign(label=labels, note=["x", "y"] * 30)
+    model = small_dec().fit(as_rows(frame, use=["label"], ignore=["note", "r"]))
+    assert model.feature_names_in_.tolist() == ["p", "q", "label"]
+    np.testing.assert_array_equal(model.predict(frame), model.labels_)
+    with pytest.raises(RowsError, match=r"X: has no column 'w'; .*\(use names it\)"):
+        as_rows(frame, use=["w"])
+    with pytest.raises(RowsError, match="no columns to choose by name"):
+        as_rows(rows, use=["p"])
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [[0, 1], ["a", 1], pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])],
+    ids=["int", "mixed", "multi"],
+)
+def test_columns_without_strings_as_names_are_all_features(columns):
+    counts = np.c_[np.arange(N), X[:, 0]]
+    rows = as_rows(pd.DataFrame(counts, columns=columns))
+    assert rows.feature_names is None
+    np.testing.assert_array_equal(values(rows), counts)
+
+
+def test_a_frame_without_rows_columns_or_one_name_twice_is_a_line():
+    for frame in (FRAME[:0], FRAME[[]], pd.DataFrame()):
+        with pytest.raises(RowsError, match="X is empty"):
+            as_rows(frame)
+    with pytest.raises(RowsError, match="X: has two columns 'a'; rename one of them"):
+        as_rows(pd.DataFrame(X, columns=["a", "a"]))
+    with pytest.raises(RowsError, match="X is a Series, one column of numbers"):
+        as_rows(FRAME["a"])
+    with pytest.raises(RowsError, match="column 'when' of X holds dates"):
+        as_rows(pd.Series(DAYS, name="when"))
+
+
+def test_sparse_frames_stay_sparse_and_booleans_are_numbers():
+    dense = np.where(np.abs(X) < 0.5, 0, X)
+    rows = as_rows(pd.DataFrame(dense, columns=["a", "b"]).astype(pd.SparseDtype(float, 0)))
+    assert type(rows).__name__ == "SparseRows"
+    np.testing.assert_array_equal(values(rows), dense)
+    np.testing.assert_array_equal(values(as_rows(FRAME > 0)), X > 0)
+    np.testing.assert_array_equal(third(X[:, 0] > 0), X[:, 0] > 0)
+
+
+def test_a_frame_of_one_dtype_is_not_copied():
+    array = np.random.default_rng(0).normal(size=(20, 3))
+    rows = as_rows(pd.DataFrame(array, columns=list("abc"), copy=False))
+    array[0, 0] = 5
+    assert rows.take(np.array([0]))[0, 0] == 5
+
+
+def test_tables_of_arrow_are_frames():
+    table = pa.table({"a": X[:, 0], "b": X[:, 1]})
+    for given in (table, table.to_batches()[0]):
+        rows = as_rows(given)
+        assert rows.feature_names == ["a", "b"]
+        np.testing.assert_array_equal(values(rows), X)
+    model = small_dec(max_iter=0).fit(table)
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(model.predict(FRAME), model.labels_)
+
+
+def polars_columns():
+    pl = pytest.importorskip("polars")
+    return {
+        "Date": (pl.Series("c", DAYS), r"dates; .*dt.total_days\(\)"),
+        "Datetime": (pl.Series("c", DAYS).cast(pl.Datetime), "dates;"),
+        "Duration": (pl.Series("c", [dt.timedelta(1)] * N), "durations;"),
+        "Time": (pl.Series("c", [dt.time(1)] * N), "times of day;"),
+        "Categorical": (pl.Series("c", HALVES, dtype=pl.Categorical), r"categories; .*X.to_dummies\(\['c'\]\)"),
+        "Enum": (pl.Series("c", HALVES, dtype=pl.Enum(["x", "y"])), "categories;"),
+        "String": (pl.Series("c", HALVES), "text such as 'x';"),
+        "Struct": (pl.Series("c", [{"q": 1}] * N), r"structs; .*X.unnest\('c'\)"),
+        "Binary": (pl.Series("c", [b"x"] * N), "bytes;"),
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["Date", "Datetime", "Duration", "Time", "Categorical", "Enum", "String", "Struct", "Binary"]
+)
+def test_what_holds_no_numbers_in_polars_is_refused_by_name(name):
+    pl = pytest.importorskip("polars")
+    column, message = polars_columns()[name]
+    with pytest.raises(RowsError, match=f"^column 'c' of X holds {message}"):
+        small_dec().fit(pl.DataFrame({"a": X[:, 0], "b": X[:, 1]}).with_columns(column))
+
+
+def test_frames_of_polars_are_read_and_lazy_ones_refused():
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({"a": X[:, 0], "n": [1, None] * 6, "d": pl.Series([2] * N).cast(pl.Decimal(10, 2))})
+    np.testing.assert_array_equal(values(as_rows(frame)), np.c_[X[:, 0], [1, np.nan] * 6, [2] * N])
+    for vectors in (pl.Series("e", X), pl.Series("e", X.tolist()), pl.DataFrame({"e": X})):
+        np.testing.assert_array_equal(values(as_rows(vectors)), X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RowsError, match=r"X is a LazyFrame, whose rows are still to be .* X.collect\(\)"):
+            small_dec().fit(frame.lazy())
+
+
+def test_relations_of_duckdb_are_frames():
+    duckdb = pytest.importorskip("duckdb")
+    table = pa.table({"a": X[:, 0], "b": X[:, 1]})
+    np.testing.assert_array_equal(values(as_rows(duckdb.from_arrow(table))), X)
