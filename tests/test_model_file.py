@@ -148,7 +148,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
         "n_iter": fitted.n_iter_,
         "stop_reason": fitted.stop_reason_.name,
         "clusters": {"of_center": [0, 1], "names": ["", ""], "edits": []},
-        "preparation": {"reading": {"text_column": None}},
+        "preparation": {"reading": {"text_column": None, "layer": None}},
         "encoder": {"class": "Stack", "config": {"widths": [6, 16, 24, 3]}},
         "transformer": None,
     }
@@ -327,7 +327,7 @@ WORDS = list("abcdef")
     ],
 )
 def test_a_preparation_comes_back(preparation: dict[str, Any], file: Path) -> None:
-    made = {"reading": {"text_column": "body"}, **preparation}
+    made = {"reading": {"text_column": "body", "layer": "counts"}, **preparation}
     assert load(rewritten(file, {"preparation": made})).preparation_.to_json() == made
 
 
