@@ -102,7 +102,7 @@ def read_rows(
     if not path.is_dir() and path.suffix.lower() not in (*_SUFFIXES, *_PICTURES):
         raise RowsError(
             f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, a "
-            f"picture ({', '.join(_PICTURES)}), a .zarr array, or a folder of .parquet, .npz or images"
+            ".zarr array, an image (.png, .jpg, .tif ...), or a folder of .parquet, .npz or images"
         )
     if not path.is_dir() and path.stat().st_size == 0:
         raise RowsError(f"{path}: is empty (0 bytes); write it again")
