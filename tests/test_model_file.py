@@ -321,7 +321,7 @@ WORDS = list("abcdef")
     [
         {"kind": "images", "shape": [2, 3], "values": None},
         {"kind": "images", "shape": [1, 2, 3], "values": [0.0, 255.0]},
-        {"kind": "texts", "words": WORDS, "rarity": [1.0] * 6},
+        {"kind": "texts", "words": WORDS, "rarity": [1.0] * 6, "analyzer": "words"},
         {"kind": "cells", "genes": WORDS, "total": None},
         {"kind": "cells", "genes": WORDS, "total": 1.0},
     ],
