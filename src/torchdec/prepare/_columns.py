@@ -36,7 +36,7 @@ class Columns:
     named : bool
         Whether the table had names of its own; else they are the places "0", "1", ...
     length : int or None
-        Numbers in each list where the feature is a column of lists; `with_length` sets it.
+        Numbers in each list where the feature is a column of lists; the reader, who sees them, sets it.
     kept : tuple of str
         What to tell of features that were taken although their names or values leave a doubt.
     """
@@ -65,13 +65,14 @@ class Columns:
             A ValueError, if a name is unknown or there twice, a column holds neither numbers nor what can be left
             out, or none remains.
         """
-        return cls.of(table.schema, table.column, use, ignore)
+        return cls.of(table.schema, table.column, use=use, ignore=ignore)
 
     @classmethod
     def of(
         cls,
         schema: pa.Schema,
         values: Callable[[str], Any],
+        may_count: Callable[[str], bool] = lambda _: True,
         use: Collection[str] = (),
         ignore: Collection[str] = (),
         *,
@@ -84,8 +85,10 @@ class Columns:
         ----------
         schema : pyarrow.Schema
         values : callable
-            Gives the values of the column of a name, a pyarrow ChunkedArray; or none of them where it is known
-            that they are no id.
+            Gives the values of the column of a name, a pyarrow ChunkedArray; of texts, as many as tell
+            whether they repeat.
+        may_count : callable
+            Tells whether a column of numbers may hold 0 to n - 1 or 1 to n, and has to be looked at.
         use, ignore : collection of str, default=()
             As in `fit`.
         named : bool, default=True
@@ -94,7 +97,7 @@ class Columns:
             Columns that are known to name the rows, such as an index that pandas stored.
         """
         _refuse_names(schema.names, use, ignore)
-        sorter = Sorter(schema, values, named, row_names)
+        sorter = Sorter(schema, values, may_count, named, row_names)
         vector = _vector(schema, use, ignore)
         features, left_out, refused = [], [], []
         for column in schema:

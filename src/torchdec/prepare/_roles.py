@@ -25,10 +25,10 @@ _MOST_COUNTERS = 2
 _ID_NAMES = frozenset({"id", "ids", "index", "rowid", "uuid", "guid", "nulldaskindex", ""})
 _INDEX_NAME = re.compile(r"Unnamed: \d+|__index_level_\d+__")
 _ID_ENDING = re.compile(r"(?:^|[\s_.\-])(?:id|uuid|guid)$", re.IGNORECASE), re.compile(r"[a-z0-9]I[dD]$")
-# Amounts, dates and times that were written as text: a currency, thousands, a unit.
+# Amounts (a currency, thousands, a unit), lists, dates and times that were written as text.
 _MEASURE = re.compile(
     r"[^\w]*(?:[A-Z]{1,3}\s)?[-+]?\d[\d.,' \u00a0]*\s*(?:[%$€£°]|[A-Za-z]{0,3})"
-    r"|\d{1,4}[-/.:]\d{1,2}(?:[-/.:T ].*)?"
+    r"|[\[{(].*|\d{1,4}[-/.:]\d{1,2}(?:[-/.:T ].*)?"
 )
 # Scripts without blanks between words: Thai, Lao, Khmer, kana, Han.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
@@ -47,9 +47,15 @@ class Sorter:
     """Tells which columns are left out, and keeps what is to be told of those that stay."""
 
     def __init__(
-        self, schema: pa.Schema, values: Callable[[str], Any], named: bool, row_names: Collection[str]
+        self,
+        schema: pa.Schema,
+        values: Callable[[str], Any],
+        may_count: Callable[[str], bool],
+        named: bool,
+        row_names: Collection[str],
     ) -> None:
-        self._names, self._values, self._named, self._row_names = schema.names, values, named, row_names
+        self._names, self._values, self._may_count = schema.names, values, may_count
+        self._named, self._row_names = named, row_names
         self.kept: list[str] = []
 
     def left_out(self, field: pa.Field) -> LeftOut | None:
@@ -62,7 +68,8 @@ class Sorter:
         if self._named and _is_label(name, self._names):
             return LeftOut(name, "looks like a label", "label", number)
         if self._named and is_id_name(name):
-            return LeftOut(name, "is named like an id", "id", number)
+            what = "an index" if _INDEX_NAME.fullmatch(name) else "an id"
+            return LeftOut(name, f"is named like {what}", "id", number)
         if self._named and any(ending.search(name) for ending in _ID_ENDING):
             if _is_distinct(self._column(field)):
                 return LeftOut(name, "is named like an id", "id", number)
@@ -71,7 +78,7 @@ class Sorter:
                     f"column {name!r} is named like an id, but its values repeat, so it stays a feature; --ignore "
                     f"{shlex.quote(name)} leaves it out"
                 )
-        elif number and _counts_rows(self._column(field)):
+        elif number and self._may_count(name) and _counts_rows(self._column(field)):
             return LeftOut(name, _COUNTS, "id", is_number=True)
         elif is_text(field.type) and _is_name(self._column(field)):
             return LeftOut(name, "holds another text in each row, as an id does,", "id", is_number=False)
