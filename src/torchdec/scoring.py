@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torchdec.prepare._columns import Columns
 from torchdec.rows._inside import files_inside
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import RowsError
@@ -95,16 +96,27 @@ class Predictor:
             Rows in each cluster.
         """
         model = _loaded(self.model, self.device)
-        q = (q for _, q in _chunks(model, source))
+        rows = ParquetRows([Path(source)], model.preparation_.reading, _columns(model))
+        q = (q for _, q in _chunks(model, rows, source))
         least, sizes = model.least_confidence(self.reject), []
         # A task that is tried again replaces what the first try may have left.
-        write_file(target, lambda new: sizes.append(write_assignments(new, q, least).sizes), force=True)
+        write_file(target, lambda new: sizes.append(write_assignments(new, q, least, rows.ids).sizes), force=True)
         return sizes[0]
 
 
-def _chunks(model: "DEC", source: str) -> "Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]":
+def _columns(model: "DEC") -> Columns | None:
+    """Return which columns are the features of a model, as far as it has names for them."""
+    if isinstance(model.preparation_.prepared, Columns):
+        return model.preparation_.prepared
+    names = tuple(getattr(model, "feature_names_in_", ()))
+    return Columns(names, (), names) if names else None
+
+
+def _chunks(
+    model: "DEC", rows: ParquetRows, source: str
+) -> "Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]":
     try:
-        yield from model.predict_chunks(ParquetRows([Path(source)]))
+        yield from model.predict_chunks(rows)
     except ValueError as error:
         raise RowsError(f"{source}: {error}") from error
 
@@ -134,7 +146,8 @@ def score_folder(
     predictor : Predictor
         With paths that the workers can read too.
     folder, out : str or Path
-        Of the rows, and a new one for the columns `row` (from 0 in each file), `cluster` and `confidence`.
+        Of the rows, and a new one for the columns `row` (from 0 in each file), `cluster` and `confidence`, and
+        those that name the rows.
     n_workers : int, default=0
         Processes of a Dask cluster on this machine; 0 is this process alone.
     scheduler : str, optional

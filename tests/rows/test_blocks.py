@@ -131,9 +131,9 @@ def test_what_goes_wrong_in_the_reading_thread_reaches_the_caller():
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ({"a": [1.0], "z": [1.0]}, "column 'z' where part-0.parquet has 'b'"),
-        ({"a": [1.0]}, "has 1 columns, and part-0.parquet 2"),
-        ({"a": [1.0], "b": ["x"]}, "'b'; drop them"),
+        ({"a": [1.0], "z": [1.0]}, "has the column 'z', which part-0.parquet lacks"),
+        ({"a": [1.0]}, "lacks column 'b'; it has 'a'"),
+        ({"a": [1.0], "b": ["x"]}, "column 'b' holds string, and numbers in the file of the fit"),
     ],
 )
 def test_a_file_of_other_columns_is_named(tmp_path, table, words):
@@ -146,7 +146,9 @@ def test_a_file_of_other_columns_is_named(tmp_path, table, words):
 
 def test_lists_of_several_lengths_are_refused(tmp_path):
     pq.write_table(pa.table({"row": [[1.0, 2.0], [1.0]]}), tmp_path / "x.parquet")
-    assert "column 'row' has lists of 2 and of 1 numbers" in refusal(tmp_path / "x.parquet")
+    assert "column 'row' has 1 numbers in row 1, counted from 0, and 2 in others" in refusal(
+        tmp_path / "x.parquet"
+    )
 
 
 def test_files_without_rows_are_passed_over(tmp_path):

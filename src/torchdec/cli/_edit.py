@@ -133,10 +133,11 @@ def _edited(
     """Edit the model of a run, on rows that `rows_like` reads where it needs them, and write another run."""
     from torchdec._assigned import assign_parts
     from torchdec._model_file import load
+    from torchdec.rows._ids import row_ids
     from torchdec.runs._lock import locked
     from torchdec.runs._publish import check_directory, write_run_directory
     from torchdec.runs._record import MODEL, read_run
-    from torchdec.runs._tables import read_embedding, read_names
+    from torchdec.runs._tables import read_embedding, read_ids
 
     with naming("-o/--out"):
         check_directory(out, force=force)
@@ -148,9 +149,10 @@ def _edited(
         with naming("RUN"):
             model = edit(model, rows)
             chunks = assign_parts(model, read_embedding(directory)) if rows is None else model.predict_chunks(rows)
-        names = getattr(rows, "names", None) or read_names(directory)
+        ids = None if rows is None else row_ids(rows)
+        ids = read_ids(directory) if ids is None else ids
         written: list[Run] = []
-        write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks, names)), force=force)
+        write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks, ids)), force=force)
     if as_json:
         print_json(run_json(out, written[0]))
     else:
@@ -158,12 +160,10 @@ def _edited(
         tell(f"Written: {out}")
 
 
-def _write(
-    directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any, Any]], names: list[str] | None
-) -> "Run":
+def _write(directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any, Any]], ids: Any) -> "Run":
     from torchdec.runs import _record
 
-    clusters = write_run_files(directory, model, chunks, run.data.shape[0], names)
+    clusters = write_run_files(directory, model, chunks, run.data.shape[0], ids)
     edited = replace(
         run,
         parameters={**run.parameters, "n_clusters": model.n_clusters},

@@ -195,11 +195,12 @@ def _write(job: Job, trained: _Trained) -> "Run":
 def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
     import numpy as np
 
+    from torchdec.rows._ids import row_ids
     from torchdec.runs import _record
 
     model = trained.model
-    names = getattr(job.rows, "names", None)  # of files, where rows are such
-    clusters = write_run_files(directory, model, model.predict_chunks(job.rows), len(job.rows), names)
+    chunks = model.predict_chunks(job.rows)
+    clusters = write_run_files(directory, model, chunks, len(job.rows), row_ids(job.rows))
     for name, array in job.arrays.items():
         np.save(directory / name, array, allow_pickle=False)
     dtype = getattr(job.rows, "dtype", None)  # not every source of rows knows it

@@ -109,6 +109,7 @@ def _write_clusters(
     out: Path, model: "DEC", rows: "Rows", data: Path, reject: float, *, force: bool
 ) -> "Clusters":
     """Write the clusters of rows as they are predicted, and return what they amount to."""
+    from torchdec.rows._ids import row_ids
     from torchdec.runs._h5ad import write_h5ad
     from torchdec.runs._publish import write_file
     from torchdec.runs._tables import write_assignments
@@ -121,7 +122,7 @@ def _write_clusters(
         if _is_h5ad(out):
             done.append(write_h5ad(new, data, chunks, least))
         else:
-            done.append(write_assignments(new, (q for _, q in chunks), least, getattr(rows, "names", None)))
+            done.append(write_assignments(new, (q for _, q in chunks), least, row_ids(rows)))
 
     write_file(out, write, force=force)
     return done[0]
@@ -137,7 +138,7 @@ def _predict_folder(
 
     with naming("MODEL"):
         predictor = Predictor(str(model_path(model).resolve()), reject, device)
-    with naming_rows(str(data)):
+    with naming_rows(str(data)), noting():
         sizes = score_folder(predictor, data, out, n_workers=workers, scheduler=scheduler)
     n_used = sum(size > 0 for size in sizes)
     n_rows = sum(parquet.read_metadata(file).num_rows for file in out.rglob("*.parquet"))

@@ -32,13 +32,13 @@ def refuse_inside(out: Path, data: Path) -> None:
 
 
 def write_run_files(
-    directory: Path, model: "DEC", chunks: Iterable[tuple[Any, Any]], n_rows: int, names: list[str] | None
+    directory: Path, model: "DEC", chunks: Iterable[tuple[Any, Any]], n_rows: int, ids: Any
 ) -> "Clusters":
-    """Write the model, the embedding and the cluster of each row; tell what the clusters amount to."""
+    """Write the model, the embedding and the cluster of each row with its ids; tell what the clusters are."""
     from torchdec._model_file import save
     from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, MODEL
     from torchdec.runs._tables import save_embedding, write_assignments
 
     save(model, directory / MODEL)
     q = save_embedding(directory / EMBEDDING, chunks, n_rows)
-    return write_assignments(directory / ASSIGNMENTS, q, names=names)
+    return write_assignments(directory / ASSIGNMENTS, q, ids=ids)

@@ -13,6 +13,13 @@ import pyarrow as pa
 from torchdec.prepare._roles import NAMED, LeftOut, Sorter, first_of, is_id_name, is_number, is_vector
 
 
+def id_columns(table: pa.Table) -> list[str]:
+    """Return the columns of a table that name its rows."""
+    sorter = Sorter(table.schema, table.column, lambda _: True, True, ())
+    found = ((column.name, sorter.left_out(column)) for column in table.schema)
+    return [name for name, what in found if what is not None and what.role == "id"]
+
+
 class ColumnsError(ValueError):
     """Columns that can be no features; `columns` has their names."""
 

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from torchdec.rows._blocks import BlockRows
 from torchdec.rows._convert import refuse_unusable
+from torchdec.rows._ids import ids_in_files
 from torchdec.rows._precision import row_dtype
 from torchdec.rows._protocol import RowsError
 
@@ -24,9 +25,16 @@ class CsrPartRows(BlockRows):
     ----------
     paths : sequence of Path
         In the order of the rows; at least one.
+    folder : Path
+        That they lie in.
+
+    Attributes
+    ----------
+    ids : pyarrow.Table
+        The file of each row, and its number in it.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], folder: Path) -> None:
         self._paths = []
         sizes, largest, width = [], 1, None
         for path in paths:
@@ -41,8 +49,9 @@ class CsrPartRows(BlockRows):
                 self._paths.append(path)
                 sizes.append(n_rows)
                 largest = max(largest, n_bytes)
-        refuse_unusable((sum(sizes), width or 0), np.dtype(np.float32), str(paths[0].parent))
+        refuse_unusable((sum(sizes), width or 0), np.dtype(np.float32), str(folder))
         super().__init__(sizes, width or 0, largest)
+        self.ids = ids_in_files(self._paths, sizes, folder)
 
     def _read(self, number: int) -> csr_array:
         path = self._paths[number]

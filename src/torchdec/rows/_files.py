@@ -1,6 +1,6 @@
 """Files of rows, each read by what its suffix says. No file can make this package run code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from torchdec.prepare._cells import Cells
+from torchdec.prepare._columns import Columns
 from torchdec.prepare._images import Images
 from torchdec.prepare._texts import Texts
 from torchdec.rows._anndata import read_cells
@@ -19,7 +20,7 @@ from torchdec.rows._folders import read_folder
 from torchdec.rows._images import SUFFIXES as _PICTURES
 from torchdec.rows._images import read_images
 from torchdec.rows._parquet import ParquetRows
-from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._protocol import Rows, RowsError, RowsWarning
 from torchdec.rows._reading import Preparation, Prepared, Reading
 from torchdec.rows._texts import read_texts
 from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
@@ -30,6 +31,12 @@ def read_rows(
     *,
     text_column: str | None = None,
     layer: str | None = None,
+    use: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    header: bool | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
     preparation: Preparation | None = None,
 ) -> Rows:
     """Open a file of rows, or a folder of such files or of images; the suffix says which kind it is.
@@ -40,13 +47,11 @@ def read_rows(
         - ``.npy``: a 2-D array. It stays on disk and is mapped into memory, so its size is no limit.
         - ``.npz``: a 2-D array ``x``, or the CSR parts ``data``, ``indices``, ``indptr`` and ``shape``,
           read into memory in their own dtype. Other arrays, such as labels ``y``, are never read.
-        - ``.csv``: comma-separated numbers, read into memory, as float32 where that holds every value and else as
-          float64. The first line gives the feature names, unless all its cells are numbers or missing values (and
-          not all are empty): then it is a row. But ``0,1,2,...``, as pandas names columns, are names. An empty
-          cell becomes NaN.
-        - ``.parquet``: numeric columns, or one column of lists of as many numbers each, read a row group at a
-          time, so its size is no limit where its row groups are small (some ten MB). An index that pandas stored
-          with them is left out.
+        - ``.csv``, ``.tsv``: columns of numbers, read into memory. The encoding, the mark between columns, the
+          decimal mark and whether the first line names the columns are seen from the file, and told where they
+          are a guess. An empty cell, and what Arrow reads as null ("NA", "NaN", "null", ...), becomes NaN.
+        - ``.parquet``: columns of numbers, or one column of lists of as many numbers each, read a row group at a
+          time, so its size is no limit where its row groups are small (some ten MB).
         - ``.h5ad``, or a ``.zarr`` that AnnData wrote: its X, which stays on disk (but CSC is read into memory).
           Cells are rows. Counts are brought to the median of the cells' totals and become log(1 + count), other
           values stay as they are; genes are those marked ``highly_variable`` in `.var`, or else the 2,000 of the
@@ -56,24 +61,46 @@ def read_rows(
           the tf-idf (sublinear, of length 1) of the 2,000 most frequent words that are no English stop words; of
           scripts without blanks, characters and pairs of them are words. A text without a known word, such as a
           blank one, is a row of NaN.
-        - A folder of ``.parquet`` files of the same columns, or of ``.npz`` files of CSR parts, in the order of
-          their paths; read a row group, or a file, at a time.
+        - A folder of ``.parquet`` files of the same columns, or of ``.npz`` files of CSR parts, in the natural
+          order of their paths (part.2 before part.10); read a row group, or a file, at a time.
         - A folder of images, in the order of their paths, or one image. A row is the pixels of one, grey or
           in colour, scaled to 32 x 32 unless all are of one size and small, from 0 to 255: turned as its EXIF data
           say, and on white where it is transparent. Images of more than 8 bits have one range of values, that of
           all images of the fit. Each page of a TIFF is a row, named as ``stack.tif#3``. Needs Pillow.
+
+        Of a table, columns that are named like labels (label, class, target, species, ...), and those that name
+        the rows (id, index, Unnamed: 0, texts that are another in each row, 0 to n - 1 or 1 to n), are left out,
+        which is told. What names the rows is in the attribute `ids` and goes to the assignments.
     text_column : str, optional
-        Column of a ``.csv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``.
+        Column of a ``.csv``, ``.tsv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``.
     layer : str, optional
         Layer of an AnnData to read in place of its X, such as ``"counts"``.
+    use, ignore : sequence of str, default=()
+        Columns of a table that are features, and that are none, whatever they look like. Of several columns of
+        lists, `use` names the one that is the rows.
+    header : bool, optional
+        Whether the first line of a ``.csv`` or ``.tsv`` names the columns. By default, it does unless it is like
+        the lines below it.
+    delimiter : str, optional
+        What stands between its columns: by default a comma, semicolon, tab, ``|`` or blanks, as its lines show.
+    decimal : {".", ","}, optional
+        Its decimal mark; by default as its numbers show. The other one may then stand between thousands.
+    encoding : str, optional
+        By default UTF-8 or what the first bytes say, and else cp1252 (Windows in Western Europe).
     preparation : Preparation, optional
         The attribute `preparation_` of a model: the file is read as that of its fit was, with the same column of
-        texts, and rows are made of it with the same words, shape of images or genes.
+        texts, and rows are made of it with the same columns (found by their names, in any order), words, shape of
+        images or genes.
 
     Returns
     -------
     Rows
         Of shape (n, d), with n and d at least 1. Values may be NaN or infinite: see `check_finite`.
+
+    Warns
+    -----
+    RowsWarning
+        Of what was guessed, left out or changed.
 
     Raises
     ------
@@ -93,8 +120,19 @@ def read_rows(
     """
     path = Path(path)
     said = preparation.reading if preparation else Reading()
-    now = {"text_column": text_column, "layer": layer}
-    reading = replace(said, **{name: value for name, value in now.items() if value is not None})
+    now = {
+        "text_column": text_column,
+        "layer": layer,
+        "use": _names(use, "use"),
+        "ignore": _names(ignore, "ignore"),
+        "header": header,
+        "delimiter": _mark(delimiter),
+        "decimal": decimal,
+        "encoding": encoding,
+    }
+    if decimal not in (None, ".", ","):
+        raise RowsError(f"decimal={decimal!r}: the decimal mark is '.' or ','")
+    reading = replace(said, **{name: value for name, value in now.items() if value not in (None, ())})  # type: ignore[arg-type]
     if path.suffix.lower() == ".txt":  # all of a line is its text, whatever the fit read
         reading = replace(reading, text_column=None)
     if not path.exists():
@@ -111,7 +149,7 @@ def read_rows(
         if layer is not None and not isinstance(rows, CellRows):
             raise RowsError(f"{path}: has no layers, which AnnData has (.h5ad, .zarr); leave out layer={layer!r}")
         return rows
-    except (RowsError, MemoryError):
+    except (RowsError, RowsWarning, MemoryError):
         raise
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         reason = " ".join(str(error).split()).rstrip(".")
@@ -119,6 +157,22 @@ def read_rows(
             f"{path}: cannot be read as {path.suffix.lower()} ({reason}); "
             "it may be damaged or of another kind: write it again"
         ) from error
+
+
+def _names(names: Sequence[str], argument: str) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise RowsError(f"{argument}={names!r} is a text; give a list of names of columns, such as [{names!r}]")
+    return tuple(names)
+
+
+def _mark(delimiter: str | None) -> str | None:
+    """Return the mark between columns; a tab and a blank can also be given by name."""
+    mark = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " "}.get(delimiter or "", delimiter)
+    if mark is not None and (len(mark) != 1 or mark in '"\r\n'):
+        raise RowsError(
+            f"delimiter={delimiter!r}: give the one mark that stands between columns, such as ';' or tab"
+        )
+    return mark
 
 
 def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
@@ -129,13 +183,15 @@ def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
             f"{path}: is a folder, of which no column {reading.text_column!r} is read; name a .parquet or .csv"
         )
     if path.is_dir() and not is_anndata(path):
-        return read_folder(path, reading, prepared if isinstance(prepared, Images) else None)
+        return read_folder(path, reading, prepared)
     if path.suffix.lower() == ".txt" or reading.text_column is not None:
         return read_texts(path, reading, prepared if isinstance(prepared, Texts) else None)
     if path.suffix.lower() in _PICTURES:
         return read_images(path.parent, [path], reading, prepared if isinstance(prepared, Images) else None)
     if path.suffix.lower() == ".h5ad" or path.is_dir():
         return read_cells(path, reading, prepared if isinstance(prepared, Cells) else None)
+    if path.suffix.lower() in _TABLES:
+        return _TABLES[path.suffix.lower()](path, reading, prepared if isinstance(prepared, Columns) else None)
     return _READERS[path.suffix.lower()](path)
 
 
@@ -172,7 +228,10 @@ def read_image_shape(path: str | PathLike[str]) -> tuple[int, ...] | None:
 _READERS: dict[str, Callable[[Path], Rows]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
-    ".csv": read_csv,
-    ".parquet": lambda path: ParquetRows([path]),
 }
-_SUFFIXES = (*_READERS, ".h5ad", ".txt")
+_TABLES: dict[str, Callable[[Path, Reading, Columns | None], Rows]] = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".parquet": lambda path, reading, prepared: ParquetRows([path], reading, prepared),
+}
+_SUFFIXES = (*_READERS, *_TABLES, ".h5ad", ".txt")

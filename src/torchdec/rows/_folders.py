@@ -1,20 +1,21 @@
 """A folder as rows: what kind of files it holds, and in which order."""
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from torchdec.prepare._columns import Columns
 from torchdec.prepare._images import Images
+from torchdec.prepare._roles import first_of
 from torchdec.rows._csr_parts import CsrPartRows
 from torchdec.rows._images import SUFFIXES, read_images
 from torchdec.rows._inside import files_inside
 from torchdec.rows._parquet import ParquetRows
-from torchdec.rows._protocol import Rows, RowsError, RowsWarning
-from torchdec.rows._reading import Reading
+from torchdec.rows._protocol import Rows, RowsError, tell
+from torchdec.rows._reading import Prepared, Reading
 
 
-def read_folder(folder: Path, reading: Reading, prepared: Images | None) -> Rows:
+def read_folder(folder: Path, reading: Reading, prepared: Prepared | None) -> Rows:
     """Read a folder of files of one kind; see `torchdec.rows.read_rows`."""
     found = {
         what: files_inside(folder, suffixes)
@@ -36,18 +37,27 @@ def read_folder(folder: Path, reading: Reading, prepared: Images | None) -> Rows
     else:
         _refuse_empty(paths)
     if kinds[0] == ".parquet":
-        return ParquetRows(paths)
-    return CsrPartRows(paths) if kinds[0] == ".npz" else read_images(folder, paths, reading, prepared)
+        _tell_partitions(folder, paths)
+        return ParquetRows(paths, reading, prepared if isinstance(prepared, Columns) else None, folder)
+    if kinds[0] == ".npz":
+        return CsrPartRows(paths, folder)
+    return read_images(folder, paths, reading, prepared if isinstance(prepared, Images) else None)
+
+
+def _tell_partitions(folder: Path, paths: Sequence[Path]) -> None:
+    """Tell that a folder named as `year=2020` holds a column that is not read."""
+    parts = [part for path in paths for part in path.relative_to(folder).parts[:-1] if "=" in part]
+    names = list(dict.fromkeys(part.partition("=")[0] for part in parts))
+    if names:
+        tell(f"{folder}: folders such as {parts[0]} name {first_of(names)}, which is left out of the columns")
 
 
 def _tell_left_out(folder: Path, paths: Sequence[Path]) -> None:
     others = _others(folder, paths)
     if others:
-        warnings.warn(
-            f"{folder}: files of other suffixes than those of pictures are left out: {others}; "
-            "save pictures among them as .png or .jpg",
-            RowsWarning,
-            stacklevel=2,
+        tell(
+            f"{folder}: files of other suffixes than those of pictures are left out: {others}; save pictures "
+            "among them as .png or .jpg"
         )
 
 

@@ -103,7 +103,7 @@ class Frame:
             return searched(self._columns[place[name]]) if self.is_named else pa.chunked_array([[]])
 
         try:
-            columns = Columns.of(schema, values, use, ignore, named=self.is_named)
+            columns = Columns.of(schema, values, use=use, ignore=ignore, named=self.is_named)
         except ColumnsError as error:
             named = [place[name] for name in error.columns if name in place]
             if all(self._columns[j].refused for j in named):

@@ -1,30 +1,74 @@
 """The files of a folder, none of which lies outside it."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from torchdec.rows._protocol import RowsError
+from torchdec.rows._protocol import RowsError, tell
+
+# Of tools that keep a table's current state in a log, beside files that are no part of it any more.
+_LOGS = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}
+# Suffixes of tables, of which Spark, Hive and Dask write unfinished ones and marks under names that begin with _.
+_TABLES = (".parquet", ".npz")
 
 
 def files_inside(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """Return the files below a folder that have one of the suffixes, in the order of their paths.
+    """Return the files below a folder that have one of the suffixes, in the natural order of their paths.
 
-    Hidden ones, and those in hidden folders, are left out: unfinished files of other programs lie there.
+    Hidden ones, and those in hidden folders, are left out: unfinished files of other programs lie there. So are
+    tables under names that begin with an underscore, which is told.
 
     Raises
     ------
     RowsError
-        If one is a link that leads out of the folder.
+        If one is a link that leads out of the folder, or the files are those of a Delta, Hudi or Iceberg table.
     """
-    home = folder.resolve()
-    paths = sorted(
+    found = [
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not path.is_dir()
-    )
+        if path.suffix.lower() in suffixes and not _begins(path.relative_to(folder), ".") and not path.is_dir()
+    ]
+    if found:
+        _refuse_logs(folder, found)
+    marked = [path for path in found if path.suffix.lower() in _TABLES and _begins(path.relative_to(folder), "_")]
+    if marked:
+        first = marked[0].relative_to(folder).as_posix()
+        tell(f"{folder}: {len(marked)} files under names that begin with _ are left out, such as {first}")
+    paths = sorted(set(found) - set(marked), key=lambda path: natural(path.relative_to(folder)))
+    _refuse_links(folder, paths)
+    return paths
+
+
+def natural(path: Path) -> list[list[tuple[bool, int, str]]]:
+    """Return what sorts paths as people do: part.2 before part.10."""
+    return [
+        [(piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in re.split(r"(\d+)", part)]
+        for part in path.parts
+    ]
+
+
+def _begins(path: Path, mark: str) -> bool:
+    return any(part.startswith(mark) for part in path.parts)
+
+
+def _refuse_logs(folder: Path, found: Sequence[Path]) -> None:
+    """Refuse tables whose files are not all of them part of it: only their log tells which are."""
+    above = {parent for path in found for parent in path.parents if parent.is_relative_to(folder)}
+    for place in sorted(above):
+        tool = next((tool for name, tool in _LOGS.items() if (place / name).is_dir()), None)
+        if tool is None and any(
+            path.name.endswith((".metadata.json", ".avro")) for path in (place / "metadata").glob("*")
+        ):
+            tool = "Iceberg"
+        if tool is not None:
+            raise RowsError(
+                f"{place}: is a table of {tool}, whose log says which of its files count; read it with a library "
+                f"of {tool} and write the rows as plain Parquet"
+            )
+
+
+def _refuse_links(folder: Path, paths: Sequence[Path]) -> None:
+    home = folder.resolve()
     for path in paths:
         if not path.resolve().is_relative_to(home):
             raise RowsError(f"{path}: is a link that leads out of {folder}; copy the file there")
-    return paths

@@ -2,25 +2,33 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import parquet
 
+from torchdec.prepare._columns import Columns, ColumnsError
+from torchdec.prepare._roles import is_number, is_vector
 from torchdec.rows._blocks import BlockRows
-from torchdec.rows._columns import as_floats, is_number, refuse_text
+from torchdec.rows._columns import as_floats, refuse_text, tell_of, tell_unknown
 from torchdec.rows._convert import refuse_unusable
+from torchdec.rows._ids import beside, ids_in_files
 from torchdec.rows._protocol import RowsError
+from torchdec.rows._reading import Preparation, Reading
 
 # Rows that are decoded at a time within a row group.
 _BATCH = 16_384
+# Texts that are read to tell whether they repeat.
+_TELLING = 1 << 20
 
 
 class ParquetRows(BlockRows):
-    """Rows of Parquet files of the same columns: many of numbers, or one of lists of as many numbers each.
+    """Rows of Parquet files: the features among their columns, or one column of lists of as many numbers each.
 
     Whole numbers keep their dtype in memory where all columns have the same one and none is null; all else is
     float32, or float64 where float32 does not hold a type. Files are opened again for each row group, so that any
@@ -30,90 +38,232 @@ class ParquetRows(BlockRows):
     ----------
     paths : sequence of Path
         In the order of the rows; at least one.
+    reading : Reading, optional
+        What the caller said of the files.
+    prepared : Columns, optional
+        Which columns were the features of the fit; else it is seen from those of the first file that has rows.
+    folder : Path, optional
+        That the files were found in; rows are then named by the file too.
+
+    Attributes
+    ----------
+    preparation : Preparation
+        Of `Columns`.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._groups: list[tuple[Path, int]] = []
-        sizes, dtypes = [], set()
-        first: Any = None
-        for path in paths:
-            columns, groups = _look(path)
-            if self._groups and sum(groups):
-                _refuse_difference(path, columns, self._groups[0][0], first)
-            elif first is None or not self._groups:
-                first = columns
-            dtypes.add(columns.dtype)
-            for number, size in enumerate(groups):
-                if size:
-                    self._groups.append((path, number))
-                    sizes.append(size)
-        self._columns: _Columns = first
-        shown = str(paths[0] if len(paths) == 1 else paths[0].parent)
-        refuse_unusable((sum(sizes), self._columns.width), np.dtype(np.float32), shown)
-        if len(dtypes) > 1:
-            self._columns.dtype = np.result_type(np.float32, *dtypes)
-        width, n_bytes = self._columns.width, self._columns.dtype.itemsize
-        super().__init__(sizes, width, max(sizes) * width * n_bytes, self._columns.feature_names)
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        reading: Reading | None = None,
+        prepared: Columns | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        reading, shown = reading or Reading(), str(folder or paths[0])
+        looks = [_File(path) for path in paths]
+        self._files = [file for file in looks if file.n_rows] or looks[:1]
+        refuse_unusable((sum(file.n_rows for file in looks), len(looks[0].schema)), np.dtype(np.float32), shown)
+        self._folder, self._groups = folder, [(file, group) for file in self._files for group in file.groups]
+        columns = prepared or _decided(self._files, reading)
+        columns = replace(columns, length=columns.length or _length(self._files, columns.features[0]))
+        self.preparation = Preparation(reading, columns)
+        if prepared is None:
+            tell_of(columns, shown)
+            _refuse_new(self._files, columns)
+        else:
+            unknown = dict.fromkeys(name for file in self._files for name in columns.unknown(file.schema.names))
+            tell_unknown(list(unknown), shown)
+        self._layouts = {file.path: _Layout(file, columns) for file in self._files}
+        dtypes = {layout.dtype for layout in self._layouts.values()}
+        self._dtype = dtypes.pop() if len(dtypes) == 1 else np.result_type(np.float32, *dtypes)
+        sizes = [group.size for _, group in self._groups]
+        n_bytes = max(sizes) * columns.width * self._dtype.itemsize
+        named = list(columns.features) if columns.named and columns.length is None else None
+        super().__init__(sizes, columns.width, n_bytes, named)
+
+    @property
+    def ids(self) -> pa.Table | None:
+        """The columns that name the rows, and in a folder the file of each and its number in it; read anew."""
+        parts = []
+        columns: Columns = self.preparation.prepared  # type: ignore[assignment]
+        for file in self._files:
+            with _naming(file.path), parquet.ParquetFile(file.path) as opened:
+                parts.append(opened.read(columns=columns.ids_among(file.schema.names)))
+        ids = pa.concat_tables([part.replace_schema_metadata() for part in parts], promote_options="permissive")
+        if self._folder is None:
+            return ids if ids.num_columns else None
+        files = ids_in_files([file.path for file in self._files], [f.n_rows for f in self._files], self._folder)
+        ids = beside(ids, files.column_names)
+        return pa.table([*ids.columns, *files.columns], [*ids.column_names, *files.column_names])
 
     def _read(self, number: int) -> NDArray[Any]:
-        path, group = self._groups[number]
-        size = int(self.block_starts[number + 1] - self.block_starts[number])
-        block = np.empty((size, self.shape[1]), dtype=self._columns.dtype)
+        file, group = self._groups[number]
+        path, layout = file.path, self._layouts[file.path]
+        block = np.empty((group.size, self.shape[1]), dtype=self._dtype)
         start = 0
-        with _naming(path), parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(_BATCH, row_groups=[group], columns=self._columns.names):
-                part = self._columns.array(batch, path)
-                block = block.astype(np.result_type(block, part), copy=False)  # nulls, where there were none
+        with _naming(path), parquet.ParquetFile(path) as opened:
+            for batch in opened.iter_batches(_BATCH, row_groups=[group.number], columns=layout.names):
+                part = layout.array(batch, group.first + start)
+                # Wider for nulls where there were none, or for a column that lies far from 0.
+                block = block.astype(np.result_type(block, part), copy=False)
                 block[start : start + len(part)] = part
                 start += len(part)
-        if start != size:
-            raise RowsError(f"{path}: row group {group} has {start} rows and no longer {size}; open it again")
+        if start != group.size:
+            raise RowsError(
+                f"{path}: row group {group.number} has {start} rows and no longer {group.size}; open it again"
+            )
         return block
 
 
-class _Columns:
-    """The columns of a file that make its rows."""
+class _Group(NamedTuple):
+    """A row group that has rows: its number in the file, its size and the number of its first row."""
 
-    def __init__(self, path: Path, schema: pa.Schema, first: pa.RecordBatch | None) -> None:
-        stored_index = (schema.pandas_metadata or {}).get("index_columns", [])
+    number: int
+    size: int
+    first: int
+
+
+class _File:
+    """What the end of a file tells of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _naming(path), parquet.ParquetFile(path) as file:
+            sizes, self.schema, self._metadata = (
+                rows_of_groups(file.metadata, path),
+                file.schema_arrow,
+                file.metadata,
+            )
+        firsts = np.cumsum([0, *sizes]).tolist()
+        self.groups = [_Group(number, size, firsts[number]) for number, size in enumerate(sizes) if size]
+        self.n_rows = sum(sizes)
         # A range index is described in the metadata by a dict; it has no column.
-        self.fields = [field for field in schema if field.name not in stored_index]
-        self.names = [field.name for field in self.fields]
-        self.nested = len(self.fields) == 1 and _is_list(self.fields[0].type)
-        if self.nested:
-            self.feature_names = None
-            self.width = _width(self.fields[0], first, path)
-            kinds = {self.fields[0].type.value_type}
-        else:
-            refuse_text(self.fields, path)
-            self.feature_names = self.names
-            self.width = len(self.names)
-            kinds = {field.type for field in self.fields}
+        stored = (self.schema.pandas_metadata or {}).get("index_columns", [])
+        self.index = [name for name in stored if isinstance(name, str) and name in self.schema.names]
+
+    def extent(self, name: str) -> tuple[float, float] | None:
+        """Return the least and the largest value of a column of numbers, None where the file does not tell."""
+        extents = []
+        for group in self.groups:
+            metadata = self._metadata.row_group(group.number)
+            chunks = (metadata.column(number) for number in range(metadata.num_columns))
+            statistics = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == name), None)
+            if statistics is None or not statistics.has_min_max:
+                return None
+            extents.append((statistics.min, statistics.max))
+        return min(least for least, _ in extents), max(most for _, most in extents)
+
+
+def _decided(files: Sequence[_File], reading: Reading) -> Columns:
+    """Decide which columns are features, by the first file and, where they are looked at, the values of all."""
+    first, n_rows = files[0], sum(file.n_rows for file in files)
+
+    def having(name: str) -> list[_File]:
+        kind = is_number(first.schema.field(name).type)  # others are refused where they are laid out
+        same = [file for file in files if name in file.schema.names]
+        return [file for file in same if is_number(file.schema.field(name).type) == kind]
+
+    def may_count(name: str) -> bool:
+        extents = [file.extent(name) for file in having(name)]
+        known = [extent for extent in extents if extent is not None]
+        if len(known) < len(extents) or not known:
+            return True
+        least, most = min(least for least, _ in known), max(most for _, most in known)
+        return least in (0, 1) and most == least + n_rows - 1
+
+    def values(name: str) -> pa.ChunkedArray:
+        parts: list[pa.ChunkedArray] = []
+        wanted = n_rows if is_number(first.schema.field(name).type) else _TELLING
+        for file in having(name):
+            if sum(len(part) for part in parts) < wanted:
+                with _naming(file.path), parquet.ParquetFile(file.path) as opened:
+                    parts.append(opened.read(columns=[name]).column(0).cast(first.schema.field(name).type))
+        return pa.chunked_array([chunk for part in parts for chunk in part.chunks])
+
+    try:
+        return Columns.of(
+            first.schema, values, may_count, use=reading.use, ignore=reading.ignore, row_names=first.index
+        )
+    except ColumnsError as error:
+        raise RowsError(f"{first.path}: {error}") from None
+
+
+def _length(files: Sequence[_File], name: str) -> int | None:
+    """Return how many numbers the lists of a column hold, by the first one; None of a column of numbers."""
+    for file in files:
+        if name not in file.schema.names or not is_vector(file.schema.field(name).type):
+            return None
+        kind = file.schema.field(name).type
+        if pa.types.is_fixed_size_list(kind):
+            return int(kind.list_size)
+        with _naming(file.path), parquet.ParquetFile(file.path) as opened:
+            for batch in opened.iter_batches(_BATCH, columns=[name]):
+                lengths = pc.fill_null(pc.list_value_length(batch.column(0)), 0).to_numpy(zero_copy_only=False)
+                if lengths.any():
+                    return int(lengths[lengths > 0][0])
+    raise RowsError(f"{files[0].path}: column {name!r} has no list in any row; give lists of numbers")
+
+
+def _refuse_new(files: Sequence[_File], columns: Columns) -> None:
+    """Refuse files of a fit with columns that the first has not: they may be of another table."""
+    for file in files[1:]:
+        unknown = columns.unknown(file.schema.names)
+        if unknown:
+            raise RowsError(
+                f"{file.path}: has the column {unknown[0]!r}, which {files[0].path.name} lacks; all files of a "
+                "folder need the same columns"
+            )
+
+
+class _Layout:
+    """Where the features lie in a file."""
+
+    def __init__(self, file: _File, columns: Columns) -> None:
+        self._path, self.width, self._nested = file.path, columns.width, columns.length is not None
+        try:
+            fields = [file.schema.field(place) for place in columns.places(file.schema.names)]
+        except ColumnsError as error:
+            raise RowsError(f"{file.path}: {error}") from None
+        if self._nested and not is_vector(fields[0].type):
+            raise RowsError(
+                f"{file.path}: column {fields[0].name!r} holds {fields[0].type}, and no lists of numbers"
+            )
+        if not self._nested:
+            refuse_text(fields, file.path)
+        self.names = [field.name for field in fields]
+        kinds = {field.type.value_type if self._nested else field.type for field in fields}
         dtypes = {_dtype(kind) for kind in kinds}
         self.dtype = dtypes.pop() if len(dtypes) == 1 else np.result_type(np.float32, *dtypes)
 
-    def array(self, batch: pa.RecordBatch, path: Path) -> NDArray[Any]:
-        """Return the values of a batch, in `dtype` or, where whole numbers are null, in floats that hold them."""
-        if self.nested:
-            return self._lists(batch.column(0), path)
-        whole = np.empty((batch.num_rows, self.width), dtype=self._kept(batch.columns))
-        for j, column in enumerate(batch.columns):
-            whole[:, j] = _values(column, whole.dtype, f"{path}: column {self.names[j]!r}")
+    def array(self, batch: pa.RecordBatch, first: int) -> NDArray[Any]:
+        """Return the values of a batch: whole numbers in `dtype`, else float32 or, where needed, float64."""
+        # Arrow gives columns in the order of the file.
+        columns = [batch.column(name) for name in self.names]
+        if self._nested:
+            return self._lists(columns[0], first)
+        whole = np.empty((batch.num_rows, self.width), dtype=self._kept(columns))
+        for j, column in enumerate(columns):
+            whole[:, j] = _values(column, whole.dtype, f"{self._path}: column {self.names[j]!r}")
         return whole
 
-    def _lists(self, column: Any, path: Path) -> NDArray[Any]:
-        name = f"{path}: column {self.names[0]!r}"
-        if column.null_count:
-            raise RowsError(f"{name} has {column.null_count} rows without a list; drop or fill them")
-        if not pa.types.is_fixed_size_list(column.type):
-            lengths = np.asarray(column.value_lengths())
-            if (lengths != self.width).any():
-                other = lengths[lengths != self.width][0]
-                raise RowsError(f"{name} has lists of {self.width} and of {other} numbers; give all as many")
-        elif column.type.list_size != self.width:
-            raise RowsError(f"{name} has lists of {self.width} and of {column.type.list_size} numbers")
+    def _lists(self, column: Any, first: int) -> NDArray[Any]:
+        """Return lists as rows; those that are null or empty hold nothing, which NaN says."""
+        name = f"{self._path}: column {self.names[0]!r}"
+        lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+        other = np.flatnonzero((lengths != self.width) & (lengths != 0))
+        if len(other):
+            raise RowsError(
+                f"{name} has {lengths[other[0]]} numbers in row {first + other[0]}, counted from 0, and "
+                f"{self.width} in others; give all as many"
+            )
         values = column.flatten()
-        return _values(values, self._kept([values]), name).reshape(-1, self.width)
+        filled = lengths != 0
+        dtype = self._kept([values]) if filled.all() else np.result_type(np.float32, self.dtype)
+        rows = np.full((len(column), self.width), np.nan, dtype) if not filled.all() else None
+        found = _values(values, dtype, name).reshape(-1, self.width)
+        if rows is None:
+            return found
+        rows[filled] = found
+        return rows
 
     def _kept(self, columns: Sequence[Any]) -> np.dtype[Any]:
         has_nulls = any(column.null_count for column in columns)
@@ -133,30 +283,6 @@ def _values(column: Any, dtype: np.dtype[Any], name: str) -> NDArray[Any]:
     if dtype in (np.float32, np.float64):
         return as_floats(column, name).astype(dtype, copy=False)
     return np.asarray(column.to_numpy(zero_copy_only=False))
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(test(kind) for test in tests) and is_number(kind.value_type)
-
-
-def _width(field: pa.Field, first: pa.RecordBatch | None, path: Path) -> int:
-    if pa.types.is_fixed_size_list(field.type):
-        return int(field.type.list_size)
-    if first is None or not first.num_rows:
-        return 1  # a file without rows: nobody asks
-    if not first.column(0)[0].is_valid:
-        raise RowsError(f"{path}: column {field.name!r} has no list in row 0; drop or fill it")
-    return len(first.column(0)[0])
-
-
-def _look(path: Path) -> tuple[_Columns, list[int]]:
-    """Return the columns of a file and the rows of each of its row groups."""
-    with _naming(path), parquet.ParquetFile(path) as file:
-        groups, schema = rows_of_groups(file.metadata, path), file.schema_arrow
-        needs_row = any(_is_list(kind) and not pa.types.is_fixed_size_list(kind) for kind in schema.types)
-        first = next(file.iter_batches(1), None) if needs_row else None
-    return _Columns(path, schema, first), groups
 
 
 def rows_of_groups(metadata: parquet.FileMetaData, path: Path) -> list[int]:
@@ -184,19 +310,3 @@ def _naming(path: Path) -> Iterator[None]:
         raise RowsError(
             f"{path}: cannot be read as .parquet ({reason}); it may be damaged or of another kind: write it again"
         ) from error
-
-
-def _refuse_difference(path: Path, columns: _Columns, first_path: Path, first: _Columns) -> None:
-    if columns.names != first.names:
-        pairs = zip(columns.names, first.names, strict=False)
-        unlike = next((i for i, pair in enumerate(pairs) if pair[0] != pair[1]), None)
-        what = (
-            f"{len(columns.names)} columns, and {first_path.name} {len(first.names)}"
-            if unlike is None
-            else f"column {columns.names[unlike]!r} where {first_path.name} has {first.names[unlike]!r}"
-        )
-        raise RowsError(f"{path}: has {what}; all files of a folder need the same columns in the same order")
-    if columns.nested != first.nested or columns.width != first.width:
-        raise RowsError(
-            f"{path}: has {columns.width} features, and {first_path.name} {first.width}; give all files as many"
-        )

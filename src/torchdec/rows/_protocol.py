@@ -1,5 +1,6 @@
 """What every source of rows offers, and the error that it raises."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,6 +14,11 @@ class RowsError(ValueError):
 
 class RowsWarning(UserWarning):
     """What was guessed, left out or changed while rows were read, and how to choose otherwise."""
+
+
+def tell(message: str) -> None:
+    """Tell what was guessed, left out or changed."""
+    warnings.warn(message, RowsWarning, stacklevel=3)
 
 
 @runtime_checkable

@@ -18,6 +18,12 @@ class Reading:
 
     text_column: str | None = None
     layer: str | None = None
+    use: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    header: bool | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,11 @@ class Preparation:
             If the fields are others, or of rows of another width.
         """
         learnt = dict(fields)
-        reading = Reading(**learnt.pop("reading"))
+        said: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in learnt.pop("reading").items()
+        }
+        reading = Reading(**said)
         if not learnt:
             return cls(reading)
         prepared = _KINDS[learnt.pop("kind")].from_json(learnt)

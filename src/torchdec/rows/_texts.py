@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
+from torchdec.prepare._columns import id_columns
 from torchdec.prepare._texts import Texts
 from torchdec.prepare._words import has_no_blanks
+from torchdec.rows._csv import read_table
 from torchdec.rows._protocol import RowsError, RowsWarning
 from torchdec.rows._reading import Preparation, Reading
 from torchdec.rows._sparse import SparseRows
@@ -41,11 +42,13 @@ class TextRows(SparseRows):
         One for each row.
     preparation : Preparation
         Of `Texts`: the words and how rare each was.
+    ids : pyarrow.Table of n rows, or None
+        The columns beside the texts that name the rows.
     """
 
-    def __init__(self, texts: list[str], prepared: Texts, reading: Reading) -> None:
+    def __init__(self, texts: list[str], prepared: Texts, reading: Reading, ids: pa.Table | None = None) -> None:
         super().__init__(prepared.transform(texts), list(prepared.words))
-        self.texts = texts
+        self.texts, self.ids = texts, ids
         self.preparation = Preparation(reading, prepared)
         self._is_empty = np.diff(self._matrix.indptr) == 0
 
@@ -57,9 +60,9 @@ class TextRows(SparseRows):
 
 def read_texts(path: Path, reading: Reading, prepared: Texts | None) -> TextRows:
     """Read texts and make rows of them; see `torchdec.rows.read_rows`."""
-    texts = _lines(path) if reading.text_column is None else _column(path, reading.text_column)
+    texts, ids = (_lines(path), None) if reading.text_column is None else _column(path, reading)
     try:
-        rows = TextRows(texts, prepared or _learnt(texts), reading)
+        rows = TextRows(texts, prepared or _learnt(texts), reading, ids)
     except ValueError as error:
         raise RowsError(f"{path}: makes no vocabulary ({error}); give texts of words") from None
     return rows
@@ -116,38 +119,30 @@ def _looks_western(content: bytes) -> bool:
     return sum(letter > "\x7f" for letter in letters) < _MOST_ACCENTS * len(letters)
 
 
-def _column(path: Path, name: str) -> list[str]:
+def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table | None]:
+    """Return the texts of a column, and the columns beside it that name the rows."""
+    name = str(reading.text_column)
     if path.suffix.lower() == ".parquet":
-        _check_name(parquet.read_schema(path).names, name, path)
-        column = parquet.read_table(path, columns=[name]).column(0)
-    elif path.suffix.lower() == ".csv":
-        column = _csv_column(path, name)
+        schema = parquet.read_schema(path)
+        _check_name(schema.names, name, path)
+        # Vectors, which may be long, name nothing.
+        flat = [field.name for field in schema if field.name == name or not pa.types.is_nested(field.type)]
+        table = parquet.read_table(path, columns=flat)
+    elif path.suffix.lower() in (".csv", ".tsv"):
+        table = read_table(path, reading)
+        _check_name(table.column_names, name, path)
     else:
-        raise RowsError(f"{path}: has no columns; a column of texts is taken from a .csv or a .parquet")
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not (pa.types.is_null(kind) or any(is_text(kind) for is_text in _TEXT_TYPES)):
-        raise RowsError(f"{path}: column {name!r} holds {column.type}, no text; name another one")
-    return [text or "" for text in column.to_pylist()]
+        raise RowsError(f"{path}: has no columns; a column of texts is taken from a .csv, .tsv or .parquet")
+    kind = table.schema.field(name).type
+    held = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not (pa.types.is_null(held) or any(is_text(held) for is_text in _TEXT_TYPES)):
+        raise RowsError(f"{path}: column {name!r} holds {kind}, no text; name another one")
+    ids = id_columns(table.drop_columns([name]))
+    texts = [text or "" for text in table.column(name).to_pylist()]
+    return texts, table.select(ids) if ids else None
 
 
 _TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-
-
-def _csv_column(path: Path, name: str) -> pa.ChunkedArray:
-    table = arrow_csv.read_csv(
-        path,
-        read_options=arrow_csv.ReadOptions(block_size=1 << 24),
-        # Texts may hold line breaks within quotes.
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-        convert_options=arrow_csv.ConvertOptions(
-            # A cell such as NA or NULL is a missing value, as in a column of numbers, unless it is quoted.
-            column_types={name: pa.string()},
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
-    )
-    _check_name(table.column_names, name, path)
-    return table.column(name)
 
 
 def _check_name(names: Sequence[str], name: str, path: Path) -> None:

@@ -1,6 +1,6 @@
 """The tables of a run, written chunk by chunk: any number of rows, the memory of one chunk."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from torchdec._core.assignment import clusters_of
+from torchdec.rows._ids import beside
 from torchdec.rows._parquet import rows_of_groups
 from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, RunError
 
@@ -20,7 +21,6 @@ from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, RunError
 ROW_GROUP = 131_072
 
 ASSIGNMENTS_SCHEMA = pa.schema([("row", pa.int64()), ("cluster", pa.int32()), ("confidence", pa.float32())])
-NAME_FIELD = pa.field("name", pa.string())
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def write_assignments(
     path: str | Path,
     probabilities: Iterable[NDArray[np.float32]],
     least_confidence: float = 0.0,
-    names: Sequence[str] | None = None,
+    ids: pa.Table | None = None,
 ) -> Clusters:
     """Write the cluster of each row and the confidence in it to a Parquet or CSV file.
 
@@ -62,8 +62,9 @@ def write_assignments(
         Soft assignments q of the rows in order; at least one chunk.
     least_confidence : float, default=0.0
         Rows below it get the cluster -1, which is none.
-    names : sequence of str, optional
-        Of the rows, as of the files that they were; they become a last column ``name``.
+    ids : pyarrow.Table, optional
+        What names the rows, such as the files that they were; its columns come last. One that has the name of
+        another column gets ``id_`` before it.
 
     Returns
     -------
@@ -81,7 +82,7 @@ def write_assignments(
     Clusters(sizes=(2, 0), confidences=(0.625, None), n_empty=0)
     """
     tally = Tally(least_confidence)
-    with _RowGroups(Path(path), names) as table:
+    with _RowGroups(Path(path), ids) as table:
         for q in probabilities:
             table.add(*tally.add(q))
     return tally.clusters()
@@ -125,9 +126,9 @@ class Tally:
 class _RowGroups:
     """Collects rows until a row group is full."""
 
-    def __init__(self, path: Path, names: Sequence[str] | None) -> None:
-        self._names = names
-        self._schema = ASSIGNMENTS_SCHEMA if names is None else ASSIGNMENTS_SCHEMA.append(NAME_FIELD)
+    def __init__(self, path: Path, ids: pa.Table | None) -> None:
+        self._ids = pa.table({}) if ids is None else beside(ids, ASSIGNMENTS_SCHEMA.names)
+        self._schema = pa.schema([*ASSIGNMENTS_SCHEMA, *self._ids.schema])
         is_csv = path.suffix.lower() == ".csv"
         self._writer = csv.CSVWriter(path, self._schema) if is_csv else pq.ParquetWriter(path, self._schema)
         self._waiting: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
@@ -158,8 +159,7 @@ class _RowGroups:
         clusters, confidences = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
         end = self._n_written + len(clusters)
         columns: list[Any] = [np.arange(self._n_written, end), clusters, confidences]
-        if self._names is not None:
-            columns.append(self._names[self._n_written : end])
+        columns += self._ids.slice(self._n_written, len(clusters)).columns
         table = pa.table(columns, schema=self._schema)
         self._writer.write_table(table, ROW_GROUP)
         self._n_written += len(clusters)
@@ -217,16 +217,14 @@ def read_embedding(directory: str | Path) -> NDArray[np.float32]:
     return codes
 
 
-def read_names(directory: str | Path) -> list[str] | None:
-    """Read the names of the rows of a run, or None where they have none."""
+def read_ids(directory: str | Path) -> pa.Table | None:
+    """Read what names the rows of a run, or None where nothing does."""
     path = Path(directory) / ASSIGNMENTS
     try:
-        if NAME_FIELD.name not in pq.read_schema(path).names:
-            return None
-        names: list[str] = _read(path, [NAME_FIELD.name]).column(0).to_pylist()
+        names = [name for name in pq.read_schema(path).names if name not in ASSIGNMENTS_SCHEMA.names]
+        return _read(path, names) if names else None
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         raise RunError(f"{path} cannot be read ({' '.join(str(error).split())}); fit again.") from None
-    return names
 
 
 def read_assignments(directory: str | Path) -> NDArray[np.int32]:

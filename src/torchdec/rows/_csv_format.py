@@ -1,0 +1,356 @@
+"""What a text of columns looks like: its encoding, the marks between columns and in numbers, and its header."""
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pyarrow import csv as arrow_csv
+
+from torchdec.rows._protocol import RowsError, tell
+from torchdec.rows._reading import Reading
+
+# What Arrow reads as a missing value.
+MISSING = frozenset(arrow_csv.ConvertOptions().null_values)
+
+# Lines, characters and cells that the look of a file is told from.
+_LINES, _CHARACTERS, _CELLS = 100, 1 << 22, 20_000
+_BLOCK = 1 << 24
+_DELIMITERS = (",", ";", "\t", "|", " ")
+_SHOWN = {"\t": "a tab", " ": "a blank"}
+# What a file may begin with, the longer first: UTF-32's begins as UTF-16's does.
+_BEGINNINGS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_NUMBER = re.compile(
+    r"[-+]?(?:\d[\d.,'\u00a0\u202f]*|[.,]\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|infinity)", re.IGNORECASE
+)
+# Evidence for a decimal mark: a number that the other mark, as one of thousands, would not allow.
+_POINT = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+\.\d*|(?![1-9]\d{0,2}\.\d{3}$)\d*\.\d+(?:[eE][-+]?\d+)?)")
+_COMMA = re.compile(r"[-+]?(?:\d{1,3}(?:\.\d{3})+,\d*|(?![1-9]\d{0,2},\d{3}$)\d*,\d+(?:[eE][-+]?\d+)?)")
+# Numbers from which on rising ones, not evenly spaced, are no chance: one row in 120.
+_RISING = 5
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a file is written.
+
+    Attributes
+    ----------
+    encoding, delimiter : str
+    decimal : str or None
+        The decimal mark, None where the first lines do not tell.
+    skip : int
+        Lines above the first row, the header among them.
+    names : tuple of str
+        Of the columns; "0", "1", ... without a header.
+    named : bool
+        Whether there is a header.
+    row_names : bool
+        Whether the first column, without a name, names the rows.
+    """
+
+    encoding: str
+    delimiter: str
+    decimal: str | None
+    skip: int
+    names: tuple[str, ...]
+    named: bool
+    row_names: bool
+
+
+def look(path: Path, reading: Reading, known: Collection[str] = ()) -> Format:
+    """Tell how a file is written: what the caller said, else what its first lines show; guesses are told.
+
+    Parameters
+    ----------
+    path : Path
+    reading : Reading
+    known : collection of str, default=()
+        Names that the header of such a file has, which tell that it is one.
+    """
+    encoding = reading.encoding or _encoding(path)
+    lines = _first_lines(path, encoding)
+    start, said = _above(lines, path)
+    delimiter = reading.delimiter or said or _delimiter(lines[start:], path, reading.text_column)
+    records = [
+        (start + end, [cell.strip() for cell in cells])
+        for end, cells in _records(lines[start:], delimiter)
+        if cells
+    ]
+    if not records:
+        raise RowsError(f"{path}: holds no table, only blank lines or comments; write it again")
+    width = _width([cells for _, cells in records])
+    records, row_names = _without_title(records, width, path, reading)
+    (end, first), below = records[0], [cells for _, cells in records[1:] if len(cells) == width]
+    has_header = row_names or _has_header(first, below, path, reading, known)
+    if has_header:
+        if len(first) == width - 1:
+            first = [*first, ""] if not row_names else ["", *first]
+        names = _names(first, path)
+    else:
+        names = [str(number) for number in range(width)]
+        end = _line_before(records[0], lines, delimiter, start)
+    decimal = reading.decimal or _decimal(below if has_header else [first, *below])
+    return Format(encoding, delimiter, decimal, end, tuple(names), has_header, row_names)
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(_BLOCK)
+        for beginning, name in _BEGINNINGS.items():
+            if head.startswith(beginning):
+                return name
+        zeros = [head[:2000][offset::2].count(0) for offset in (0, 1)]
+        if max(zeros) > 2 * min(zeros) + len(head[:2000]) // 8:
+            return _told(path, "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le")
+        if b"\0" in head:
+            raise RowsError(
+                f"{path}: cannot be read as {path.suffix.lower()} (it holds zero bytes); it may be damaged or of "
+                "another kind: write it again"
+            )
+        decoder, block = codecs.getincrementaldecoder("utf-8")(), head
+        try:
+            while block:
+                decoder.decode(block)
+                block = file.read(_BLOCK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return _told(path, "cp1252")
+    return "utf-8"
+
+
+def _told(path: Path, encoding: str) -> str:
+    tell(
+        f"{path}: is not in UTF-8 and is read as {encoding}; if its words look wrong, name its encoding with "
+        "--encoding"
+    )
+    return encoding
+
+
+def _first_lines(path: Path, encoding: str) -> list[str]:
+    lines: list[str] = []
+    try:
+        with path.open(encoding=encoding) as file:
+            n_characters = 0
+            while len(lines) < _LINES and (n_characters < _CHARACTERS or len(lines) < 4):
+                line = file.readline()
+                if not line:
+                    break
+                lines.append(line)
+                n_characters += len(line)
+    except LookupError:
+        raise RowsError(f"{path}: encoding {encoding!r} is not known; try utf-8, cp1252 or utf-16") from None
+    except UnicodeError as error:
+        raise RowsError(
+            f"{path}: cannot be read in the encoding {encoding} ({error}); name it with --encoding"
+        ) from None
+    return lines
+
+
+def _above(lines: list[str], path: Path) -> tuple[int, str | None]:
+    """Return the number of lines above the table that are none of it, and the mark that Excel's `sep=` names."""
+    start, said = 0, None
+    while start < len(lines) and not lines[start].strip():
+        start += 1
+    named = re.fullmatch(r'"?sep=(.)"?', lines[start].rstrip("\r\n")) if start < len(lines) else None
+    if named:
+        start, said = start + 1, named[1]
+    comments = start
+    while start < len(lines) and (not lines[start].strip() or is_comment(lines[start])):
+        start += 1
+    if (
+        start
+        and start < len(lines)
+        and lines[start - 1].startswith("#")
+        and _is_header_after_mark(lines[start - 1 :])
+    ):
+        start -= 1
+        lines[start] = lines[start].lstrip("# ")
+    if start > comments and any(is_comment(line) for line in lines[comments:start]):
+        tell(f"{path}: the first {start - comments} lines begin with # and are left out")
+    return start, said
+
+
+def _is_header_after_mark(lines: Sequence[str]) -> bool:
+    """Tell whether a comment holds the names of the columns, as NumPy's `savetxt` writes them."""
+    for mark in _DELIMITERS:
+        (_, names), (_, row) = [*_records([lines[0].lstrip("# ")], mark), *_records(lines[1:2], mark)][:2]
+        if len(row) > 1 and len(names) == len(row) and is_number(row[-1]) and not any(map(is_number, names)):
+            return True
+    return False
+
+
+def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record with the number of lines up to its end; [] for a blank line."""
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " ")
+    try:
+        for cells in reader:
+            if delimiter == " " and cells and not cells[-1]:
+                cells.pop()  # blanks at the end of a line
+            yield reader.line_num, cells
+    except csv.Error:  # a cell of more than 100,000 characters: what came before it tells enough
+        return
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """Return the number of cells of most rows, the larger one of several."""
+    counts = Counter(map(len, rows[1:] or rows))
+    return max(counts, key=lambda width: (counts[width], width))
+
+
+def _delimiter(lines: Sequence[str], path: Path, text_column: str | None) -> str:
+    marks = _DELIMITERS if path.suffix.lower() != ".tsv" else ("\t", *_DELIMITERS)
+    best, chosen = 0.0, marks[0]
+    for mark in marks:
+        rows = [cells for _, cells in _records(lines, mark) if cells]
+        if text_column is not None and not any(text_column in map(str.strip, cells) for cells in rows):
+            continue
+        width = _width(rows) if rows else 1
+        if width < 2:
+            continue
+        cells = [cell.strip() for row in (rows[1:] or rows) for cell in row][:_CELLS]
+        consistent = sum(len(row) == width for row in rows) / len(rows)
+        numeric = sum(is_number(cell) for cell in cells) / len(cells)
+        score = consistent * (1 + numeric) * (0.9 if mark == " " else 1)
+        if score > best and consistent >= 0.5:
+            best, chosen = score, mark
+    if chosen != marks[0]:
+        shown = _SHOWN.get(chosen, repr(chosen))
+        tell(f"{path}: {shown} stands between its columns, as its lines show; --delimiter names another mark")
+    return chosen
+
+
+def _without_title(
+    records: list[tuple[int, list[str]]], width: int, path: Path, reading: Reading
+) -> tuple[list[tuple[int, list[str]]], bool]:
+    """Leave out lines above the header, and tell whether the header lacks the name of the names of the rows."""
+    first = records[0][1]
+    below = [cells for _, cells in records[1:] if len(cells) == width]
+    if len(first) == width - 1 and below and reading.header is not False:
+        trailing = all(not cells[-1] for cells in below)
+        if trailing:
+            return records, False
+        if reading.text_column is None and _names_rows([cells[0] for cells in below]):
+            tell(
+                f"{path}: its header has one name fewer than its lines have cells, so the first cell names the row"
+            )
+            return records, True
+    filled = [sum(map(bool, cells)) for _, cells in records]
+    wide = next((n for n, (_, cells) in enumerate(records) if len(cells) == width and filled[n] > 1), 0)
+    above = records[:wide]
+    numbers_follow = any(is_number(cell) and cell for _, cells in records[wide + 1 :] for cell in cells)
+    is_header = filled[wide] == width and not any(map(is_number, records[wide][1])) and numbers_follow
+    if above and is_header and max(filled[:wide]) <= 1:
+        shown = " ".join(cell for cell in above[0][1] if cell)[:40]
+        lines = "1 line stands" if len(above) == 1 else f"{len(above)} lines stand"
+        tell(f"{path}: {lines} above the header, left out: {shown!r}")
+        return records[wide:], False
+    return records, False
+
+
+def _names_rows(cells: Sequence[str]) -> bool:
+    """Tell whether the first cells are the names of rows that R writes: words, or 1, 2, 3, ..."""
+    counts = cells == [str(number) for number in range(1, len(cells) + 1)]
+    return counts or (len(set(cells)) == len(cells) and not any(map(is_number, cells)))
+
+
+def _has_header(
+    first: list[str], below: Sequence[list[str]], path: Path, reading: Reading, known: Collection[str]
+) -> bool:
+    if reading.header is not None:
+        return reading.header
+    if known and set(known) <= set(first):
+        return True
+    filled = [cell for cell in first if cell]
+    numbers = [cell for cell in filled if is_number(cell) and cell not in MISSING]
+    texts = [number for number, cell in enumerate(first) if cell and not is_number(cell)]
+    if not filled or not numbers:
+        return bool(texts) or not filled
+    shown = ", ".join(first[:4]) + (", ..." if len(first) > 4 else "")
+    if any(all(is_number(row[j]) for row in below) for j in texts if below and j < len(below[0])):
+        return True  # words above numbers
+    how = _rising(numbers)
+    if how is not None:
+        rows = [[row[j] for j, cell in enumerate(first) if cell in numbers and j < len(row)] for row in below]
+        counts = len(numbers) > 2 and numbers == [str(number) for number in range(len(numbers))]
+        is_header = numbers not in rows if counts else all(_rising(row) != how for row in rows)
+        if len(numbers) == 2 and not is_header:
+            return False  # two rising numbers are no more than that
+        what = (
+            "names the columns; --no-header makes it a row" if is_header else "is a row; --header makes it names"
+        )
+        tell(f"{path}: its first line ({shown}) holds rising numbers, and as the lines below tell, {what}")
+        return is_header
+    if texts:
+        tell(
+            f"{path}: its first line ({shown}) is like those below and is taken as a row; --header makes it names"
+        )
+    return False
+
+
+def _rising(cells: Sequence[str]) -> str | None:
+    """Tell how numbers rise, if as names do: evenly, or many of them; two by 1."""
+    try:
+        values = [float(cell) for cell in cells]
+    except ValueError:
+        return None
+    steps = [after - before for before, after in pairwise(values)]
+    if not steps or not min(steps) > 0:
+        return None
+    if len(values) == 2:
+        return "evenly" if steps == [1] and all(cell.isdecimal() for cell in cells) else None
+    if max(steps) - min(steps) < 1e-6 * max(steps):
+        return "evenly"
+    return "unevenly" if len(values) >= _RISING else None
+
+
+def is_comment(line: str) -> bool:
+    """Tell whether a line is a comment, and no missing value as Excel writes it."""
+    return line.startswith("#") and not line.startswith("#N")
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a number in any spelling, or a missing value."""
+    return cell in MISSING or _NUMBER.fullmatch(cell.strip()) is not None
+
+
+def _names(cells: Sequence[str], path: Path) -> list[str]:
+    """Return the names of the columns, each another one."""
+    names: list[str] = []
+    seen: Counter[str] = Counter()
+    for number, cell in enumerate(cells):
+        name = cell or f"Unnamed: {number}"
+        names.append(f"{name}.{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    twice = [name for name, count in seen.items() if count > 1]
+    if twice:
+        tell(
+            f"{path}: several columns are named {twice[0]!r}; those after the first are called '{twice[0]}.1' and "
+            "so on"
+        )
+    return names
+
+
+def _line_before(record: tuple[int, Any], lines: Sequence[str], delimiter: str, start: int) -> int:
+    """Return the number of lines above a record, which may have line breaks within quotes."""
+    ends = [start, *(start + end for end, cells in _records(lines[start:], delimiter))]
+    return ends[ends.index(record[0]) - 1]
+
+
+def _decimal(rows: Sequence[Sequence[str]]) -> str | None:
+    cells = [cell for row in rows for cell in row][:_CELLS]
+    points, commas = (sum(mark.fullmatch(cell) is not None for cell in cells) for mark in (_POINT, _COMMA))
+    if points and commas:
+        return "." if points >= commas else ","
+    return "." if points else "," if commas else None

@@ -1,0 +1,225 @@
+"""A CSV file gives the same table however it is written; what is a guess is told."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from torchdec.rows import RowsError, RowsWarning, read_rows
+
+
+def everything(rows):
+    return rows.take(np.arange(len(rows)))
+
+
+def read(tmp_path, content, name="t.csv", **said):
+    """Return the rows, and what was told."""
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rows = read_rows(path, **said)
+    assert all(warning.category is RowsWarning for warning in caught)
+    return rows, [str(warning.message).removeprefix(f"{path}: ") for warning in caught]
+
+
+AB = [[1.5, 2], [10, 33]]
+
+
+@pytest.mark.parametrize(
+    ("content", "notes"),
+    [
+        ("a,b\n1.5,2\n10,33\n", []),
+        ("a,b\r1.5,2\r10,33\r", []),
+        ("\n\na,b\r\n1.5,2\r\n\r\n10,33", []),
+        ("sep=;\na;b\n1.5;2\n10;33\n", []),
+        ('"sep=\t"\na\tb\n1.5\t2\n10\t33\n', []),
+        ("a;b\n1.5;2\n10;33\n", ["';' stands between"]),
+        ("a\tb\n1.5\t2\n10\t33\n", ["a tab stands between"]),
+        ("a|b\n1.5|2\n10|33\n", ["'|' stands between"]),
+        ("a b\n1.5 2\n10 33\n", ["a blank stands between"]),
+        ("   a   b  \n 1.5   2\n  10  33\n", ["a blank stands between"]),
+        ("a;b\n1,5;2\n10;33\n", ["';' stands", "a decimal comma"]),
+        ('a,b\n"1,5",2\n10,33\n', ["a decimal comma"]),
+        ("Report 2020\na,b\n1.5,2\n10,33\n", ["1 line stands above the header, left out: 'Report 2020'"]),
+        ("Report,\n,\na,b\n1.5,2\n10,33\n", ["2 lines stand above the header, left out: 'Report'"]),
+        ("a,b,\n1.5,2,\n10,33,\n", ["no name and no value"]),
+        ("a,b\n1.5,2,\n10,33,\n", ["no name and no value"]),
+        ("# by x\n# y\na,b\n1.5,2\n# z\n10,33\n", ["first 2 lines begin with #", "1 more lines begin with #"]),
+        ("# a b\n1.5 2\n10 33\n", ["a blank stands"]),
+        ("a,b\n+1.5,2e0\n+1e1,3.3e+1\n", []),
+    ],
+)
+def test_a_table_is_the_same_however_it_is_written(content, notes, tmp_path):
+    rows, told = read(tmp_path, content)
+    assert rows.feature_names == ["a", "b"]
+    np.testing.assert_array_equal(everything(rows), AB)
+    assert len(told) == len(notes)
+    assert all(note in line for note, line in zip(notes, told, strict=True))
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
+)
+def test_the_encoding_is_seen_and_told_where_it_is_a_guess(encoding, tmp_path):
+    content = "temp °C,größe\n" + "1.5,2\n" * 20
+    rows, told = read(tmp_path, content.encode(encoding))
+    assert rows.feature_names == ["temp °C", "größe"]
+    assert rows.shape == (20, 2)
+    assert len(told) == (encoding in ("utf-16-le", "utf-16-be", "cp1252"))
+    assert all(f"is read as {encoding}" in line for line in told)
+
+
+def test_the_encoding_can_be_named(tmp_path):
+    rows, told = read(tmp_path, "длина,b\n1,2\n5,1\n".encode("cp1251"), encoding="cp1251")
+    assert (rows.feature_names, told) == (["длина", "b"], [])
+    with pytest.raises(RowsError, match="encoding 'x-y' is not known"):
+        read(tmp_path, "a\n1\n", encoding="x-y")
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "mark"),
+    [
+        (["1,234.5", "12,300.25", "7"], [1234.5, 12300.25, 7], "'.'"),
+        (["1.234,5", "12.300,25", "7"], [1234.5, 12300.25, 7], "','"),
+        (["1'234.5", "12'300", "7"], [1234.5, 12300, 7], "'.'"),
+        (["1,234,567", "1,000", "7"], [1234567, 1000, 7], "'.'"),
+    ],
+)
+def test_thousands_are_read_where_there_is_no_doubt_and_told(cells, values, mark, tmp_path):
+    rows, told = read(tmp_path, "a;b\n" + "".join(f"{cell};2\n" for cell in cells))
+    np.testing.assert_array_equal(everything(rows)[:, 0], values)
+    assert f"marks of thousands, with {mark} before decimals in column 'a'" in told[-1]
+
+
+def test_thousands_that_may_be_decimals_are_refused_unless_the_mark_is_named(tmp_path):
+    content = "a;b\n1,234;2\n12,300;4\n"
+    with pytest.raises(RowsError, match=r"column 'a': '1,234' may be 1234 or 1\.234; say which with --decimal"):
+        read(tmp_path, content)
+    assert everything(read(tmp_path, content, decimal=".")[0])[0, 0] == 1234
+    assert everything(read(tmp_path, content, decimal=",")[0])[0, 0] == np.float32(1.234)
+
+
+@pytest.mark.parametrize("cell", ["?", " ", "None", "-", "n.a.", "missing", "5%", "$3", "1.2.3"])
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_a_cell_that_is_no_number_is_named_with_its_line(cell, mark, tmp_path):
+    content = f"a{mark}b\n" + f"1.5{mark}2\n" * 30 + f"3{mark}{cell}\n"
+    with pytest.raises(RowsError, match=r"t\.csv: line 32, column 'b': ") as caught:
+        read(tmp_path, content)
+    assert f"column 'b': {cell!r} is not a number" in str(caught.value)
+
+
+def test_the_line_counts_titles_blank_lines_and_breaks_within_quotes(tmp_path):
+    content = 'Title\n"a\nx",b,c\n1,2,"u\nv"\n\n3,4,w\n5,?,w\n'
+    with pytest.raises(RowsError, match=r"line 8, column 'b': '[?]' is not a number"):
+        read(tmp_path, content, ignore=["c"])
+
+
+@pytest.mark.parametrize("cell", ["", "NA", "NaN", "null", "#N/A", "n/a"])
+def test_what_arrow_knows_as_missing_is_nan(cell, tmp_path):
+    rows, told = read(tmp_path, f"a,b\n1,2\n3,{cell}\n")
+    np.testing.assert_array_equal(everything(rows), [[1, 2], [3, np.nan]])
+    assert told == []
+
+
+def test_a_line_of_another_number_of_cells_is_named(tmp_path):
+    with pytest.raises(RowsError, match=r"line 3 has 1 cell between ',' where the header has 2 [(]so have"):
+        read(tmp_path, "a,b\n1,2\n3\n4,5\n1,2,3\n4,5\n")
+
+
+@pytest.mark.parametrize(
+    ("first", "below", "is_header"),
+    [
+        ("400,410,420,430", ".5,.4,.9,.1", True),
+        ("400.3,401.1,402.9,404,409", ".5,.4,.9,.1,.3", True),
+        ("2019,2020", "5,3", True),
+        ("1,2,3", "3,3,3", True),
+        ("1,2,3", "2,3,4", False),
+        ("1,4,9,16,25", "1,8,27,64,125", False),
+        ("0,1,2", "5.1,6.1,7.1", True),
+        ("id,400,410,420", "x,.5,.4,.9", True),
+        ("5.1,3.5,setosa", "4.9,3,virginica", False),
+        ("a,400,3", "1,.5,.4", True),
+    ],
+)
+def test_a_header_of_numbers_is_told_from_a_row_by_the_lines_below(first, below, is_header, tmp_path):
+    content = f"{first}\n{below}\n{below}\n"
+    rows, told = read(tmp_path, content, ignore=["2"] if "setosa" in first else [])
+    assert len(rows) == 3 - is_header
+    assert (rows.feature_names is not None) == is_header
+    kept = [line for line in told if "first line" in line]
+    assert len(kept) == (first != "a,400,3")
+    assert all(("--no-header" if is_header else "--header makes") in line for line in kept)
+
+
+def test_the_caller_decides_on_the_header(tmp_path):
+    content = "400,410,420\n.5,.4,.9\n.3,.1,.2\n"
+    assert read(tmp_path, content, header=False)[0].shape == (3, 3)
+    rows, told = read(tmp_path, "3,1,2\n.5,.4,.9\n", header=True)
+    assert (rows.feature_names, told) == (["3", "1", "2"], [])
+
+
+def test_rows_that_r_names_keep_their_names(tmp_path):
+    rows, told = read(tmp_path, '"mpg","cyl"\n"Mazda RX4",21,6\n"Datsun 710",22.8,4\n')
+    assert rows.feature_names == ["mpg", "cyl"]
+    assert rows.ids.to_pydict() == {"Unnamed: 0": ["Mazda RX4", "Datsun 710"]}
+    assert "one name fewer" in told[0]
+
+
+def test_a_tsv_has_tabs_and_nothing_to_tell(tmp_path):
+    rows, told = read(tmp_path, "a\tb\n1.5\t2\n10\t33\n", "t.tsv")
+    assert told == []
+    np.testing.assert_array_equal(everything(rows), AB)
+
+
+def test_an_empty_line_of_one_column_is_a_missing_value(tmp_path):
+    rows, _ = read(tmp_path, "x\n1\n\n3\n\n\n")
+    np.testing.assert_array_equal(everything(rows), [[1], [np.nan], [3]])
+
+
+def test_columns_of_one_name_are_told_apart(tmp_path):
+    rows, told = read(tmp_path, "a,a\n1,2\n5,4\n")
+    assert rows.feature_names == ["a", "a.1"]
+    assert "several columns are named 'a'" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"delimiter": "ab"}, "delimiter='ab'"),
+        ({"decimal": ";"}, "decimal=';'"),
+        ({"use": "a"}, "use='a' is a text; give a list"),
+        ({"ignore": ["q"]}, "has no column 'q'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_its_name(said, message, tmp_path):
+    with pytest.raises(RowsError, match=message):
+        read(tmp_path, "a,b\n1,2\n5,4\n", **said)
+
+
+def test_a_tab_can_be_named(tmp_path):
+    assert read(tmp_path, "a\tb\n1\t2\n", delimiter="tab")[1] == []
+
+
+def test_a_later_file_has_the_columns_of_the_fit_in_any_order(tmp_path):
+    frame = pd.DataFrame(
+        {"id": [f"c{i}" for i in range(4)], "label": 1, "400": [0.5, 1, 3, 2], "410": [3.0, 1, 2, 9]}
+    )
+    frame.to_csv(tmp_path / "fit.csv", index=False)
+    with pytest.warns(RowsWarning) as caught:
+        fitted = read_rows(tmp_path / "fit.csv")
+    assert [("label" in str(w.message), "'id'" in str(w.message)) for w in caught] == [
+        (False, True),
+        (True, False),
+    ]
+    new = frame[["410", "400", "id"]].assign(extra="x")
+    new.to_csv(tmp_path / "new.csv", index=False)
+    with pytest.warns(RowsWarning, match="1 column that the fit did not see is left out: 'extra'"):
+        rows = read_rows(tmp_path / "new.csv", preparation=fitted.preparation)
+    assert rows.feature_names == ["400", "410"]
+    np.testing.assert_array_equal(everything(rows), frame[["400", "410"]])
+    assert rows.ids.to_pydict() == {"id": ["c0", "c1", "c2", "c3"]}
+    frame.rename(columns={"410": "411"}).to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(RowsError, match="lacks column '410'"):
+        read_rows(tmp_path / "new.csv", preparation=fitted.preparation)
