@@ -148,7 +148,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
         "n_iter": fitted.n_iter_,
         "stop_reason": fitted.stop_reason_.name,
         "clusters": {"of_center": [0, 1], "names": ["", ""], "edits": []},
-        "preparation": {"reading": {"text_column": None, "layer": None}},
+        "preparation": {"reading": {}},
         "encoder": {"class": "Stack", "config": {"widths": [6, 16, 24, 3]}},
         "transformer": None,
     }

@@ -45,12 +45,19 @@ def test_force_replaces_an_older_file(cli, run, data, tmp_path):
     assert pq.read_table(out).num_rows == 60
 
 
-def test_columns_of_other_names_are_refused(cli, tmp_path):
-    rows = "\n".join(f"{i % 3 * 5 + i / 100},{i % 3 * 5 - i / 90}" for i in range(30))
-    (tmp_path / "a.csv").write_text(f"width,height\n{rows}\n")
-    (tmp_path / "b.csv").write_text(f"height,width\n{rows}\n")
-    cli.ok("fit", tmp_path / "a.csv", "-k", 3, "-o", tmp_path / "out", "--quiet")
-    result = cli("predict", tmp_path / "out", tmp_path / "b.csv", "-o", tmp_path / "new.parquet")
+def test_columns_are_found_by_name_and_missing_ones_named(cli, tmp_path):
+    rows = [(f"r{i}", i % 3 * 5 + i / 100, i % 3 * 5 - i / 90) for i in range(30)]
+    (tmp_path / "a.csv").write_text("id,width,height\n" + "".join(f"{i},{w},{h}\n" for i, w, h in rows))
+    (tmp_path / "b.csv").write_text("height,width,id\n" + "".join(f"{h},{w},{i}\n" for i, w, h in rows))
+    (tmp_path / "c.csv").write_text("height,depth\n" + "".join(f"{h},{w}\n" for _, w, h in rows))
+    fitted = cli.ok("fit", tmp_path / "a.csv", "-k", 3, "-o", tmp_path / "out", "--quiet")
+    assert "torchdec: note: " in fitted.stderr
+    assert "column 'id' is named like an id and is left out" in fitted.stderr
+    cli.ok("predict", tmp_path / "out", tmp_path / "b.csv", "-o", tmp_path / "new.parquet")
+    table = pq.read_table(tmp_path / "new.parquet")
+    assert table.column_names == ["row", "cluster", "confidence", "id"]
+    assert table.equals(pq.read_table(tmp_path / "out" / "assignments.parquet"))
+    result = cli("predict", tmp_path / "out", tmp_path / "c.csv", "-o", tmp_path / "no.parquet")
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"torchdec: DATA: The feature names of {tmp_path / 'b.csv'} differ")
-    assert not (tmp_path / "new.parquet").exists()
+    assert result.stderr.startswith(f"torchdec: DATA: {tmp_path / 'c.csv'}: lacks column 'width'")
+    assert not (tmp_path / "no.parquet").exists()

@@ -22,10 +22,10 @@ def test_names_in_csv_may_hold_any_mark(q, tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "ROW_GROUP", 7)
     names = [f'a "{i}", é\n' for i in range(25)]
     for name in ("a.csv", "a.parquet"):
-        write_assignments(tmp_path / name, [q[:10], q[10:]], names=names)
+        write_assignments(tmp_path / name, [q[:10], q[10:]], ids=pa.table({"name": names}))
     options = csv.ParseOptions(newlines_in_values=True)
     read = csv.read_csv(tmp_path / "a.csv", parse_options=options)
-    assert read.cast(tables.ASSIGNMENTS_SCHEMA.append(tables.NAME_FIELD)).equals(
+    assert read.cast(tables.ASSIGNMENTS_SCHEMA.append(pa.field("name", pa.string()))).equals(
         pq.read_table(tmp_path / "a.parquet")
     )
 

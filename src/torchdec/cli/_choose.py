@@ -38,6 +38,12 @@ def choose_k(
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     text_column: _options.TextColumn = None,
     layer: _options.Layer = None,
+    use: _options.Use = None,
+    ignore: _options.Ignore = None,
+    header: _options.Header = None,
+    delimiter: _options.Delimiter = None,
+    decimal: _options.Decimal = None,
+    encoding: _options.Encoding = None,
     seed: _options.Seed = 0,
     as_json: _options.Json = False,
 ) -> None:
@@ -53,7 +59,17 @@ def choose_k(
     from torchdec.rows._files import read_rows
 
     with naming("DATA"), noting():
-        rows = read_rows(data, text_column=text_column, layer=layer)
+        rows = read_rows(
+            data,
+            text_column=text_column,
+            layer=layer,
+            use=use or (),
+            ignore=ignore or (),
+            header=header,
+            delimiter=delimiter,
+            decimal=decimal,
+            encoding=encoding,
+        )
     last = min(MOST, max(FEWEST, len(rows) // 2)) if last is None else last
     if first > last:
         raise UserError(f"--from {first} is more than --to {last}.")

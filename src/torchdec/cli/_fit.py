@@ -27,6 +27,12 @@ def fit(
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
     layer: _options.Layer = None,
+    use: _options.Use = None,
+    ignore: _options.Ignore = None,
+    header: _options.Header = None,
+    delimiter: _options.Delimiter = None,
+    decimal: _options.Decimal = None,
+    encoding: _options.Encoding = None,
     seed: _options.Seed = 0,
     device: _options.Device = "auto",
     precision: _options.PrecisionOption = _options.Precision.AUTO,
@@ -49,7 +55,17 @@ def fit(
         check_directory(out, force=force)
         refuse_inside(out, data)
     with naming("DATA"), noting() as notes:
-        rows = read_rows(data, text_column=text_column, layer=layer)
+        rows = read_rows(
+            data,
+            text_column=text_column,
+            layer=layer,
+            use=use or (),
+            ignore=ignore or (),
+            header=header,
+            delimiter=delimiter,
+            decimal=decimal,
+            encoding=encoding,
+        )
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows)
         if augment and shape is None:

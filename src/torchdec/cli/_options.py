@@ -30,7 +30,7 @@ class Precision(StrEnum):
 
 
 DATA_HELP = (
-    "Rows: .npy, .npz (array x, or CSR parts), .csv, .parquet, .h5ad, .zarr, .txt (a text a line), or a "
+    "Rows: .npy, .npz (array x, or CSR parts), .csv, .tsv, .parquet, .h5ad, .zarr, .txt (a text a line), or a "
     "folder of .parquet, CSR .npz or images, or an image."
 )
 
@@ -50,6 +50,42 @@ Layer = Annotated[
         metavar="NAME",
         show_default=False,
         help="Layer of an AnnData (.h5ad, .zarr) to read in place of X, as counts; later commands read it too.",
+    ),
+]
+Use = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--use", metavar="COLUMN", show_default=False, help="Take a column as a feature, whatever it looks like."
+    ),
+]
+Ignore = Annotated[
+    list[str] | None, typer.Option("--ignore", metavar="COLUMN", show_default=False, help="Leave out a column.")
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        show_default="as its lines show",
+        help="Whether the first line of a .csv or .tsv names its columns.",
+    ),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        "--delimiter",
+        metavar="MARK",
+        show_default="as its lines show",
+        help="What stands between the columns of a .csv or .tsv, as ';' or tab.",
+    ),
+]
+Decimal = Annotated[
+    str | None,
+    typer.Option("--decimal", metavar="MARK", show_default="as its numbers show", help="Decimal mark: . or ,"),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding", metavar="NAME", show_default="utf-8, or as it shows", help="Of a .csv or .tsv, as cp1252."
     ),
 ]
 LabelColumn = Annotated[

@@ -44,7 +44,8 @@ class Preparation:
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` makes the same of."""
         learnt = {} if self.prepared is None else {"kind": self.prepared.kind, **self.prepared.to_json()}
-        return {"reading": asdict(self.reading), **learnt}
+        said = {name: value for name, value in asdict(self.reading).items() if value not in (None, ())}
+        return {"reading": said, **learnt}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any], width: int) -> Self:
