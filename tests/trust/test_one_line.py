@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from torchdec.baselines import LDMGI
 
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, NeighborEncoder
@@ -73,7 +72,6 @@ DOORS: dict[str, Callable[[Any, DEC, Any], Any]] = {
     "exemplars": lambda x, model, encoder: exemplars(model, x),
     "outlier_scores": lambda x, model, encoder: outlier_scores(model, x),
     "split": lambda x, model, encoder: split(model, 0, x),
-    "LDMGI.fit": lambda x, model, encoder: LDMGI(2).fit(x),
     "generalizability": lambda x, model, encoder: generalizability(x, x),
 }
 PARAMETERS: dict[str, Callable[[Any, DEC], Any]] = {
