@@ -32,7 +32,7 @@ def test_max_epochs_and_max_steps_bound_the_history() -> None:
     assert short.history_[-1].step == 4
 
 
-@pytest.mark.parametrize("name", REPRESENTATIONS)
+@pytest.mark.parametrize("name", ["autoencoder", "layer-wise", "neighbors"])
 def test_training_moves_the_weights_of_every_layer(name: str) -> None:
     X = blobs(64, 5, 2)[0]
     short, long = (

@@ -50,7 +50,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 def _frequent_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "RECORD_EVERY", 13)
     monkeypatch.setattr("torchdec._core.self_training.RECORD_EVERY", 2)
-    monkeypatch.setattr("torchdec._starts._MOST_CLUSTERS", 4)
+    monkeypatch.setattr("torchdec._core.number_of_clusters.MOST", 4)
 
 
 def dec(name: str = "autoencoder", **parameters: Any) -> DEC:

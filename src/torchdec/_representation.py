@@ -31,7 +31,7 @@ from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source, one_cycle, train
 from torchdec.prepare._columns import Columns
 from torchdec.rows import Preparation, Rows, as_rows, check_finite
-from torchdec.rows._convert import as_dense, as_table, refuse_unseen, unmasked
+from torchdec.rows._convert import as_dense, as_table, refuse_texts, refuse_unseen, unmasked
 from torchdec.rows._frames import Frame, is_frame
 from torchdec.rows._part import filled_rows
 from torchdec.rows._shown import shown
@@ -94,6 +94,7 @@ def rows_to_fit(estimator: BaseEstimator, X: Any, *, reset: bool = True) -> tupl
 
 def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, NDArray[np.int64]]:
     X = plain(unmasked(X))
+    refuse_texts(X)
     if isinstance(X, Rows | np.memmap) or hasattr(X, "obs_names"):
         # validate_data would forget that a memmap lies on disk, where rows are best read in order, and knows no
         # AnnData.

@@ -33,7 +33,7 @@ def test_a_layout_has_the_distances_of_the_rows_up_to_one_factor() -> None:
 
 
 def test_rows_that_are_all_equal_have_a_layout() -> None:
-    assert layout(as_rows(np.ones((5, 2))), 4, generator(0), COMPUTE).isfinite().all()
+    assert layout(as_rows(np.ones((5, 2), dtype=np.float32)), 4, generator(0), COMPUTE).isfinite().all()
 
 
 def _beside(n_far: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -1,6 +1,5 @@
 """AnnData, in memory or in a file, as rows: cells are rows, genes are features."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torchdec.rows._blocks import SlicedRows
 from torchdec.rows._cell_files import CellFile, CsrOnDisk
 from torchdec.rows._cells import CellRows
 from torchdec.rows._convert import dense_rows, refuse_unusable, sparse_rows
-from torchdec.rows._protocol import Rows, RowsError, RowsWarning
+from torchdec.rows._protocol import Rows, RowsError, tell
 from torchdec.rows._reading import Reading
 from torchdec.rows._zarr import open_zarr
 
@@ -41,11 +40,7 @@ def read_cells(path: Path, reading: Reading, prepared: Cells | None) -> CellRows
 def _marks(file: CellFile, path: Path) -> Any:
     marks = file.marks()
     if marks is not None and not marks.any():
-        warnings.warn(
-            f"{path}: 'highly_variable' of var marks no gene, so it is passed over; mark the genes to be used",
-            RowsWarning,
-            stacklevel=2,
-        )
+        tell(f"{path}: 'highly_variable' of var marks no gene, so it is passed over; mark the genes to be used")
         return None
     return marks
 
@@ -56,11 +51,9 @@ def _hint_at_counts(file: CellFile, values: Any, path: Path) -> None:
         return
     first_cells = values[0 : min(values.shape[0], block_size(values.shape[1]))]
     if first_cells.min() < 0:
-        warnings.warn(
+        tell(
             f"{path}: X holds scaled values (some are below 0), and the layer {counts!r} is there; "
-            f"layer={counts!r} (--layer {counts}) takes the counts",
-            RowsWarning,
-            stacklevel=2,
+            f"layer={counts!r} (--layer {counts}) takes the counts"
         )
 
 

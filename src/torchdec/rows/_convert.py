@@ -79,6 +79,7 @@ def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) 
     from torchdec.rows._frames import frame_rows, is_frame
 
     X = plain(unmasked(X))
+    refuse_texts(X)
     if not (isinstance(X, Rows) or issparse(X) or hasattr(X, "obs_names")) and is_frame(X):
         return frame_rows(X, use, ignore)
     if use or ignore:
@@ -94,7 +95,6 @@ def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) 
         from torchdec.rows._anndata import anndata_rows
 
         return anndata_rows(X, "X")
-    _refuse_texts(X)
     return dense_rows(_as_array(X), "X")
 
 
@@ -188,7 +188,7 @@ def _refuse_text(values: NDArray[Any], name: str) -> None:
         raise RowsError(f"{name} holds text such as {text[:40]!r}; {INSTEAD_OF_TEXT}, or drop it")
 
 
-def _refuse_texts(X: Any) -> None:
+def refuse_texts(X: Any) -> None:
     """Say how texts become rows, which a sequence of them is not yet."""
     is_flat = isinstance(X, list | tuple) or getattr(X, "ndim", 2) == 1
     if is_flat and any(isinstance(value, str) for value in X):
@@ -205,7 +205,6 @@ def refuse_unseen(X: Any) -> None:
     """
     from torchdec.rows._frames import Frame, is_frame
 
-    _refuse_texts(X)
     if getattr(getattr(X, "dtype", None), "kind", "-") in "mM":
         raise RowsError(f"X holds values of dtype {X.dtype}, but numbers are wanted; {INSTEAD_OF_DATES}")
     if issparse(X) and X.format in ("csr", "csc"):

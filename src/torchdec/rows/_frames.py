@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,7 +24,7 @@ from torchdec.rows._frame_columns import (
     vectors_of,
 )
 from torchdec.rows._kinds import refusal
-from torchdec.rows._protocol import Rows, RowsError, RowsWarning
+from torchdec.rows._protocol import Rows, RowsError, tell
 from torchdec.rows._reading import Preparation
 
 
@@ -110,7 +109,7 @@ class Frame:
                 self._refuse(named)
             raise RowsError(f"X: {_in_python(str(error))}") from None
         for note in columns.notes():
-            warnings.warn(f"X: {_in_python(note)}", RowsWarning, stacklevel=2)
+            tell(f"X: {_in_python(note)}")
         return columns
 
     def places(self, columns: Columns | None) -> list[int]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torchdec.prepare._images import Images, Look
 from torchdec.prepare._pictures import has_colours
 from torchdec.rows._arrays import DenseRows
-from torchdec.rows._protocol import RowsError, RowsWarning
+from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 
 SUFFIXES = (
@@ -204,7 +204,7 @@ def _refuse_damaged(folder: Path, files: Sequence[_File]) -> None:
 
 def _tell(folder: Path, files: Sequence[_File], images: Images, *, fitted: bool) -> None:
     for note in (*_notes_on_pages(files), *_notes_on_values(files, images, fitted=fitted)):
-        warnings.warn(f"{folder}: {note}", RowsWarning, stacklevel=2)
+        tell(f"{folder}: {note}")
 
 
 def _notes_on_pages(files: Sequence[_File]) -> Iterator[str]:

@@ -1,13 +1,12 @@
 """Some of the rows of a source, as a source of their own."""
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchdec.rows._protocol import Rows, RowsError, RowsWarning, spans
+from torchdec.rows._protocol import Rows, RowsError, spans, tell
 
 
 class PartOfRows:
@@ -86,11 +85,9 @@ def filled_rows(rows: Rows, empty: NDArray[np.int64]) -> Rows:
     if len(empty) == len(rows):
         raise RowsError(f"X has {len(rows):,} rows that hold nothing, and no others; check how they were read")
     verbs = ("holds", "is") if len(empty) == 1 else ("hold", "are")
-    warnings.warn(
+    tell(
         f"{len(empty):,} of {len(rows):,} rows {verbs[0]} nothing and {verbs[1]} left out of the fit "
-        f"({numbered(empty)}, counted from 0)",
-        RowsWarning,
-        stacklevel=4,
+        f"({numbered(empty)}, counted from 0)"
     )
     return FilledRows(rows, empty)
 

@@ -1,5 +1,6 @@
 """What every source of rows offers, and the error that it raises."""
 
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
@@ -17,8 +18,11 @@ class RowsWarning(UserWarning):
 
 
 def tell(message: str) -> None:
-    """Tell what was guessed, left out or changed."""
-    warnings.warn(message, RowsWarning, stacklevel=3)
+    """Tell what was guessed, left out or changed, as a warning of the line outside this package that asked."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("torchdec."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, RowsWarning, stacklevel=level)
 
 
 @runtime_checkable

@@ -1,7 +1,6 @@
 """Texts, from the lines of a file or a column of a table."""
 
 import codecs
-import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,7 +14,7 @@ from torchdec.prepare._columns import id_columns
 from torchdec.prepare._texts import Texts
 from torchdec.prepare._words import has_no_blanks
 from torchdec.rows._csv import read_table
-from torchdec.rows._protocol import RowsError, RowsWarning
+from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 from torchdec.rows._sparse import SparseRows
 
@@ -76,11 +75,9 @@ def _learnt(texts: list[str]) -> Texts:
     unspaced = [] if prepared.analyzer == "words" else [text for text in texts if has_no_blanks(text)]
     if unspaced:
         example = unspaced[0].strip()[:12]
-        warnings.warn(
+        tell(
             f"{len(unspaced):,} of {len(texts):,} texts are in a script without blanks between words, such as "
-            f"{example!r}: their features are characters and pairs of characters",
-            RowsWarning,
-            stacklevel=2,
+            f"{example!r}: their features are characters and pairs of characters"
         )
     return prepared
 
@@ -100,11 +97,7 @@ def _decoded(content: bytes, path: Path) -> str:
         reason = f"is no {encoding.removesuffix('-sig').upper()} text ({error.reason} at byte {error.start})"
         if encoding != "utf-8" or not _looks_western(content):
             raise RowsError(f"{path}: {reason}; convert it") from None
-        warnings.warn(
-            f"{path}: {reason} and was read as Windows-1252 (cp1252); convert it if its accents look wrong",
-            RowsWarning,
-            stacklevel=2,
-        )
+        tell(f"{path}: {reason} and was read as Windows-1252 (cp1252); convert it if its accents look wrong")
         return content.decode("cp1252")
     if "\0" in text:
         raise RowsError(f"{path}: holds zero bytes, as UTF-16 without its mark does; convert it to UTF-8")

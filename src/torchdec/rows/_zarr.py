@@ -1,12 +1,11 @@
 """A Zarr array as rows, read some chunks at a time."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 from torchdec.rows._blocks import SlicedRows
 from torchdec.rows._convert import refuse_unusable
-from torchdec.rows._protocol import RowsError, RowsWarning
+from torchdec.rows._protocol import RowsError, tell
 
 # Values to read at once: 32 MB of float32.
 _BLOCK_VALUES = 1 << 23
@@ -48,11 +47,9 @@ def read_zarr(folder: Path) -> SlicedRows:
     refuse_code(opened, folder)
     refuse_unusable(opened.shape, opened.dtype, str(folder))
     if around is not None:
-        warnings.warn(
+        tell(
             f"{folder}: is taken as it stands; give {around}, the AnnData that it is a part of, to have the names "
-            "of cells and genes, and the logarithms of counts",
-            RowsWarning,
-            stacklevel=2,
+            "of cells and genes, and the logarithms of counts"
         )
     # Whole chunks, so that none is decoded twice on the way through.
     rows_a_chunk = opened.chunks[0]
