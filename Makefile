@@ -5,13 +5,17 @@ RUN := $(VENV)/bin/
 # Where a measurement data set lies beside the checkout, the tests on real data use it.
 export TORCHDEC_DATA ?= $(wildcard ../shared/data)
 
-.PHONY: demo test check docs results reproduce bench bench-quick trust mutants sbom dist clean
+.PHONY: demo test cases check docs results reproduce bench bench-quick trust mutants sbom dist clean
 
 demo: $(VENV)/installed
 	$(RUN)torchdec demo
 
 test: $(VENV)/installed-dev
 	$(RUN)python -m pytest
+
+# What users met with, as they did it: scripts beside the checkout, each checked against what its head expects.
+cases: $(VENV)/installed-dev
+	TORCHDEC_CASES=$(abspath ../shared/cases) $(RUN)python -m pytest -m cases tests/test_cases.py
 
 check: $(VENV)/installed-dev
 	$(RUN)ruff check .

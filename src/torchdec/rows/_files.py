@@ -45,7 +45,7 @@ def read_rows(
     ----------
     path : str or path-like
         - ``.npy``: a 2-D array. It stays on disk and is mapped into memory, so its size is no limit.
-        - ``.npz``: a 2-D array ``x``, or the CSR parts ``data``, ``indices``, ``indptr`` and ``shape``,
+        - ``.npz``: a 2-D array ``x`` or ``X``, or the CSR parts ``data``, ``indices``, ``indptr`` and ``shape``,
           read into memory in their own dtype. Other arrays, such as labels ``y``, are never read.
         - ``.csv``, ``.tsv``: columns of numbers, read into memory. The encoding, the mark between columns, the
           decimal mark and whether the first line names the columns are seen from the file, and told where they
@@ -206,8 +206,9 @@ def _read_npz(path: Path) -> Rows:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise RowsError(f"{path}: holds one array and no archive of arrays; rename it to .npy")
         with archive:
-            if "x" in archive.files:
-                return dense_rows(archive["x"], f"{path}: array 'x'")
+            name = next((name for name in ("x", "X") if name in archive.files), None)
+            if name is not None:
+                return dense_rows(archive[name], f"{path}: array {name!r}")
             return sparse_rows(csr_matrix(archive, path), str(path))
 
 
