@@ -67,19 +67,9 @@ def fit(
             encoding=encoding,
         )
     with naming("--image-shape"):
-        shape = read_shape(image_shape, data, rows)
-        if augment and shape is None:
-            raise ValueError(f"--augment needs it, as {data} has no array image_shape; try 28x28 or 32x32x3.")
-    settings = Settings(
-        clusters,
-        representation,
-        reconstruction_weight,
-        seed,
-        device,
-        precision,
-        shape if augment else None,
-        encoders,
-    )
+        shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
+    moved = shape if augment else None
+    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision, moved, encoders)
     checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
     with joined():
         run = run_job(

@@ -91,13 +91,14 @@ def write_report(
     path.write_text(page, encoding="utf-8")
 
 
-def read_shape(given: str, data: Path, rows: "Rows") -> tuple[int, ...] | None:
+def read_shape(given: str, data: Path, rows: "Rows", *, is_needed: bool = False) -> tuple[int, ...] | None:
     """Return the shape of the images, from the option or else from the data; None where neither tells.
 
     Raises
     ------
     ValueError
-        If it is no shape, does not fill the rows, or is not that of the images in a folder.
+        If it is no shape, does not fill the rows, or is not that of the images in a folder; or there is none, and
+        it is needed.
     """
     from torchdec.rows._files import read_image_shape
     from torchdec.rows._images import ImageRows
@@ -113,4 +114,6 @@ def read_shape(given: str, data: Path, rows: "Rows") -> tuple[int, ...] | None:
     width = rows.shape[1]
     if shape and math.prod(shape) != width:
         raise ValueError(f"{'x'.join(map(str, shape))} makes {math.prod(shape)} values, but rows have {width}.")
+    if is_needed and shape is None:
+        raise ValueError(f"--augment needs it, as {data} has no array image_shape; try 28x28 or 32x32x3.")
     return shape
