@@ -204,7 +204,7 @@ PREDICT_OUT = {
     "an existing file": (lambda f: (_some_file(f),), ["--out", "occupied", "--force"]),
     "a directory": (lambda f: (_some_folder(f), "--force"), ["--out", "occupied"]),
     "a file as parent": (lambda f: (_some_file(f) / "new.parquet",), ["--out", "occupied"]),
-    "another kind of file": (lambda f: (f / "new.csv",), ["--out", "new.csv", "ends in .parquet"]),
+    "another kind of file": (lambda f: (f / "new.txt",), ["--out", "new.txt", ".parquet"]),
 }
 
 

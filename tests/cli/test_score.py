@@ -210,7 +210,10 @@ def test_labels_that_were_a_feature_of_the_fit_are_told(cli, data, labels, tmp_p
     x = np.load(data)
     frame = pd.DataFrame(x, columns=[f"x{j}" for j in range(x.shape[1])]).assign(Group=labels * 3)
     frame.to_csv(tmp_path / "x.csv", index=False)
-    cli.ok("fit", tmp_path / "x.csv", "-k", 3, "-o", tmp_path / "run", "--quiet")
+    frame.rename(columns={"Group": "label"}).to_csv(tmp_path / "told.csv", index=False)
+    cli.ok("fit", tmp_path / "told.csv", "-k", 3, "-o", tmp_path / "without", "--quiet")
+    assert not cli.ok("score", tmp_path / "without", tmp_path / "told.csv").stderr
+    cli.ok("fit", tmp_path / "x.csv", "-k", 3, "-o", tmp_path / "run", "--quiet", "--use", "Group")
     frame.rename(columns={"Group": "group "}).to_parquet(tmp_path / "y.parquet")
     for path, column in (("x.csv", "Group"), ("y.parquet", "group")):
         result = cli.ok("score", tmp_path / "run", tmp_path / path, "--column", column)

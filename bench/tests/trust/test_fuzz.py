@@ -10,7 +10,8 @@ TRUST = Path(__file__).parents[2] / "trust"
 sys.path.insert(0, str(TRUST))
 from parsers import CORPUS, PARSERS, mutated  # noqa: E402
 
-pytestmark = pytest.mark.fuzz
+# What is told of a file is no error.
+pytestmark = [pytest.mark.fuzz, pytest.mark.filterwarnings("ignore::torchdec.rows.RowsWarning")]
 
 MUTATIONS = 300
 
