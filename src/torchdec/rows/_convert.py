@@ -12,7 +12,7 @@ from torchdec.rows._arrays import DenseRows
 from torchdec.rows._protocol import Rows, RowsError
 from torchdec.rows._shown import shown
 from torchdec.rows._sparse import SparseRows
-from torchdec.rows._vectors import plain
+from torchdec.rows._vectors import plain, unmasked
 
 _REAL_KINDS = "biuf"
 # One number a category puts categories in an order that they have not, and the clusters follow it.
@@ -80,6 +80,7 @@ def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) 
 
     X = plain(unmasked(X))
     if not (isinstance(X, Rows) or issparse(X) or hasattr(X, "obs_names")) and is_frame(X):
+        refuse_texts(X)
         return frame_rows(X, use, ignore)
     if use or ignore:
         raise RowsError(
@@ -94,19 +95,8 @@ def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) 
         from torchdec.rows._anndata import anndata_rows
 
         return anndata_rows(X, "X")
-    _refuse_texts(X)
+    refuse_texts(X)
     return dense_rows(_as_array(X), "X")
-
-
-def unmasked(X: Any) -> Any:
-    """Put NaN where a masked array, or a list of such, is masked: what lies under a mask is no value."""
-    if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
-        X = np.ma.asarray(X)
-    if not isinstance(X, np.ma.MaskedArray):
-        return X
-    if X.dtype.kind in "biu" and np.ma.is_masked(X):
-        X = X.astype(np.float64)
-    return X.filled(np.nan) if X.dtype.kind in "fO" else X.data
 
 
 def dense_rows(
@@ -188,7 +178,7 @@ def _refuse_text(values: NDArray[Any], name: str) -> None:
         raise RowsError(f"{name} holds text such as {text[:40]!r}; {INSTEAD_OF_TEXT}, or drop it")
 
 
-def _refuse_texts(X: Any) -> None:
+def refuse_texts(X: Any) -> None:
     """Say how texts become rows, which a sequence of them is not yet."""
     is_flat = isinstance(X, list | tuple) or getattr(X, "ndim", 2) == 1
     if is_flat and any(isinstance(value, str) for value in X):
@@ -205,7 +195,7 @@ def refuse_unseen(X: Any) -> None:
     """
     from torchdec.rows._frames import Frame, is_frame
 
-    _refuse_texts(X)
+    refuse_texts(X)
     if getattr(getattr(X, "dtype", None), "kind", "-") in "mM":
         raise RowsError(f"X holds values of dtype {X.dtype}, but numbers are wanted; {INSTEAD_OF_DATES}")
     if issparse(X) and X.format in ("csr", "csc"):
