@@ -31,13 +31,13 @@ from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source, one_cycle, train
 from torchdec.prepare._columns import Columns
 from torchdec.rows import Preparation, Rows, as_rows, check_finite
-from torchdec.rows._convert import as_dense, as_table, refuse_texts, refuse_unseen, unmasked
+from torchdec.rows._convert import as_dense, as_table, refuse_texts, refuse_unseen
 from torchdec.rows._frames import Frame, is_frame
 from torchdec.rows._part import filled_rows
 from torchdec.rows._shown import shown
 from torchdec.rows._standardized import standardized
 from torchdec.rows._transformed import TransformedRows
-from torchdec.rows._vectors import plain
+from torchdec.rows._vectors import plain, unmasked
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
 _KEPT_DTYPES = [np.dtype(name) for name in ["f8", "f4", "f2", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"]]
@@ -101,6 +101,7 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
         rows = as_rows(X)
         _check_columns(estimator, rows, reset=reset)
     elif not issparse(X) and is_frame(X):
+        refuse_texts(X)
         rows = _rows_of_frame(estimator, Frame(X), reset=reset)
     else:
         refuse_unseen(X)

@@ -18,7 +18,7 @@ from torchdec.clusters import describe, merge, rename
 from torchdec.report import ReportError, render
 from torchdec.report import _layout as placing
 from torchdec.report import _pictures as pictures
-from torchdec.report._page import palette
+from torchdec.report._page import _Images, _row_features, palette
 from torchdec.rows import as_rows
 from torchdec.runs import Run, fingerprint
 from torchdec.runs._record import plain_history
@@ -224,3 +224,15 @@ def test_the_parts_of_the_page_are_files_of_the_package() -> None:
         "page.html.j2",
         "page.js",
     }
+
+
+def test_what_is_unusual_in_a_row_is_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _row_features(as_rows(X), np.arange(60))
+    monkeypatch.setattr("torchdec.report._page._MOST_VALUES", 20 * X.shape[1])
+    assert _row_features(as_rows(X), np.arange(60)) == whole
+
+
+def test_pictures_of_nan_do_not_darken_the_others() -> None:
+    rows = np.array([[0, 100, 200, 50], [np.nan] * 4], dtype=np.float32)
+    images = _Images(as_rows(rows), (2, 2), np.arange(2))
+    np.testing.assert_array_equal(images._pixels(np.array([0])).ravel(), [0, 128, 255, 64])

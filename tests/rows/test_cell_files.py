@@ -108,6 +108,7 @@ SPELLINGS = {
     "True": np.where(MARKED, "True", "False"),
     "TRUE": np.where(MARKED, "TRUE", "FALSE"),
     "yes": np.where(MARKED, "yes", "no"),
+    "blanks around": np.where(MARKED, " True", "False "),
     "T": np.where(MARKED, "T", "F"),
     "digits": np.where(MARKED, "1", "0"),
     "NA of R": np.where(MARKED, "TRUE", "NA"),

@@ -119,3 +119,14 @@ def test_values_for_a_model_of_counts_are_refused(tmp_path):
 def test_genes_of_one_name_are_told_apart(tmp_path):
     rows = read_rows(write(tmp_path / "x.h5ad", COUNTS[:, :3], ["a", "b", "a"]))
     assert rows.feature_names == ["a", "b", "a-1"]
+
+
+@pytest.mark.parametrize("n_genes", [N_GENES, 20])
+def test_a_cell_that_holds_nothing_changes_nothing_of_the_others(n_genes, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare_cells, "N_GENES", n_genes)
+    with_empty = np.insert(COUNTS.astype(np.float32), 3, np.nan, axis=0)
+    rows = read_rows(write(tmp_path / "empty.h5ad", with_empty))
+    others = read_rows(write(tmp_path / "others.h5ad", COUNTS.astype(np.float32)))
+    assert rows.preparation.prepared == others.preparation.prepared
+    assert np.isnan(values(rows)[3]).all()
+    np.testing.assert_array_equal(np.delete(values(rows), 3, axis=0), values(others))

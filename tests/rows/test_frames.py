@@ -324,3 +324,9 @@ def test_relations_of_duckdb_are_frames():
     duckdb = pytest.importorskip("duckdb")
     table = pa.table({"a": X[:, 0], "b": X[:, 1]})
     np.testing.assert_array_equal(values(as_rows(duckdb.from_arrow(table))), X)
+
+
+def test_what_is_masked_in_vectors_of_a_column_is_missing():
+    masked = [np.ma.masked_equal(row, 4) for row in np.arange(12).reshape(4, 3)]
+    rows = as_rows(pd.Series(masked))
+    np.testing.assert_array_equal(values(rows), [[0, 1, 2], [3, np.nan, 5], [6, 7, 8], [9, 10, 11]])

@@ -9,7 +9,7 @@ from PIL import Image
 from tiny_pictures import first_row, save_png, save_tiff
 
 from torchdec.prepare._images import Images
-from torchdec.rows import Preparation, RowsWarning, check_finite, read_rows
+from torchdec.rows import Preparation, RowsError, RowsWarning, check_finite, read_rows
 
 
 def save(folder: Path, *pictures: np.ndarray, suffix: str = "png") -> Path:
@@ -169,3 +169,21 @@ def test_the_range_is_kept_in_json(values):
 def test_a_damaged_range_is_refused(values):
     with pytest.raises(ValueError, match="its range of values of images is none"):
         Images.from_json({"shape": [4, 5], "values": values})
+
+
+def test_colour_of_16_bits_is_told_as_read_with_8(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    for number, value in enumerate((5000, 60000)):
+        pixels = np.full((8, 8, 3), value, dtype=np.uint16)
+        tifffile.imwrite(tmp_path / f"{number}.tif", pixels, photometric="rgb")
+    with pytest.warns(RowsWarning, match="2 of 2 pictures in colour have 16 bits a channel, of which the upper 8"):
+        rows = read_rows(tmp_path)
+    assert rows.take(np.arange(2))[:, 0].tolist() == [19, 234]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_a_tiff_of_values_that_pillow_does_not_read_is_named_so(dtype, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "x.tif", np.zeros((8, 8), dtype=dtype), photometric="minisblack")
+    with pytest.raises(RowsError, match=r"a TIFF of values that Pillow does not read, .* save it as float32"):
+        read_rows(tmp_path)

@@ -79,8 +79,8 @@ def test_only_a_newline_ends_a_text(end: str, last: str, tmp_path: Path) -> None
         ("a.csv", b"id,text\n1,a\n", "body", "has no column 'body'; it has 'id', 'text'"),
         ("a.csv", b"id,Text\n1,a\n", "text", "has no column 'text'; it has 'id', 'Text'; did you mean 'Text'?"),
         ("a.csv", b"id,text\n1,\n2,NA\n", "text", "no row has a text"),
-        ("a.txt", "текст".encode("koi8-r") + b"\n", None, "is no UTF-8 text .* convert it"),
-        ("a.txt", "苹果香蕉".encode("gbk") + b"\n", None, "is no UTF-8 text .* convert it"),
+        ("a.txt", "текст".encode("koi8-r") + b"\n", None, "is no UTF-8 text .* name its encoding"),
+        ("a.txt", "苹果香蕉".encode("gbk") + b"\n", None, "is no UTF-8 text .* name its encoding"),
         ("a.txt", "cat dog".encode("utf-16-le"), None, "holds zero bytes"),
         ("a.npy", b"x", "text", "has no columns"),
     ],
@@ -204,3 +204,30 @@ def test_a_script_without_blanks_is_told_once_and_the_file_keeps_how_it_was_cut(
     assert {word for word, value in named.items() if value} == {"苹", "果", "苹果"}
     with pytest.raises(ValueError, match="do not fit"):
         Texts.from_json({**kept, "analyzer": "others"})
+
+
+def test_letters_with_accents_are_the_same_however_they_are_spelt() -> None:
+    prepared = Texts.fit(["caf\u00e9 cr\u00e8me", "cafe\u0301 noir"])
+    assert prepared.words == ("caf\u00e9", "cr\u00e8me", "noir")
+    same = prepared.transform(["caf\u00e9", "cafe\u0301"]).toarray()
+    np.testing.assert_array_equal(same[0], same[1])
+    assert same[0].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "utf-16-le"])
+def test_the_encoding_of_lines_can_be_named(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_bytes("кот собака\nлуна\n".encode(encoding))
+    rows = read_rows(path, encoding=encoding)
+    assert rows.feature_names == ["кот", "луна", "собака"]
+
+
+def test_another_encoding_than_that_of_the_lines_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_bytes("кот\n".encode("cp1251"))
+    with pytest.raises(RowsError, match=r"is no UTF-8 text .*; name its encoding"):
+        read_rows(path)
+    with pytest.raises(RowsError, match=r"is no ascii text .*; name another encoding"):
+        read_rows(path, encoding="ascii")
+    with pytest.raises(RowsError, match="encoding='klingon' is no encoding"):
+        read_rows(path, encoding="klingon")

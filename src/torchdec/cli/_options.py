@@ -85,7 +85,10 @@ Decimal = Annotated[
 Encoding = Annotated[
     str | None,
     typer.Option(
-        "--encoding", metavar="NAME", show_default="utf-8, or as it shows", help="Of a .csv or .tsv, as cp1252."
+        "--encoding",
+        metavar="NAME",
+        show_default="utf-8, or as it shows",
+        help="Of a .csv, .tsv or .txt, as cp1252.",
     ),
 ]
 LabelColumn = Annotated[

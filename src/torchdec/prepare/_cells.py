@@ -86,7 +86,7 @@ class Cells:
         """
         if self.total is None:
             return block[:, columns]
-        if not _are_counts(block):
+        if not _are_counts(_filled(block)):
             raise ValueError("holds values that are no counts, but the model was fitted on counts")
         return (self.total * _shares(block)).log1p()[:, columns].astype(np.float32)
 
@@ -121,6 +121,13 @@ def _are_counts(block: Any) -> bool:
         return bool((values >= 0).all() and (values % 1 == 0).all())
 
 
+def _filled(block: Any) -> Any:
+    """Leave out the cells that hold nothing, which say nothing of whether the others are counts."""
+    if issparse(block) or block.dtype.kind != "f":
+        return block
+    return block[~np.isnan(block).all(axis=1)]
+
+
 def _shares(block: Any) -> csr_array:
     """Divide each cell's counts by their sum; a cell without counts stays as it is."""
     total = np.asarray(block.sum(axis=1), dtype=np.float64).ravel()
@@ -130,17 +137,20 @@ def _shares(block: Any) -> csr_array:
 def _moments(source: Any) -> tuple[float, NDArray[np.float64], NDArray[np.float64]] | None:
     """Return the median total of the cells, and each gene's mean and variance scaled to it; None if no counts."""
     n, n_genes = source.shape
-    totals, sums, squares = np.empty(n), np.zeros(n_genes), np.zeros(n_genes)
+    totals, sums, squares = [np.empty(0)], np.zeros(n_genes), np.zeros(n_genes)
     for start in range(0, n, block_size(n_genes)):
-        span = slice(start, min(start + block_size(n_genes), n))
-        block = source[span]
+        block = _filled(source[slice(start, min(start + block_size(n_genes), n))])
         if not _are_counts(block):
             return None
-        totals[span] = np.asarray(block.sum(axis=1)).ravel()
+        totals.append(np.asarray(block.sum(axis=1)).ravel())
         shares = _shares(block)
         sums += shares.sum(axis=0)
         squares += shares.power(2).sum(axis=0)
-    total = float(max(np.median(totals), 1))
+    of_cells = np.concatenate(totals)
+    if not len(of_cells):
+        return None
+    n = len(of_cells)
+    total = float(max(np.median(of_cells), 1))
     mean = sums / n
     variance = (squares - n * mean**2) / max(n - 1, 1)
     return total, total * mean, total**2 * variance

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from torchdec.prepare._pictures import is_grey, is_whole, is_wide, shown, upright_size, wide_values
+from torchdec.prepare._pictures import is_grey, is_narrowed, is_whole, is_wide, shown, upright_size, wide_values
 
 # Images of one size are kept as they are up to this many pixels; others become squares of SIDE.
 _MOST_PIXELS = 64 * 64
@@ -37,6 +37,8 @@ class Look:
         Whether these are whole numbers by their type.
     empty : bool
         Whether values are NaN or infinite, so that it holds nothing.
+    narrowed : bool
+        Whether Pillow reads fewer bits of its channels than it has.
     """
 
     size: tuple[int, int]
@@ -46,13 +48,14 @@ class Look:
     highest: float | None = None
     whole: bool = True
     empty: bool = False
+    narrowed: bool = False
 
     @classmethod
     def at(cls, image: Any) -> Self:
         """Look at a Pillow image; only a wide one is decoded."""
         size, grey, wide, whole = upright_size(image), is_grey(image), is_wide(image), is_whole(image)
         if not wide:
-            return cls(size, grey)
+            return cls(size, grey, narrowed=is_narrowed(image))
         values = wide_values(image).compressed()
         empty = not np.isfinite(values).all()
         if empty or not values.size:

@@ -35,6 +35,14 @@ def is_wide(image: Any) -> bool:
     return image.mode in _WIDE_MODES or (image.mode == "L" and _tag(image, _SAMPLE_FORMAT, _UNSIGNED) == _SIGNED)
 
 
+def is_narrowed(image: Any) -> bool:
+    """Whether a picture has channels of 16 bits, of which Pillow reads the upper 8."""
+    if is_wide(image):
+        return False
+    stored = str(image.tile[0][3]) if image.format == "PNG" and image.tile else ""
+    return stored.endswith(";16B") or bool(_tag(image, _BITS, 0) == 16)
+
+
 def is_whole(image: Any) -> bool:
     """Whether the values of a picture are whole numbers by their type."""
     return bool(image.mode != "F")

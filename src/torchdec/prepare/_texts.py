@@ -1,5 +1,6 @@
 """Texts as rows: tf-idf of their most frequent words."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, cast, get_args
@@ -35,6 +36,7 @@ class Texts:
         ValueError
             If the texts have no words.
         """
+        texts = _composed(texts)
         analyzer: Analyzer = "words and characters" if any(map(is_unusual, texts)) else "words"
         vectorizer = _vectorizer(analyzer, stop_words="english").fit(texts)
         return cls(tuple(vectorizer.get_feature_names_out().tolist()), tuple(vectorizer.idf_.tolist()), analyzer)
@@ -48,7 +50,7 @@ class Texts:
         """Return a row for each text, of length 1, or 0 where no word is known."""
         vectorizer = _vectorizer(self.analyzer, vocabulary=list(self.words))
         vectorizer.idf_ = np.array(self.rarity)
-        return csr_array(vectorizer.transform(texts))
+        return csr_array(vectorizer.transform(_composed(texts)))
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` makes the same of."""
@@ -70,6 +72,11 @@ class Texts:
                 if known and all(isinstance(r, float) for r in rarity) and analyzer in get_args(Analyzer):
                     return cls(tuple(words), tuple(rarity), cast("Analyzer", analyzer))
         raise ValueError("its words or their rarity do not fit")
+
+
+def _composed(texts: Sequence[str]) -> list[str]:
+    """Write letters with accents as one character: files of macOS and of Windows spell them in two ways."""
+    return [unicodedata.normalize("NFC", text) for text in texts]
 
 
 def _vectorizer(analyzer: Analyzer, *, stop_words: str | None = None, **settings: Any) -> Any:

@@ -143,7 +143,7 @@ class _Images:
         self._shape = shape
         self._rows = rows
         some = rows.take(points)
-        self._low, self._high = float(some.min()), float(some.max())
+        self._low, self._high = float(np.nanmin(some)), float(np.nanmax(some))
 
     def _pixels(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
         parts = _values_at_a_time(numbers, self._rows.shape[1])
@@ -272,9 +272,9 @@ def _row_features(rows: Rows, points: NDArray[np.int64]) -> dict[str, Any]:
     which, by = [], []
     for part in parts:
         unusual = (differences(rows.take(part), first) - mean) / spread
-        first = np.argsort(-np.abs(unusual), axis=1, kind="stable")[:, :_FEATURES]
-        which.append(first)
-        by.append(np.take_along_axis(unusual, first, axis=1))
+        most = np.argsort(-np.abs(unusual), axis=1, kind="stable")[:, :_FEATURES]
+        which.append(most)
+        by.append(np.take_along_axis(unusual, most, axis=1))
     used, places = np.unique(np.concatenate(which), return_inverse=True)
     names = rows.feature_names or [f"feature {number}" for number in range(d)]
     return {

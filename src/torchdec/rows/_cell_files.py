@@ -138,7 +138,9 @@ def _as_marks(values: Any, path: Path) -> NDArray[np.bool_]:
     import pandas as pd
 
     column = pd.Series(values, dtype=object)
-    said = ["" if missing else str(value).lower() for value, missing in zip(column, column.isna(), strict=True)]
+    said = [
+        "" if missing else str(value).strip().lower() for value, missing in zip(column, column.isna(), strict=True)
+    ]
     unknown = [column[number] for number, word in enumerate(said) if word not in _YES | _NO | _MISSING]
     if unknown:
         shown = ", ".join(map(repr, list(dict.fromkeys(map(str, unknown)))[:5]))

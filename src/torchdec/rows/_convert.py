@@ -12,7 +12,7 @@ from torchdec.rows._arrays import DenseRows
 from torchdec.rows._protocol import Rows, RowsError
 from torchdec.rows._shown import shown
 from torchdec.rows._sparse import SparseRows
-from torchdec.rows._vectors import plain
+from torchdec.rows._vectors import plain, unmasked
 
 _REAL_KINDS = "biuf"
 # One number a category puts categories in an order that they have not, and the clusters follow it.
@@ -96,17 +96,6 @@ def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) 
 
         return anndata_rows(X, "X")
     return dense_rows(_as_array(X), "X")
-
-
-def unmasked(X: Any) -> Any:
-    """Put NaN where a masked array, or a list of such, is masked: what lies under a mask is no value."""
-    if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
-        X = np.ma.asarray(X)
-    if not isinstance(X, np.ma.MaskedArray):
-        return X
-    if X.dtype.kind in "biu" and np.ma.is_masked(X):
-        X = X.astype(np.float64)
-    return X.filled(np.nan) if X.dtype.kind in "fO" else X.data
 
 
 def dense_rows(

@@ -86,7 +86,8 @@ def read_rows(
     decimal : {".", ","}, optional
         Its decimal mark; by default as its numbers show. The other one may then stand between thousands.
     encoding : str, optional
-        By default UTF-8 or what the first bytes say, and else cp1252 (Windows in Western Europe).
+        Of a ``.csv``, ``.tsv`` or ``.txt``: by default UTF-8 or what the first bytes say, and else cp1252
+        (Windows in Western Europe).
     preparation : Preparation, optional
         The attribute `preparation_` of a model: the file is read as that of its fit was, with the same column of
         texts, and rows are made of it with the same columns (found by their names, in any order), words, shape of

@@ -28,6 +28,7 @@ _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "BMP", "GIF", "ICO", "TIFF", "
 _BY_SUFFIX = {".tga": ("TGA",)}
 # A file of a few kilobytes can claim any size; decoding is refused beyond this.
 _BOMB = 100_000_000
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Files that a message names.
 _NAMED = 10
 # TIFF's tags of what a page is (new and old), and their values of thumbnails and of masks.
@@ -155,9 +156,17 @@ def _opened(path: Path) -> Iterator[Any]:
         try:
             image = Image.open(file, formats=wanted)
         except UnidentifiedImageError:  # its message has nothing but the name of the file
-            raise ValueError("its first bytes are not of a picture that Pillow reads") from None
+            raise ValueError(_unread(path)) from None
         with image:
             yield image
+
+
+def _unread(path: Path) -> str:
+    """Say why Pillow does not know a picture; it reads TIFFs of some kinds of values only."""
+    with path.open("rb") as file:
+        if file.read(4) in _TIFF_STARTS:
+            return "it is a TIFF of values that Pillow does not read, as float64; save it as float32"
+    return "its first bytes are not of a picture that Pillow reads"
 
 
 def _at(file: _File, image: Any, page: int) -> Any:
@@ -240,6 +249,12 @@ def _notes_on_values(files: Sequence[_File], images: Images, *, fitted: bool) ->
         yield (
             f"{len(wide)} of {len(looks)} pictures have more than 8 bits{but}: {black:g} (black) to {white:g} "
             f"(white) becomes 0 to 255 in all of them{beside}"
+        )
+    narrowed = [name for name, look in looks if look.narrowed]
+    if narrowed:
+        yield (
+            f"{len(narrowed)} of {len(looks)} pictures in colour have 16 bits a channel, of which the upper 8 are "
+            f"read ({_listed(narrowed)})"
         )
     cut = [name for name, look in looks if images.cuts(look)]
     if cut:

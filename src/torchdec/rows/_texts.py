@@ -59,7 +59,7 @@ class TextRows(SparseRows):
 
 def read_texts(path: Path, reading: Reading, prepared: Texts | None) -> TextRows:
     """Read texts and make rows of them; see `torchdec.rows.read_rows`."""
-    texts, ids = (_lines(path), None) if reading.text_column is None else _column(path, reading)
+    texts, ids = (_lines(path, reading.encoding), None) if reading.text_column is None else _column(path, reading)
     try:
         rows = TextRows(texts, prepared or _learnt(texts), reading, ids)
     except ValueError as error:
@@ -82,8 +82,10 @@ def _learnt(texts: list[str]) -> Texts:
     return prepared
 
 
-def _lines(path: Path) -> list[str]:
-    text = _decoded(path.read_bytes(), path).replace("\r\n", "\n").replace("\r", "\n")
+def _lines(path: Path, encoding: str | None) -> list[str]:
+    content = path.read_bytes()
+    text = _decoded(content, path) if encoding is None else _decoded_as(encoding, content, path)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     # splitlines() would also cut at form feeds and at Unicode's separators, which stand within texts.
     return text.removesuffix("\n").split("\n")
 
@@ -96,12 +98,23 @@ def _decoded(content: bytes, path: Path) -> str:
     except UnicodeDecodeError as error:
         reason = f"is no {encoding.removesuffix('-sig').upper()} text ({error.reason} at byte {error.start})"
         if encoding != "utf-8" or not _looks_western(content):
-            raise RowsError(f"{path}: {reason}; convert it") from None
+            raise RowsError(f"{path}: {reason}; name its encoding (encoding=, --encoding)") from None
         tell(f"{path}: {reason} and was read as Windows-1252 (cp1252); convert it if its accents look wrong")
         return content.decode("cp1252")
     if "\0" in text:
         raise RowsError(f"{path}: holds zero bytes, as UTF-16 without its mark does; convert it to UTF-8")
     return text
+
+
+def _decoded_as(encoding: str, content: bytes, path: Path) -> str:
+    try:
+        return content.decode(encoding).removeprefix("\ufeff")
+    except LookupError:
+        raise RowsError(f"{path}: encoding={encoding!r} is no encoding; name one such as cp1252") from None
+    except UnicodeDecodeError as error:
+        raise RowsError(
+            f"{path}: is no {encoding} text ({error.reason} at byte {error.start}); name another encoding"
+        ) from None
 
 
 def _looks_western(content: bytes) -> bool:

@@ -22,6 +22,17 @@ def plain(X: Any) -> Any:
     return stacked(held, "X") if is_vector(some) and all(v is None or is_vector(v) for v in held) else X
 
 
+def unmasked(X: Any) -> Any:
+    """Put NaN where a masked array, or a list of such, is masked: what lies under a mask is no value."""
+    if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
+        X = np.ma.asarray(X)
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    if X.dtype.kind in "biu" and np.ma.is_masked(X):
+        X = X.astype(np.float64)
+    return X.filled(np.nan) if X.dtype.kind in "fO" else X.data
+
+
 def is_tensor(value: Any) -> bool:
     """Tell whether a value is a tensor of torch, without importing torch."""
     return any(kind.__module__ == "torch" and kind.__name__ == "Tensor" for kind in type(value).__mro__)
@@ -44,7 +55,9 @@ def stacked(values: Sequence[Any], name: str) -> NDArray[Any]:
     """
     there = [number for number, value in enumerate(values) if is_vector(value)]
     try:
-        vectors = [np.asarray(_as_array(values[n]) if is_tensor(values[n]) else values[n]) for n in there]
+        vectors = [
+            np.asarray(_as_array(values[n]) if is_tensor(values[n]) else unmasked(values[n])) for n in there
+        ]
     except ValueError as error:
         raise RowsError(
             f"{name} is a list that makes no array ({error}); give every row as many numbers"

@@ -7,7 +7,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from torchdec.rows._convert import as_table, refuse_unseen, unmasked
+from torchdec.rows._convert import as_table, refuse_unseen
+from torchdec.rows._vectors import unmasked
 
 # A dense float32 array or a CSR matrix; SciPy has no types to say so.
 Matrix: TypeAlias = Any
