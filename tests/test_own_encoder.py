@@ -233,3 +233,67 @@ def test_a_damaged_transformer_is_a_damaged_file(tmp_path: Path) -> None:
     save(model, tmp_path / "model")
     with pytest.raises(ModelFileError, match="its transformer cannot be made"):
         load(tmp_path / "model")
+
+
+class Dropping(OwnRepresentation):
+    """Its encoder draws from torch's global generator while it is trained; it takes no seed."""
+
+    def __init__(self) -> None:
+        self.max_epochs = 12
+
+    def networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
+        return nn.Sequential(nn.BatchNorm1d(n_features), nn.Dropout(0.3), OddNetwork(n_features)), nn.Linear(
+            3, n_features
+        )
+
+
+def test_dropout_in_an_own_encoder_draws_from_the_seed_of_the_fit() -> None:
+    before = torch.get_rng_state()
+    first = small_dec(3).set_params(representation=Dropping(), random_state=0).fit(X)
+    assert torch.equal(before, torch.get_rng_state())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        again = small_dec(3).set_params(representation=Dropping(), random_state=0).fit(X)
+    np.testing.assert_array_equal(first.predict_proba(X), again.predict_proba(X))
+
+
+def test_several_encoders_are_trained_of_a_class_without_a_seed() -> None:
+    model = small_dec(3).set_params(representation=Dropping(), n_encoders=2, random_state=0).fit(X)
+    assert model.agreement_.shape == (2,)
+
+
+class Made(Representation):
+    max_epochs = 1
+
+    def __init__(self, made: Any = None) -> None:
+        self.made = made
+
+    def networks(self, n_features: int) -> Any:
+        return self.made
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (nn.Sequential(nn.Linear(6, 3), nn.Linear(3, 6)), "Made.networks gives a Sequential"),
+        ((nn.Sequential(nn.Linear(6, 1), nn.Flatten(0)), None), r"makes shape \(2,\) of 2 rows"),
+        ((nn.Sequential(nn.Linear(6, 6), nn.Unflatten(1, (2, 3))), None), r"makes shape \(2, 2, 3\) of 2 rows"),
+    ],
+)
+def test_networks_that_make_no_embedding_are_refused_in_one_line(made: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
+        small_dec(3).set_params(representation=Made(made)).fit(X)
+    assert "\n" not in str(caught.value)
+
+
+class WithoutDecoder(OwnRepresentation):
+    def networks(self, n_features: int) -> tuple[nn.Module, None]:  # type: ignore[override]
+        return OddNetwork(n_features), None
+
+    def loss(self, encoder: nn.Module, decoder: nn.Module | None, rows: Tensor) -> Tensor:
+        return (encoder(rows) - rows[:, :3]).abs().mean()
+
+
+def test_idec_names_an_own_representation_that_made_no_decoder() -> None:
+    with pytest.raises(ValueError, match="needs a decoder, which WithoutDecoder has not"):
+        small_dec(3).set_params(representation=WithoutDecoder(), reconstruction_weight=1.0).fit(X)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, cast
+from typing import Any
 
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -40,12 +40,24 @@ def new_representation(dec: Any, seed: int) -> Representation:
         representation._validate_params()
     decoder = getattr(representation, "decoder_", representation.has_decoder)
     if dec.reconstruction_weight > 0 and decoder in (None, False):
-        raise ValueError(
-            f"reconstruction_weight={dec.reconstruction_weight} needs a decoder, which "
-            f'{type(representation).__name__} has not; try representation="autoencoder", a NeighborEncoder with a '
-            "reconstruction_weight of its own, or a weight of 0."
-        )
+        raise _no_decoder(representation, dec.reconstruction_weight)
     return representation
+
+
+def _no_decoder(representation: Representation, reconstruction_weight: float) -> ValueError:
+    return ValueError(
+        f"reconstruction_weight={reconstruction_weight} needs a decoder, which "
+        f'{type(representation).__name__} has not; try representation="autoencoder", a NeighborEncoder with a '
+        "reconstruction_weight of its own, or a weight of 0."
+    )
+
+
+def set_seed(representation: Representation, seed: int) -> None:
+    """Give a representation another seed, also one whose class makes no parameter of it."""
+    if "random_state" in representation.get_params(deep=False):
+        representation.set_params(random_state=seed)
+    else:
+        representation.random_state = seed
 
 
 def _set_where_open(representation: Representation, **parameters: Any) -> None:
@@ -64,7 +76,9 @@ def own_networks(
     encoder = deepcopy(representation.encoder_).to(compute.device).requires_grad_()
     if reconstruction_weight == 0:
         return encoder, None
-    return encoder, deepcopy(cast("nn.Module", representation.decoder_)).to(compute.device).requires_grad_()
+    if representation.decoder_ is None:  # known only now that its own class made the networks
+        raise _no_decoder(representation, reconstruction_weight)
+    return encoder, deepcopy(representation.decoder_).to(compute.device).requires_grad_()
 
 
 def _checked_frozen(representation: Any, dec: Any) -> Representation:

@@ -1,6 +1,8 @@
 """What every representation (stage 1) has in common: it learns an encoder, and its transform is the code."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from functools import wraps
 from time import perf_counter
@@ -274,7 +276,7 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
         def loss_of(index: Tensor) -> Tensor:
             own, part = workers.share(index)
             rows = source.take(own)
-            with source.compute.arithmetic():
+            with source.compute.arithmetic(), _drawing_from(source):
                 return part * self.loss(encoder, decoder, rows)
 
         yield from train(type(self).__name__, networks, source, loss_of, optimizer, schedule, n_steps)
@@ -289,7 +291,7 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
         seeds = journal.once("network seeds", lambda: split(self.random_state, "network", "batches"))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds["network"])
-            encoder, decoder = self.networks(rows.shape[1])
+            encoder, decoder = _checked_networks(self, rows.shape[1])
         encoder.to(compute.device)
         if decoder is not None:
             decoder.to(compute.device)
@@ -427,6 +429,33 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _checked_networks(representation: Representation, n_features: int) -> tuple[nn.Module, nn.Module | None]:
+    """Make the networks; refuse those that are no pair, or whose encoder makes no row of numbers of each row."""
+    name, networks = type(representation).__name__, representation.networks(n_features)
+    if not isinstance(networks, tuple) or len(networks) != 2:  # a Sequential of two layers is none
+        raise TypeError(
+            f"{name}.networks gives a {type(networks).__name__}; let it return an encoder and a decoder, or None."
+        )
+    with torch.inference_mode():
+        shape = tuple(deepcopy(networks[0]).cpu().eval()(torch.zeros(2, n_features)).shape)
+    if len(shape) != 2 or shape[0] != 2:
+        raise ValueError(
+            f"the encoder of {name} makes shape {shape} of 2 rows, where (2, z) is wanted; "
+            "end it with nn.Flatten(), or keep the last axis of an embedding of width 1."
+        )
+    return networks
+
+
+@contextmanager
+def _drawing_from(source: Source) -> Iterator[None]:
+    """Have layers that draw from torch's global generator, as dropout does, draw from the seed of the fit."""
+    device = source.compute.device
+    seed = int(torch.randint(2**62, (), generator=source.noise))
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def freeze(network: nn.Module) -> nn.Module:

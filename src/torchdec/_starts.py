@@ -21,7 +21,7 @@ from torchdec._core.neighbor_graph import principal_components
 from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Centroids, Record
-from torchdec._presets import new_representation, own_networks
+from torchdec._presets import new_representation, own_networks, set_seed
 from torchdec._representation import Representation
 from torchdec.rows import Rows
 
@@ -57,7 +57,7 @@ def first_clusters(
         representation = new_representation(dec, seeds["representation"])
         if number:  # no two alike, even where the representation has a random_state of its own
             name = f"representation {number + 1}"
-            representation.set_params(random_state=split(seeds["representation"], name)[name])
+            set_seed(representation, split(seeds["representation"], name)[name])
         if not own:
             which = f", encoder {number + 1} of {n}" if n > 1 else ""
             yield from representation.learn(rows, began, journal, which)
