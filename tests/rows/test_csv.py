@@ -141,6 +141,9 @@ def test_a_line_of_another_number_of_cells_is_named(tmp_path):
         ("id,400,410,420", "x,.5,.4,.9", True),
         ("5.1,3.5,setosa", "4.9,3,virginica", False),
         ("a,400,3", "1,.5,.4", True),
+        ("4000,3998,3996", ".5,.4,.9", True),
+        ("700.5,600.1,550.9,540,539", ".5,.4,.9,.1,.3", True),
+        ("25,16,9,4,1", "125,64,27,8,1", False),
     ],
 )
 def test_a_header_of_numbers_is_told_from_a_row_by_the_lines_below(first, below, is_header, tmp_path):
@@ -151,6 +154,28 @@ def test_a_header_of_numbers_is_told_from_a_row_by_the_lines_below(first, below,
     kept = [line for line in told if "first line" in line]
     assert len(kept) == (first != "a,400,3")
     assert all(("--no-header" if is_header else "--header makes") in line for line in kept)
+
+
+@pytest.mark.parametrize(
+    "content", [",400,500\n0,.5,.4\n1,.9,.1\n", "id,500,400\nx,.5,.4\nz,.9,.1\n", ",2020\nx,.5\nz,.9\n"]
+)
+def test_numbers_above_an_index_name_the_columns(content, tmp_path):
+    rows, _ = read(tmp_path, content)
+    assert (len(rows), rows.feature_names) == (2, content.split("\n")[0].split(",")[1:])
+    assert rows.ids.num_columns == 1
+
+
+def test_whole_numbers_above_decimals_name_the_columns_and_that_is_told(tmp_path):
+    rows, told = read(tmp_path, "2020,2019,2021\n.5,.4,.9\n.3,.1,.2\n.7,.6,.1\n")
+    assert (len(rows), rows.feature_names) == (3, ["2020", "2019", "2021"])
+    assert "--no-header" in told[0]
+
+
+def test_decimal_commas_below_a_name_are_no_second_column(tmp_path):
+    with pytest.raises(
+        RowsError, match=r"its header has 1 cell between ',', and the lines below 2; name the marks"
+    ):
+        read(tmp_path, "a\n4,25\n2,75\n4,5\n")
 
 
 def test_the_caller_decides_on_the_header(tmp_path):

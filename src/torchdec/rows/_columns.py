@@ -60,6 +60,8 @@ def read_csv(path: Path, reading: Reading, prepared: Columns | None) -> TableRow
         tell_of(columns, str(path))
     elif form.named:
         tell_unknown(columns.unknown(table.column_names), str(path))
+    elif columns.named:
+        tell(f"{path}: has no header, so its columns are taken by their places for those of the fit")
     try:
         refuse_text(features.schema, path)
     except RowsError:

@@ -12,6 +12,8 @@ from typing import Any
 
 from pyarrow import csv as arrow_csv
 
+from torchdec.prepare._names import is_label_name
+from torchdec.prepare._roles import is_id_name
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Reading
 
@@ -39,6 +41,9 @@ _POINT = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+\.\d*|(?![1-9]\d{0,2}\.\d{3}$)\d
 _COMMA = re.compile(r"[-+]?(?:\d{1,3}(?:\.\d{3})+,\d*|(?![1-9]\d{0,2},\d{3}$)\d*,\d+(?:[eE][-+]?\d+)?)")
 # Numbers from which on rising ones, not evenly spaced, are no chance: one row in 120.
 _RISING = 5
+# Lines of decimals below whole numbers from which on these are names.
+_ENOUGH_BELOW = 3
+_WHOLE = re.compile(r"[-+]?\d+")
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def look(path: Path, reading: Reading, known: Collection[str] = ()) -> Format:
     if not records:
         raise RowsError(f"{path}: holds no table, only blank lines or comments; write it again")
     width = _width([cells for _, cells in records])
-    records, row_names = _without_title(records, width, path, reading)
+    records, row_names = _without_title(records, width, path, reading, delimiter)
     (end, first), below = records[0], [cells for _, cells in records[1:] if len(cells) == width]
     has_header = row_names or _has_header(first, below, path, reading, known)
     if has_header:
@@ -232,7 +237,7 @@ def _delimiter(lines: Sequence[str], path: Path, text_column: str | None) -> str
 
 
 def _without_title(
-    records: list[tuple[int, list[str]]], width: int, path: Path, reading: Reading
+    records: list[tuple[int, list[str]]], width: int, path: Path, reading: Reading, delimiter: str
 ) -> tuple[list[tuple[int, list[str]]], bool]:
     """Leave out lines above the header, and tell whether the header lacks the name of the names of the rows."""
     first = records[0][1]
@@ -256,6 +261,11 @@ def _without_title(
         lines = "1 line stands" if len(above) == 1 else f"{len(above)} lines stand"
         tell(f"{path}: {lines} above the header, left out: {shown!r}")
         return records[wide:], False
+    if len(first) == width - 1 and below and not any(map(is_number, first)):
+        raise RowsError(
+            f"{path}: its header has {len(first)} cell{'s' if len(first) > 1 else ''} between {delimiter!r}, and "
+            f"the lines below {width}; name the marks with --delimiter and --decimal, or mend the header"
+        )
     return records, False
 
 
@@ -280,6 +290,15 @@ def _has_header(
     shown = ", ".join(first[:4]) + (", ..." if len(first) > 4 else "")
     if any(all(is_number(row[j]) for row in below) for j in texts if below and j < len(below[0])):
         return True  # words above numbers
+    has_role = any(
+        _names_a_role(first[j]) and all(row[j] != first[j] for row in below if j < len(row)) for j in texts
+    )
+    if has_role or _stands_above(first, numbers, below):
+        tell(
+            f"{path}: its first line ({shown}) holds numbers, and as the lines below tell, names the columns; "
+            "--no-header makes it a row"
+        )
+        return True
     how = _rising(numbers)
     if how is not None:
         rows = [[row[j] for j, cell in enumerate(first) if cell in numbers and j < len(row)] for row in below]
@@ -290,7 +309,8 @@ def _has_header(
         what = (
             "names the columns; --no-header makes it a row" if is_header else "is a row; --header makes it names"
         )
-        tell(f"{path}: its first line ({shown}) holds rising numbers, and as the lines below tell, {what}")
+        rising = how.split()[1]
+        tell(f"{path}: its first line ({shown}) holds {rising} numbers, and as the lines below tell, {what}")
         return is_header
     if texts:
         tell(
@@ -299,20 +319,42 @@ def _has_header(
     return False
 
 
+def _names_a_role(cell: str) -> bool:
+    return is_id_name(cell) or is_label_name(cell)
+
+
+def _stands_above(first: Sequence[str], numbers: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Tell whether numbers are names by the lines below: they stand above an index, or whole above decimals."""
+    if len(set(numbers)) < len(numbers) or len(numbers) < len(first) - (not first[0]):
+        return False
+    if not first[0]:  # as pandas writes an index
+        index = [row[0] for row in below]
+        return len(set(index)) == len(index) > 1 and all(cell.isdecimal() or not is_number(cell) for cell in index)
+    cells = [cell for row in below for cell in row]
+    return (
+        len(below) >= _ENOUGH_BELOW
+        and len(numbers) > 1
+        and _rising(numbers) is None
+        and all(cell.isdecimal() for cell in numbers)
+        and not any(_WHOLE.fullmatch(cell) for cell in cells)
+    )
+
+
 def _rising(cells: Sequence[str]) -> str | None:
-    """Tell how numbers rise, if as names do: evenly, or many of them; two by 1."""
+    """Tell how numbers rise or fall, if as names do: evenly, or many of them; two by 1."""
     try:
-        values = [float(cell) for cell in cells]
+        values = [float(cell.replace(",", ".")) for cell in cells]
     except ValueError:
         return None
     steps = [after - before for before, after in pairwise(values)]
-    if not steps or not min(steps) > 0:
+    if not steps or not (min(steps) > 0 or max(steps) < 0):
         return None
+    way = "rising" if steps[0] > 0 else "falling"
     if len(values) == 2:
-        return "evenly" if steps == [1] and all(cell.isdecimal() for cell in cells) else None
-    if max(steps) - min(steps) < 1e-6 * max(steps):
-        return "evenly"
-    return "unevenly" if len(values) >= _RISING else None
+        return f"evenly {way}" if steps == [1] and all(cell.isdecimal() for cell in cells) else None
+    if max(steps) - min(steps) < 1e-6 * max(map(abs, steps)):
+        return f"evenly {way}"
+    return f"unevenly {way}" if len(values) >= _RISING else None
 
 
 def is_comment(line: str) -> bool:
