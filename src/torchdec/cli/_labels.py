@@ -59,7 +59,9 @@ def read_labels(path: Path, column: str | None = None) -> Labels:
 
 def features_of(model: "DEC") -> list[str]:
     """Return the names of the columns that a model was fitted on; none where they are words or genes."""
-    return [] if model.preparation_.prepared else list(getattr(model, "feature_names_in_", []))
+    prepared = model.preparation_.prepared
+    of_columns = prepared is None or prepared.kind == "columns"
+    return list(getattr(model, "feature_names_in_", [])) if of_columns else []
 
 
 def note_if_feature(labels: Labels, features: Sequence[str]) -> None:
