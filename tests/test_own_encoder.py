@@ -20,6 +20,7 @@ from torchdec._model_file import ModelFileError
 from torchdec._transformed import TransformerError
 from torchdec.clusters import merge, split
 from torchdec.metrics import ari
+from torchdec.rows import RowsWarning
 
 X, Y = blobs(120, 6, 3, spread=0.05)
 X -= X.min()  # as some transformers ask for
@@ -220,6 +221,16 @@ def test_transformers_that_no_file_holds_are_refused_before_anything_is_written(
         with pytest.raises(ValueError, match="skl2onnx"):
             export_onnx(model, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_rows_that_hold_nothing_pass_a_transformer_by() -> None:
+    with_gap = np.insert(X, 7, np.nan, axis=0)
+    with pytest.warns(RowsWarning, match="1 of 121 rows holds nothing"):
+        model = small_dec(3).set_params(representation=PCA(2)).fit(with_gap)
+    alone = small_dec(3).set_params(representation=PCA(2)).fit(X)
+    assert model.labels_[7] == -1
+    np.testing.assert_array_equal(np.delete(model.labels_, 7), alone.labels_)
+    assert np.isnan(model.transform(with_gap)[7]).all()
 
 
 def test_a_transformer_that_is_not_fitted_is_not_taken_as_it_is() -> None:

@@ -65,3 +65,11 @@ def test_clusters_of_the_code_that_cut_no_edge_stay() -> None:
     X, labels = _beside(4)
     best = kmeans(X, 3, np.random.RandomState(0), np.stack([X[labels == c].mean(axis=0) for c in range(3)]))
     assert clearer_in_rows(X, best, X, np.random.RandomState(0)) is best
+
+
+def test_groups_of_four_rows_have_no_edges_to_others_in_the_graph_that_judges() -> None:
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(6), [200, 4, 4, 4, 4, 4])
+    points = (10 * random.normal(size=(6, 8))[labels] + random.normal(size=(220, 8))).astype(np.float32)
+    edges = _near_edges(points).tocoo()
+    assert (labels[edges.row] == labels[edges.col]).all()

@@ -18,9 +18,9 @@ from torchdec._nearest import nearest
 FEW_ROWS = 1000
 # Components that they are clustered and judged on, and starts of k-means there.
 COMPONENTS, _STARTS = 50, 10
-# Neighbours in the graph that judges. One is none that is so many times farther than its own farthest: a group of
-# fewer rows than neighbours is a part of its own then.
-_NEIGHBORS, _FAR = 5, 3
+# Neighbours in the graph that judges. One is none that is so many times farther than the third of it or of the row:
+# a group of four rows, which has no more in itself, is a part of its own then.
+_NEIGHBORS, _THIRD, _FAR = 5, 2, 3
 # The clusters of the rows are taken where they leave less than this share of the edges cut.
 _CLEARER = 2 / 3
 
@@ -36,8 +36,10 @@ def clearer_in_rows(
     centers = best.cluster_centers_.copy()
     for cluster in np.unique(found):
         centers[cluster] = points[found == cluster].mean(axis=0)
-    other = kmeans(points, best.n_clusters, random_state, centers)
     edges = _near_edges(components)
+    # k-means may leave such clusters again, where the code has them near each other; one pass stays with them.
+    others = [kmeans(points, best.n_clusters, random_state, centers, most_passes=n) for n in (300, 1)]
+    other = min(others, key=lambda other: conductance(edges, other.labels_))
     clearer = conductance(edges, other.labels_) < _CLEARER * conductance(edges, best.labels_)
     return other if clearer else best
 
@@ -47,6 +49,7 @@ def _near_edges(points: NDArray[np.float32]) -> csr_matrix:
     n = len(points)
     graph = nearest(points, min(_NEIGHBORS, n - 1), cosine=False)
     distances = np.linalg.norm(points[:, None] - points[graph], axis=2)
-    reach = distances[:, -1]
-    far = distances > _FAR * reach[graph]
+    reach = distances[:, min(_THIRD, distances.shape[1] - 1)]
+    reach = np.where(reach > 0, reach, distances[:, -1])  # of rows that are there several times
+    far = distances > _FAR * np.minimum(reach[:, None], reach[graph])
     return edges_of(np.where(far, np.arange(n)[:, None], graph))

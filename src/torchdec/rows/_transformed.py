@@ -43,6 +43,10 @@ class TransformedRows:
             yield self._made(chunk)
 
     def _made(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        nothing = np.isnan(values).all(axis=1)
+        if nothing.any():  # transformers refuse NaN
+            values = np.where(nothing[:, None], 0, values)
         made = self._transformer.transform(values)
-        dense = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
-        return np.ascontiguousarray(dense, dtype=np.float32)
+        dense = np.array(made.toarray() if hasattr(made, "toarray") else made, dtype=np.float32, order="C")
+        dense[nothing] = np.nan
+        return dense
