@@ -18,8 +18,8 @@ from torchdec._nearest import nearest
 FEW_ROWS = 1000
 # Components that they are clustered and judged on, and starts of k-means there.
 COMPONENTS, _STARTS = 50, 10
-# Neighbours in the graph that judges. One is none that is so many times farther than the third of it or of the row:
-# a group of four rows, which has no more in itself, is a part of its own then.
+# Neighbours in the graph that judges. One that is so many times farther than the third neighbour, of it or of the
+# row, is none: a group of four rows, which has no more in itself, is a part of its own then.
 _NEIGHBORS, _THIRD, _FAR = 5, 2, 3
 # The clusters of the rows are taken where they leave less than this share of the edges cut.
 _CLEARER = 2 / 3
