@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.cluster import KMeans
 from sklearn.decomposition import NMF, PCA, KernelPCA
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -221,6 +222,12 @@ def test_transformers_that_no_file_holds_are_refused_before_anything_is_written(
         with pytest.raises(ValueError, match="skl2onnx"):
             export_onnx(model, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_clusterer_is_no_representation() -> None:
+    for clusterer in (KMeans(3), FrozenEstimator(KMeans(3, n_init=1, random_state=0).fit(X))):
+        with pytest.raises(ValueError, match="makes clusters, and an embedding is wanted"):
+            small_dec(3).set_params(representation=clusterer).fit(X)
 
 
 def test_rows_that_hold_nothing_pass_a_transformer_by() -> None:

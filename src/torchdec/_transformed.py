@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import clone
+from sklearn.base import clone, is_clusterer
 from sklearn.utils.discovery import all_estimators
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
 from torchdec._representation import Representation, freeze
 from torchdec.rows import Rows
+from torchdec.rows._shown import shown
 
 
 class TransformerError(ValueError):
@@ -153,5 +154,16 @@ def transformer_class(name: str) -> Any:
 
 
 def of_estimator(estimator: Any, *, frozen: bool = False) -> Representation:
-    """Return a representation as it is, and one made of any other transformer."""
+    """Return a representation as it is, and one made of any other transformer.
+
+    Raises
+    ------
+    ValueError
+        If it is a clusterer: some have a `transform`, whose distances to centres are no embedding.
+    """
+    if is_clusterer(estimator):
+        raise ValueError(
+            f"representation={shown(estimator)} makes clusters, and an embedding is wanted; try "
+            'representation="neighbors", or a transformer such as PCA(20).'
+        )
     return estimator if isinstance(estimator, Representation) else Transformed(estimator, frozen=frozen)
