@@ -276,7 +276,9 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
         def loss_of(index: Tensor) -> Tensor:
             own, part = workers.share(index)
             rows = source.take(own)
-            with source.compute.arithmetic(), _drawing_from(source):
+            # Adam's own count, which a fit that goes on has too.
+            step = int(optimizer.state.get(parameters[0], {}).get("step", 0))
+            with source.compute.arithmetic(), _drawing_from(source, step):
                 return part * self.loss(encoder, decoder, rows)
 
         yield from train(type(self).__name__, networks, source, loss_of, optimizer, schedule, n_steps)
@@ -449,10 +451,13 @@ def _checked_networks(representation: Representation, n_features: int) -> tuple[
 
 
 @contextmanager
-def _drawing_from(source: Source) -> Iterator[None]:
-    """Have layers that draw from torch's global generator, as dropout does, draw from the seed of the fit."""
+def _drawing_from(source: Source, step: int) -> Iterator[None]:
+    """Have layers that draw from torch's global generator, as dropout does, draw from the seed of the fit.
+
+    Each step and each worker has numbers of its own; the order of the rows does not depend on them.
+    """
     device = source.compute.device
-    seed = int(torch.randint(2**62, (), generator=source.noise))
+    seed = (source.generator.initial_seed() + 1 + workers.rank() + workers.size() * step) % 2**62
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

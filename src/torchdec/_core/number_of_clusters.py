@@ -167,14 +167,14 @@ def _several(numbers: Sequence[int]) -> str:
 def prediction_strength(predicted: NDArray[np.integer[Any]], own: NDArray[np.integer[Any]]) -> float:
     """Share of the pairs within each `own` cluster that `predicted` keeps together, in the worst cluster.
 
-    A cluster of one row has no pairs, and says nothing; where most are such, so does the one pair or two that are
+    A cluster of one row or two has no pair or one, and says nothing; where most are such, so do the pairs that are
     left, and the strength is 0.
     """
     counts = np.zeros((own.max() + 1, predicted.max() + 1))
     np.add.at(counts, (own, predicted), 1)
     sizes = counts.sum(axis=1)
     together = (counts * (counts - 1)).sum(axis=1)
-    several = sizes > 1
+    several = sizes > 2
     if 2 * several.sum() <= len(sizes):
         return 0.0
     return float((together[several] / (sizes * (sizes - 1))[several]).min())

@@ -43,7 +43,7 @@ class TransformedRows:
             yield self._made(chunk)
 
     def _made(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        nothing: NDArray[np.bool_] = np.isnan(values).all(axis=1)
+        nothing = np.asarray(np.isnan(values).all(axis=1))
         if nothing.any():  # transformers refuse NaN
             values = np.where(nothing[:, None], 0, values)
         made = self._transformer.transform(values)
