@@ -69,10 +69,9 @@ EXPECTED: dict[str, list[str]] = {
     "12": [ALL_RIGHT, r"assignments: 300", ALL_RIGHT, r"assignments: 300"],
     "13": [
         FITTED,
-        FITTED,
-        r"line 32, column 'a': .*|line 32, column 'b': .*",
-        FITTED,
-        r"line 32, .*'None' is not a number|rc 0",
+        r"30 rows that are all equal",  # as they are, in UTF-16
+        *(rf"line 32, column 'b': '{cell}' is not a number" for cell in (r"\?", " ", "None")),
+        *[FITTED] * 6,
     ],
     "14": [
         *(rf"{kind} -> RowsError column 'when' of X holds dates" for kind in ("polars Date", "polars Datetime")),
