@@ -103,7 +103,6 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
         rows = as_rows(X)
         _check_columns(estimator, rows, reset=reset)
     elif not issparse(X) and is_frame(X):
-        refuse_texts(X)
         rows = _rows_of_frame(estimator, Frame(X), reset=reset)
     else:
         refuse_unseen(X)
