@@ -52,21 +52,18 @@ def _no_decoder(representation: Representation, reconstruction_weight: float) ->
     )
 
 
-def set_seed(representation: Representation, seed: int) -> None:
-    """Give a representation another seed, also one whose class makes no parameter of it."""
-    if "random_state" in representation.get_params(deep=False):
-        representation.set_params(random_state=seed)
+def set_parameter(representation: Representation, name: str, value: Any) -> None:
+    """Set a parameter of a representation, also one that its class only has as an attribute."""
+    if name in representation.get_params(deep=False):
+        representation.set_params(**{name: value})
     else:
-        representation.random_state = seed
+        setattr(representation, name, value)
 
 
 def _set_where_open(representation: Representation, **parameters: Any) -> None:
-    own = representation.get_params(deep=False)
     for name, value in parameters.items():
-        if name in own and own[name] in (None, "auto"):
-            representation.set_params(**{name: value})
-        elif name not in own and getattr(representation, name, ...) in (None, "auto"):
-            setattr(representation, name, value)  # one of a class that makes no parameter of it
+        if getattr(representation, name, ...) in (None, "auto"):
+            set_parameter(representation, name, value)
 
 
 def own_networks(

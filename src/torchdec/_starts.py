@@ -21,7 +21,7 @@ from torchdec._core.neighbor_graph import principal_components
 from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Centroids, Record
-from torchdec._presets import new_representation, own_networks, set_seed
+from torchdec._presets import new_representation, own_networks, set_parameter
 from torchdec._representation import Representation
 from torchdec.rows import Rows
 
@@ -50,15 +50,15 @@ def first_clusters(
     The journal keeps of each encoder what it takes to go on with it, so an interrupted fit trains none again.
     """
     n, frozen = dec.n_encoders, isinstance(dec.representation, FrozenEstimator)
-    own = frozen and isinstance(dec.representation.estimator, Representation)  # which needs nothing any more
+    ready = frozen and isinstance(dec.representation.estimator, Representation)  # which needs nothing any more
     if frozen and n > 1:
         raise ValueError(f"n_encoders={n} trains several, and the representation is frozen; try n_encoders=1.")
     for number in range(min(len(_found(journal)), n - 1), n):
         representation = new_representation(dec, seeds["representation"])
         if number:  # no two alike, even where the representation has a random_state of its own
             name = f"representation {number + 1}"
-            set_seed(representation, split(seeds["representation"], name)[name])
-        if not own:
+            set_parameter(representation, "random_state", split(seeds["representation"], name)[name])
+        if not ready:
             which = f", encoder {number + 1} of {n}" if n > 1 else ""
             yield from representation.learn(rows, began, journal, which)
         encoder, decoder = own_networks(representation, dec.reconstruction_weight, compute)
