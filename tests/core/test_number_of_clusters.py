@@ -27,9 +27,10 @@ def test_prediction_strength_equals_the_naive_loop() -> None:
 
 
 def test_rows_that_stay_together_are_strong_whatever_their_numbers() -> None:
-    own = np.array([0, 0, 0, 1, 1, 1, 2, 2])  # a cluster of two rows says nothing
-    assert prediction_strength(np.array([2, 2, 2, 0, 0, 0, 0, 1]), own) == 1
-    assert prediction_strength(np.arange(8), own) == 0
+    own = np.array([0, 0, 0, 1, 1, 1, 2])  # a cluster of one row says nothing
+    assert prediction_strength(np.array([2, 2, 2, 0, 0, 0, 0]), own) == 1
+    assert prediction_strength(np.arange(7), own) == 0
+    assert prediction_strength(np.array([0, 0, 0, 1, 1, 1, 2, 3]), np.array([0, 0, 0, 1, 1, 1, 2, 2])) == 0
     assert prediction_strength(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1])) == 0
 
 

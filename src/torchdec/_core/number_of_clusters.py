@@ -14,7 +14,8 @@ from torchdec.rows._shown import shown
 
 # What "auto" tries: from here to there, or to half of the rows, since clusters are sought in halves.
 FEWEST, MOST = 2, 30
-DIVISIONS = 5
+# Divisions of the rows into halves; of few rows more, since a cluster of some rows falls apart in some of them.
+_DIVISIONS, _DIVISIONS_OF_FEW, _FEW = 5, 15, 200
 # Clusters that half of the rows predict for the other half this well are there; the authors say 0.8 to 0.9.
 STRONG = 0.8
 # Rows that a division into two halves is made of, and that the silhouette, quadratic in them, looks at.
@@ -108,13 +109,15 @@ def numbers_to_try(wanted: Any, n_rows: int, name: str = "n_clusters") -> list[i
     return [int(k) for k in numbers]
 
 
-def choose(code: NDArray[np.float32], ks: Sequence[int], *, n_divisions: int = DIVISIONS, seed: int) -> Choice:
+def choose(code: NDArray[np.float32], ks: Sequence[int], *, n_divisions: int | None = None, seed: int) -> Choice:
     """Try each number of clusters, in rising order, on the code, float32 (n, z), and recommend one.
 
     The largest that is strong is recommended, since fewer clusters are nearly always strong too; where none is,
     the strongest beyond one. Numbers above that of the distinct rows are left out, and the reason says so.
     """
     random = np.random.RandomState(seed)
+    if n_divisions is None:
+        n_divisions = _DIVISIONS_OF_FEW if len(code) < _FEW else _DIVISIONS
     divisions = [_halves(code, random) for _ in range(n_divisions)]
     some = code[random.permutation(len(code))[:_MOST_FOR_SILHOUETTE]]
     n_distinct = _n_distinct(np.concatenate([half.code for half in divisions[0]]))
@@ -167,16 +170,16 @@ def _several(numbers: Sequence[int]) -> str:
 def prediction_strength(predicted: NDArray[np.integer[Any]], own: NDArray[np.integer[Any]]) -> float:
     """Share of the pairs within each `own` cluster that `predicted` keeps together, in the worst cluster.
 
-    A cluster of one row or two has no pair or one, and says nothing; where most are such, so do the pairs that are
-    left, and the strength is 0.
+    A cluster of one row has no pair, and says nothing. Where most clusters have one row or two, what the few others
+    say may be chance, and the strength is 0.
     """
     counts = np.zeros((own.max() + 1, predicted.max() + 1))
     np.add.at(counts, (own, predicted), 1)
     sizes = counts.sum(axis=1)
     together = (counts * (counts - 1)).sum(axis=1)
-    several = sizes > 2
-    if 2 * several.sum() <= len(sizes):
+    if 2 * (sizes > 2).sum() <= len(sizes):
         return 0.0
+    several = sizes > 1
     return float((together[several] / (sizes * (sizes - 1))[several]).min())
 
 
