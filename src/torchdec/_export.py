@@ -27,7 +27,7 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
     Parameters
     ----------
     model : DEC
-        Fitted. Merged clusters are one in the graph too.
+        Fitted. A cluster of several centres is one in the graph too.
     path : path
         File to write, whole or not at all.
     force : bool, default=False
@@ -76,7 +76,7 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
         )
     graph = _Graph()
     code = _code(graph, model)
-    probabilities = _merged(graph, model, _soft_assignment(graph, model, code))
+    probabilities = _soft_assignment(graph, model, code)
     labels = graph.add("ArgMax", probabilities, axis=1, keepdims=1)
     nothing = _holds_nothing(graph, _row_dtype(model))
     graph.add("Where", nothing, graph.constant(np.nan), code, output="code")
@@ -131,21 +131,20 @@ def _soft_assignment(graph: "_Graph", model: DEC, code: str) -> str:
     distances = graph.add("ReduceSum", squares, graph.constant([2], np.int64), keepdims=0)
     ratio = graph.add("Div", distances, graph.constant(model.alpha))
     logarithm = graph.add("Log", graph.add("Add", ratio, graph.constant(1.0)))
-    return graph.add("Softmax", graph.add("Mul", logarithm, graph.constant(-(model.alpha + 1) / 2)), axis=1)
+    kernel = graph.add("Mul", logarithm, graph.constant(-(model.alpha + 1) / 2))
+    return graph.add("Softmax", _of_clusters(graph, model, kernel), axis=1)
 
 
-def _merged(graph: "_Graph", model: DEC, q: str) -> str:
-    """Of the centres of a cluster the largest, normalised again, as `DEC.assign` has it."""
+def _of_clusters(graph: "_Graph", model: DEC, kernel: str) -> str:
+    """Of the centres of each cluster the largest."""
     k = len(model.cluster_names_)
     if np.array_equal(model.center_clusters_, np.arange(k)):
-        return q
+        return kernel
     largest, first = [], graph.constant([1], np.int64)
     for cluster in range(k):
         own = graph.constant(np.flatnonzero(model.center_clusters_ == cluster), np.int64)
-        largest.append(graph.add("ReduceMax", graph.add("Gather", q, own, axis=1), first, keepdims=1))
-    together = graph.add("Concat", *largest, axis=1)
-    total = graph.add("ReduceSum", together, graph.constant([1], np.int64), keepdims=1)
-    return graph.add("Div", together, total)
+        largest.append(graph.add("ReduceMax", graph.add("Gather", kernel, own, axis=1), first, keepdims=1))
+    return graph.add("Concat", *largest, axis=1)
 
 
 def _exported(module: nn.Module, n_features: int) -> Any:

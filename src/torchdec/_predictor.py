@@ -17,6 +17,7 @@ from torchdec._core.assignment import clusters_of
 from torchdec._core.batches import in_order
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.objective import log_soft_assignment, squared_distances
+from torchdec._core.owners import owners_of
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._representation import OneLineParameters, validated_rows
 from torchdec.rows import Rows
@@ -151,19 +152,16 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
     ) -> Float32[NDArray[np.float32], "rows clusters"]:
         """Assign codes, such as `transform` gives, softly to clusters: q of equation 1.
 
-        A cluster of several centres has the largest of theirs, and the rows of q are normalised again: so it gets
-        the rows that its centres would get. A code of NaN, of a row that holds nothing, has 0 everywhere.
+        A cluster of several centres has the kernel of the nearest of them: so it gets the rows that its centres
+        would get. A code of NaN, of a row that holds nothing, has 0 everywhere.
         """
         centers = torch.from_numpy(self.cluster_centers_)
-        q = log_soft_assignment(self._codes(code), centers, self.alpha).exp()
-        q.nan_to_num_(1 / len(centers))  # so far from all centres that float32 does not hold the distance
+        owners = owners_of(self.center_clusters_, centers.device)
+        q = log_soft_assignment(self._codes(code), centers, self.alpha, owners).exp()
+        # Where a row is so far from all centres that float32 does not hold the distance.
+        q.nan_to_num_(1 / len(self.cluster_names_))
         q[torch.from_numpy(np.isnan(code).any(axis=1))] = 0
-        n_clusters = len(self.cluster_names_)
-        if np.array_equal(self.center_clusters_, np.arange(n_clusters)):
-            return q.numpy()
-        clusters = torch.from_numpy(self.center_clusters_).long().expand_as(q)
-        largest = torch.zeros(len(q), n_clusters).scatter_reduce_(1, clusters, q, "amax")
-        return (largest / largest.sum(dim=1, keepdim=True)).nan_to_num_(0).numpy()
+        return q.numpy()
 
     @under_own_globals
     def nearest_centers(

@@ -13,6 +13,7 @@ from torchdec._core.batches import Streamed
 from torchdec._core.few_rows import clearer_in_rows
 from torchdec._core.kmeans import kmeans
 from torchdec._core.objective import squared_distances
+from torchdec._core.owners import Owners
 from torchdec._core.records import Centroids
 from torchdec._core.separation import separated
 
@@ -107,26 +108,41 @@ def _settle(code: Tensor | Streamed, centers: Tensor, most_passes: int) -> tuple
         centers = torch.where(counts[:, None] > 0, sums / counts[:, None], centers).float()
 
 
+def inertia(code: Tensor | Streamed, centers: Tensor) -> float:
+    """Sum the squared distances of all rows to the nearest centre."""
+    total = torch.zeros((), dtype=torch.float64, device=centers.device)
+    for chunk in code.split(_CHUNK):
+        total += squared_distances(chunk, centers).amin(dim=1).sum()
+    return workers.total(total).item()
+
+
 def reseed(
-    centers: Float[Tensor, "clusters code"],
+    centers: Float[Tensor, "centers code"],
     dead: list[int],
     code: Float[Tensor, "rows code"],
     labels: Int64[Tensor, " rows"],
     generator: Generator,
-) -> None:
-    """Move each dead centre, in place, onto a row of the cluster that is largest at that moment.
+    owners: Owners | None = None,
+) -> list[int]:
+    """Move the first centre of each dead cluster, in place, onto a row of the one that is largest at that moment.
 
-    The row is drawn with probability proportional to its squared distance to its own centre, as k-means++
-    draws: a far row of a large cluster is the likeliest place for a cluster that was missed.
+    The row is drawn with probability proportional to its squared distance to the nearest centre of its cluster, as
+    k-means++ draws: a far row of a large cluster is the likeliest place for a cluster that was missed.
+
+    Returns the centres that moved.
     """
-    owner = labels.clone()
+    owner, moved = labels.clone(), []
+    of_center = torch.arange(len(centers), device=centers.device) if owners is None else owners.clusters
     for cluster in dead:
         largest = int(torch.bincount(owner).argmax())
         members = (owner == largest).nonzero().squeeze(1)
-        weight = squared_distances(code[members], centers[largest : largest + 1]).squeeze(1).cpu().double()
+        apart = squared_distances(code[members], centers[of_center == largest]).amin(dim=1)
+        weight = apart.cpu().double()
         # multinomial takes at most 2^24 categories; inverting the cumulative sum has no such limit.
         below = weight.cumsum(0)
         drawn = int(torch.searchsorted(below, torch.rand(1, generator=generator, dtype=torch.float64) * below[-1]))
-        centers[cluster] = code[members[drawn]]
-        nearer = squared_distances(code[members], centers[[largest, cluster]]).argmin(dim=1) == 1
+        moved.append(int((of_center == cluster).nonzero()[0]))
+        centers[moved[-1]] = code[members[drawn]]
+        nearer = squared_distances(code[members], centers[moved[-1:]]).squeeze(1) < apart
         owner[members[nearer]] = cluster
+    return moved

@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from torchdec._core.owners import Owners
+
 
 def squared_distances(
-    embedded: Float[Tensor, "rows code"], centers: Float[Tensor, "clusters code"]
-) -> Float[Tensor, "rows clusters"]:
-    """||z_i - mu_j||^2, from differences, without ever holding rows x clusters x code numbers.
+    embedded: Float[Tensor, "rows code"], centers: Float[Tensor, "centers code"]
+) -> Float[Tensor, "rows centers"]:
+    """||z_i - mu_j||^2, from differences, without ever holding rows x centres x code numbers.
 
     The expansion |z|^2 - 2 z.mu + |mu|^2 would be one matrix product, but it cancels when the clusters are
     tight and far from the origin, which is what self-training makes them. Where z = mu, cdist's gradient is 0.
@@ -22,14 +24,23 @@ def squared_distances(
 
 
 def log_soft_assignment(
-    embedded: Float[Tensor, "rows code"], centers: Float[Tensor, "clusters code"], alpha: float = 1.0
+    embedded: Float[Tensor, "rows code"],
+    centers: Float[Tensor, "centers code"],
+    alpha: float = 1.0,
+    owners: Owners | None = None,
 ) -> Float[Tensor, "rows clusters"]:
     """Equation 1, as logarithms: log q_ij, Student's t with `alpha` degrees of freedom around each centre.
 
     q_ij = (1 + ||z_i - mu_j||^2 / alpha)^(-(alpha + 1) / 2), normalised over j. In log space no row
     underflows, however far it lies from every centre.
+
+    A cluster of several centres (`owners`) has the largest of their kernels, that of the nearest one: so the most
+    likely cluster of a row is that of its nearest centre, whatever number of centres each has. Their sum would let
+    a cluster of sixteen outweigh one beside it, as the tails of the kernel are heavy.
     """
     log_kernel = -(alpha + 1) / 2 * torch.log1p(squared_distances(embedded, centers) / alpha)
+    if owners is not None:
+        log_kernel = owners.largest(log_kernel)
     return log_kernel.log_softmax(dim=1)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchdec._core import workers
 from torchdec._core.centroids import reseed
 from torchdec._core.objective import kl_divergence, log_soft_assignment, reconstruction_error
+from torchdec._core.owners import Owners
 from torchdec._core.records import Stretch, Update
 from torchdec._core.targets import P, Targets, compute_targets, restored
 from torchdec._core.training import Source
@@ -42,10 +43,12 @@ class SelfTraining:
     ----------
     decoder : torch.nn.Module or None
         Trained where the reconstruction error has a weight.
-    centers : Tensor of shape (k, z)
+    centers : Tensor of shape (m, z)
         Trained in place together with the encoder.
     labels : Tensor of shape (n,)
-        The k-means clusters, which the first update counts changes against.
+        The clusters of stage 2, which the first update counts changes against.
+    owners : Owners or None, default=None
+        The cluster of each centre; None where each is one.
     """
 
     def __init__(
@@ -56,17 +59,19 @@ class SelfTraining:
         labels: Tensor,
         source: Source,
         settings: Settings,
+        owners: Owners | None = None,
     ) -> None:
         self.encoder, self.centers = encoder, centers.requires_grad_()
         self.decoder = decoder if settings.reconstruction_weight > 0 else None
         self.source, self.settings, self.batches = source, settings, source.batches()
+        self.owners, self.n_clusters = owners, owners.n_clusters if owners else len(centers)
         networks = nn.ModuleList([encoder, *([self.decoder] if self.decoder else [])])
         self.parameters = [centers, *networks.parameters()]
         self.optimizer = torch.optim.SGD(
             self.parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True
         )
         self.position = Position(
-            centers, labels, lambda state: restored(state, encoder, source.compute, settings.alpha)
+            centers, labels, lambda state: restored(state, encoder, source.compute, settings.alpha, owners)
         )
         source.journal.follow(
             "self-training",
@@ -79,7 +84,7 @@ class SelfTraining:
     def updates(self) -> Iterator[Update | Stretch]:
         """Update the targets, and train towards them until the next update, for ever.
 
-        Each `Update` is yielded before the training that follows it, so the first one describes the k-means start
+        Each `Update` is yielded before the training that follows it, so the first one describes the start
         and a caller who stops there leaves everything as it was. An interval of many steps yields a `Stretch` now
         and then.
         """
@@ -91,7 +96,7 @@ class SelfTraining:
                 loss = self.mean_loss()
             targets = self.targets()
             self.check_finite(targets.kl)
-            sizes = torch.bincount(targets.labels, minlength=len(self.centers)).tolist()
+            sizes = torch.bincount(targets.labels, minlength=self.n_clusters).tolist()
             dead = [cluster for cluster, size in enumerate(sizes) if size == 0]
             changed = torch.count_nonzero(targets.labels != position.labels).item() / len(self.source.rows)
             if dead and self.settings.revive:
@@ -115,15 +120,18 @@ class SelfTraining:
         """Compute those of all rows, from encoder and centres as they are."""
         source = self.source
         centers, alpha = self.centers.detach(), self.settings.alpha
-        return compute_targets(self.encoder, centers, source.rows, source.scale, source.compute, alpha)
+        return compute_targets(
+            self.encoder, centers, source.rows, source.scale, source.compute, alpha, self.owners
+        )
 
     def revive(self, dead: list[int], targets: Targets) -> None:
-        """Re-seed the dead clusters and forget their momentum."""
+        """Re-seed the dead clusters and forget the momentum of the centres that move."""
         with torch.no_grad():
-            reseed(self.centers, dead, targets.code, targets.code_labels, self.source.generator)
+            code, labels = targets.code, targets.code_labels
+            moved = reseed(self.centers, dead, code, labels, self.source.generator, self.owners)
             momentum = self.optimizer.state[self.centers].get("momentum_buffer")
             if momentum is not None:
-                momentum[dead] = 0
+                momentum[moved] = 0
 
     def interval(self, p: P) -> Iterator[Stretch]:
         """Take the steps that are left until the next update."""
@@ -151,7 +159,7 @@ class SelfTraining:
         with self.source.compute.arithmetic():
             code = self.encoder(x).float()
             reconstructed = self.decoder(code) if self.decoder else None
-        loss = kl_divergence(log_p, log_soft_assignment(code, self.centers, self.settings.alpha))
+        loss = kl_divergence(log_p, log_soft_assignment(code, self.centers, self.settings.alpha, self.owners))
         if reconstructed is not None:
             loss = loss + self.settings.reconstruction_weight * reconstruction_error(x, reconstructed)
         return loss
@@ -186,7 +194,7 @@ class Position:
 
     Attributes
     ----------
-    centers : Tensor of shape (k, z)
+    centers : Tensor of shape (m, z)
         Trained in place.
     labels : Tensor of shape (n,)
         The clusters that the next update counts changes against.

@@ -19,6 +19,7 @@ from torchdec._core.objective import (
     log_soft_assignment,
     log_target_distribution,
 )
+from torchdec._core.owners import Owners
 from torchdec.rows._protocol import Rows
 
 # P of more values (64 MB) is not stored: its memory grows with the rows, that of its making does not.
@@ -59,10 +60,11 @@ class Frozen:
     """Encoder and centres as they were at the update, and f: all that p of any row depends on (equation 3)."""
 
     encoder: nn.Module
-    centers: Float[Tensor, "clusters code"]
+    centers: Float[Tensor, "centers code"]
     log_frequency: Float[Tensor, " clusters"]
     alpha: float
     compute: Compute
+    owners: Owners | None = None
 
     @cached_property
     def _encode(self) -> Encode:
@@ -71,7 +73,7 @@ class Frozen:
     @torch.no_grad()
     def of(self, index: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002
         """Compute the targets once more: one pass forward."""
-        log_q = log_soft_assignment(self._encode(rows), self.centers, self.alpha)
+        log_q = log_soft_assignment(self._encode(rows), self.centers, self.alpha, self.owners)
         return log_target_distribution(log_q, self.log_frequency)
 
     def state_dict(self) -> dict[str, Any]:
@@ -99,18 +101,24 @@ class Targets:
 
 
 def compute_targets(
-    encoder: nn.Module, centers: Tensor, rows: Rows, scale: float, compute: Compute, alpha: float
+    encoder: nn.Module,
+    centers: Tensor,
+    rows: Rows,
+    scale: float,
+    compute: Compute,
+    alpha: float,
+    owners: Owners | None = None,
 ) -> Targets:
     """Equations 1 and 3 over **all** rows: f_j is a sum over the data, never over a batch."""
     if workers.size() == 1 and len(rows) * len(centers) <= MOST_STORED:
-        return stored_targets(embed(encoder, rows, scale, compute), centers, alpha)
-    return frozen_targets(encoder, centers, rows, scale, compute, alpha)
+        return stored_targets(embed(encoder, rows, scale, compute), centers, alpha, owners)
+    return frozen_targets(encoder, centers, rows, scale, compute, alpha, owners)
 
 
 @torch.inference_mode()
-def stored_targets(code: Tensor, centers: Tensor, alpha: float) -> Targets:
+def stored_targets(code: Tensor, centers: Tensor, alpha: float, owners: Owners | None = None) -> Targets:
     """Compute the targets of all rows from their code."""
-    log_q = log_soft_assignment(code, centers, alpha)
+    log_q = log_soft_assignment(code, centers, alpha, owners)
     log_p = log_target_distribution(log_q, log_cluster_frequency(log_q))
     best = log_q.max(dim=1)
     kl = kl_divergence(log_p, log_q).item()
@@ -119,20 +127,27 @@ def stored_targets(code: Tensor, centers: Tensor, alpha: float) -> Targets:
 
 @torch.no_grad()
 def frozen_targets(
-    encoder: nn.Module, centers: Tensor, rows: Rows, scale: float, compute: Compute, alpha: float
+    encoder: nn.Module,
+    centers: Tensor,
+    rows: Rows,
+    scale: float,
+    compute: Compute,
+    alpha: float,
+    owners: Owners | None = None,
 ) -> Targets:
     """Compute in one pass over the rows what their targets depend on; of each row, only its cluster is kept."""
     frozen, centers = _frozen(encoder, compute), centers.clone()
     n = len(rows)
     every = -(-n // SAMPLE)
     labels = torch.zeros(n, dtype=torch.int32, device=compute.device)
-    frequency = torch.zeros(len(centers), dtype=torch.float64, device=compute.device)
+    n_clusters = owners.n_clusters if owners else len(centers)
+    frequency = torch.zeros(n_clusters, dtype=torch.float64, device=compute.device)
     confidence = torch.zeros((), dtype=torch.float64, device=compute.device)
     sample = torch.zeros(-(-n // every), centers.shape[1], device=compute.device)
     encode, start = Encode(frozen, compute), workers.span(n).start
     for chunk in own_in_order(rows, scale, compute):
         code = encode(chunk)
-        q = log_soft_assignment(code, centers, alpha).exp()
+        q = log_soft_assignment(code, centers, alpha, owners).exp()
         best = q.max(dim=1)
         labels[start : start + len(chunk)] = best.indices
         frequency += q.sum(dim=0)
@@ -144,20 +159,22 @@ def frozen_targets(
     workers.total(confidence)
     for of_rows in (sample, labels):
         workers.total(of_rows)  # zeros but for the own rows
-    log_q = log_soft_assignment(sample, centers, alpha)
+    log_q = log_soft_assignment(sample, centers, alpha, owners)
     kl = kl_divergence(log_target_distribution(log_q, log_frequency), log_q).item()
-    p = Frozen(frozen, centers, log_frequency, alpha, compute)
+    p = Frozen(frozen, centers, log_frequency, alpha, compute, owners)
     return Targets(p, labels, confidence.item() / n, kl, sample, labels[::every].long())
 
 
-def restored(state: dict[str, Any], encoder: nn.Module, compute: Compute, alpha: float) -> P:
+def restored(
+    state: dict[str, Any], encoder: nn.Module, compute: Compute, alpha: float, owners: Owners | None = None
+) -> P:
     """Make the targets of a state again; `encoder` is any of the same shape."""
     if "log_p" in state:
         return Stored(state["log_p"].to(compute.device))
     frozen = _frozen(encoder, compute)
     frozen.load_state_dict(state["encoder"])
-    device = compute.device
-    return Frozen(frozen, state["centers"].to(device), state["log_frequency"].to(device), alpha, compute)
+    centers, log_frequency = (state[name].to(compute.device) for name in ("centers", "log_frequency"))
+    return Frozen(frozen, centers, log_frequency, alpha, compute, owners)
 
 
 def _frozen(encoder: nn.Module, compute: Compute) -> nn.Module:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torchdec._core.assignment import clusters_of
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, resolve
+from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator
 from torchdec._core.randomness import split as seeds_of
 from torchdec._core.records import Update
@@ -169,7 +170,8 @@ def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Com
     unknown = torch.zeros(len(rows), dtype=torch.long, device=compute.device)
     settings = model._settings(source, reconstruction_weight=0.0)  # a saved model has no decoder
     settings = replace(settings, revive=False)  # these rows may be a part of those of the fit
-    for record in SelfTraining(encoder, None, centers, unknown, source, settings).updates():
+    owners = owners_of(model.center_clusters_, compute.device)
+    for record in SelfTraining(encoder, None, centers, unknown, source, settings, owners).updates():
         if isinstance(record, Update) and record.number == updates:
             break
     model.encoder_ = freeze(encoder)
