@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from torchdec import DEC, Autoencoder, NeighborEncoder, Representation
+from torchdec import DEC, Autoencoder, NeighborEncoder, Representation, _starts
+from torchdec._core.networks import stack
+from torchdec._core.randomness import generator
 
 
 class OddNetwork(nn.Module):
@@ -38,6 +42,15 @@ class OwnRepresentation(Representation):
 
     def loss(self, encoder: nn.Module, decoder: nn.Module | None, rows: Tensor) -> Tensor:
         return (decoder(encoder(rows)) - rows).abs().mean()
+
+
+def linear(d: int, *, times: float = 1.0) -> nn.Module:
+    """Make an encoder of one layer whose code is, until it is trained, so many times the row."""
+    encoder = stack((d, d), generator(0))
+    with torch.no_grad():
+        encoder[0].weight.copy_(times * torch.eye(d))
+        encoder[0].bias.zero_()
+    return encoder
 
 
 REPRESENTATIONS = {
@@ -82,3 +95,14 @@ def brute_force(
 def _unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
     rows = rows.astype(np.float64)
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+
+
+def stage_2_gives(patch: pytest.MonkeyPatch, labels: NDArray[np.int64]) -> None:
+    """Let stage 2 of every `DEC` be these clusters of the rows."""
+
+    def given(_dec: Any, code: Any, _rows: Any, seeds: dict[str, int], began: float, _compute: Any) -> Any:
+        k = int(labels.max()) + 1
+        start, record = _starts.clusters_from(labels.astype(np.int32), code, k, seeds["centroids"], began)
+        return (None, *start), record
+
+    patch.setattr(_starts, "_clusters", given)

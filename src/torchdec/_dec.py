@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
@@ -18,6 +19,7 @@ from torchdec._assigned import Assigned
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, opened
 from torchdec._core.number_of_clusters import numbers_to_try
+from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, SelfTraining, Settings
@@ -113,11 +115,12 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     labels_ : ndarray of shape (n,), int32
         The cluster of each row: argmax of the soft assignment, equal to `predict` on the same rows. -1 for a row
         that holds nothing.
-    cluster_centers_ : ndarray of shape (k, z), float32
-        Centres in the code; more than k where clusters were merged (`torchdec.clusters.merge`).
-    center_clusters_ : ndarray of shape (k,), int32
-        The cluster that each centre belongs to: 0, 1, ... k - 1 as fitted.
-    center_radii_ : ndarray of shape (k,), float32
+    cluster_centers_ : ndarray of shape (m, z), float32
+        Centres in the code: one for each cluster, and more where its shape takes several or clusters were merged
+        (`torchdec.clusters.merge`).
+    center_clusters_ : ndarray of shape (m,), int32
+        The cluster that each centre belongs to; 0, 1, ... k - 1 where each has one.
+    center_radii_ : ndarray of shape (m,), float32
         Median distance, in the code, of the rows of each centre to it; NaN for one without rows.
     confidence_quantiles_ : ndarray of shape (101,), float32
         Of the largest soft assignment of each fitted row: the 0th, 1st, ... 100th percentile.
@@ -315,7 +318,10 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             calmest = Calmest(encoder, centers)
             journal.follow("self-training", calmest=calmest)
             settings = self._settings(source, self.reconstruction_weight)
-            updates = SelfTraining(encoder, start.decoder, centers, start.labels, source, settings).updates()
+            clusters = start.center_clusters
+            owners = owners_of(clusters, compute.device)
+            training = SelfTraining(encoder, start.decoder, centers, start.labels, source, settings, owners)
+            updates = training.updates()
             reason = StopReason.INTERRUPTED
             try:
                 while not (stop := self._reason_to_stop(journal.history[-1], calmest)):
@@ -328,9 +334,9 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
                 if reason is StopReason.UNSETTLED:
                     calmest.restore()
             except (KeyboardInterrupt, GeneratorExit):
-                self._publish(encoder, centers, scale, journal.history, reason, given, compute)
+                self._publish(encoder, centers, clusters, scale, journal.history, reason, given, compute)
                 raise
-            self._publish(encoder, centers, scale, journal.history, reason, given, compute)
+            self._publish(encoder, centers, clusters, scale, journal.history, reason, given, compute)
         self._warn()
 
     def _reason_to_stop(self, latest: Record, calmest: Calmest) -> StopReason | None:
@@ -387,6 +393,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self,
         encoder: nn.Module,
         centers: Tensor,
+        center_clusters: NDArray[np.int32],
         scale: float,
         history: list[Record],
         reason: StopReason,
@@ -398,8 +405,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self.scale_ = scale
         self.n_iter_ = max((record.number for record in history if isinstance(record, Update)), default=0)
         self.stop_reason_ = reason
-        self.center_clusters_ = np.arange(len(centers), dtype=np.int32)
-        self.cluster_names_ = [""] * len(centers)
+        self.center_clusters_ = center_clusters
+        self.cluster_names_ = [""] * (int(center_clusters.max()) + 1)
         self.edits_: list[dict[str, Any]] = []
         self._calibrate(rows, compute)
         self.history_ = history

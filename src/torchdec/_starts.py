@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,14 @@ from sklearn.frozen import FrozenEstimator
 from torch import Tensor, nn
 
 from torchdec._core.batches import Streamed, code_of
-from torchdec._core.centroids import kmeans_centroids
+from torchdec._core.centroids import inertia, kmeans_centroids
 from torchdec._core.compute import Compute
 from torchdec._core.few_rows import COMPONENTS, FEW_ROWS
 from torchdec._core.journal import Journal, copied
 from torchdec._core.medoid import agreement
 from torchdec._core.neighbor_graph import principal_components
 from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
+from torchdec._core.place_centers import place_centers
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Centroids, Record
 from torchdec._presets import new_representation, own_networks, set_parameter
@@ -31,12 +33,17 @@ _MOST_TO_CHOOSE = 2**20
 
 @dataclass(frozen=True)
 class Start:
-    """What self-training starts from: networks of its own, centres float32 (k, z), and clusters int32 (n,)."""
+    """What self-training starts from.
+
+    Networks of its own; centres float32 (m, z) and the cluster of each, int32 (m,); and the clusters of the rows,
+    int32 (n,).
+    """
 
     representation: Representation
     encoder: nn.Module
     decoder: nn.Module | None
     centers: Tensor
+    center_clusters: NDArray[np.int32]
     labels: Tensor
     choice: Choice | None
     agreement: NDArray[np.float64] | None
@@ -75,22 +82,23 @@ def first_clusters(
         journal.record(record)
         yield record
     agreed = agreement([labels.cpu().numpy() for *_, labels in _found(journal)]) if n > 1 else None
-    weights, choice, centers, labels = _found(journal)[0 if agreed is None else int(agreed.argmax())]
+    weights, choice, centers, of_center, labels = _found(journal)[0 if agreed is None else int(agreed.argmax())]
     if n > 1:
         for network, own in zip(networks, weights, strict=True):
             network.load_state_dict(own)
     centers, labels = centers.clone().to(compute.device), labels.to(compute.device)
-    return Start(representation, encoder, decoder, centers, labels, choice, agreed)
+    center_clusters = np.array(of_center, dtype=np.int32)
+    return Start(representation, encoder, decoder, centers, center_clusters, labels, choice, agreed)
 
 
 def _found(journal: Journal) -> tuple[Any, ...]:
-    """Return weights, choice, centres and labels of each encoder that is done."""
+    """Return weights, choice, centres, their clusters and those of the rows, of each encoder that is done."""
     return tuple(journal.results.get("starts", ()))
 
 
 def _clusters(
     dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int], began: float, compute: Compute
-) -> tuple[tuple[Choice | None, Tensor, Tensor], Centroids]:
+) -> tuple[tuple[Choice | None, Tensor, list[int], Tensor], Centroids]:
     choice, k = None, dec.n_clusters
     if not isinstance(k, Integral):
         choice = choose_on(code, numbers_to_try(k, len(code)), seeds["choice"])
@@ -108,7 +116,27 @@ def _clusters(
         separate=separate,
         components=components,
     )
-    return (choice, centers, labels), record
+    return (choice, centers, list(range(k)), labels), record
+
+
+def clusters_from(
+    labels: NDArray[np.int32], code: Tensor | Streamed, n_clusters: int, seed: int, began: float
+) -> tuple[tuple[Tensor, list[int], Tensor], Centroids]:
+    """Place centres for clusters of any shape, given as the cluster of each row, each with a row.
+
+    Returns
+    -------
+    (centers, center_clusters, labels), record
+        Centres float32 (m, z) and the clusters of the rows, int32 (n,), on the code's device; what happened.
+    """
+    centers, center_clusters = place_centers(code, labels, n_clusters, np.random.RandomState(seed))
+    record = Centroids(
+        inertia=inertia(code, centers),
+        n_init=1,
+        sizes=tuple(np.bincount(labels, minlength=n_clusters).tolist()),
+        seconds=perf_counter() - began,
+    )
+    return (centers, center_clusters.tolist(), torch.from_numpy(labels).to(centers.device)), record
 
 
 def choose_on(code: Tensor | Streamed, ks: Sequence[int], seed: int) -> Choice:
