@@ -26,7 +26,7 @@ class SpanningTree:
 
 
 def spanning_tree(points: NDArray[np.float32], graph: NDArray[np.int64]) -> SpanningTree:
-    """Return the minimum spanning tree of the graph of near points; its parts are joined where they are nearest."""
+    """Return the spanning tree of the graph of near points; its parts are joined where they are nearest."""
     n, width = graph.shape
     first, second = np.repeat(np.arange(n), width), graph.ravel()
     lengths = _lengths(points, first, second)
