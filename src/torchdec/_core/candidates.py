@@ -1,0 +1,119 @@
+"""Partitions of the same rows into k clusters, found in several ways; none of them is best on all data."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sklearn.mixture import GaussianMixture
+
+from torchdec._core.communities import k_communities
+from torchdec._core.kmeans import kmeans
+from torchdec._core.spanning_tree import SmallClusters, linkage, small_clusters, spanning_tree
+
+# The Gini index of the sizes that a tree may have: nearly alike, somewhat, and as they come.
+_GINI = (0.1, 0.2, 0.3, 0.5)
+# Rows go in so many small groups into what merges groups one by one.
+_MOST_SMALL = 1500
+# Starts of k-means that are candidates each, and of how many more the lowest inertia is one.
+_STARTS, _MORE_STARTS = 4, 6
+# Up to so many rows the points themselves are clustered too; full Gaussians take so many columns at most.
+_FEW_ROWS, _MOST_COLUMNS = 5000, 64
+# Added to the variances of Gaussians, relative to the mean variance of the columns.
+_RIDGE = 1e-3
+
+Labels = NDArray[np.integer]
+
+
+def candidates(
+    code: NDArray[np.float32],
+    k: int,
+    graph: NDArray[np.int64],
+    edges: csr_matrix,
+    points: NDArray[np.float32] | None,
+    random_state: np.random.RandomState,
+) -> Iterator[tuple[str, Labels]]:
+    """Yield the name and the labels of each candidate; each has k clusters, and no two are the same rows."""
+    small = small_clusters(spanning_tree(code, graph), _MOST_SMALL)
+    yield from _kmeans(code, k, random_state, "")
+    yield from _trees(small, k, "")
+    yield "ward", ward(code, small, k)
+    found = communities_of(edges, small, k)
+    if found is not None:
+        yield "communities", found
+    if points is None or len(points) > _FEW_ROWS:
+        return
+    small = small_clusters(spanning_tree(points, graph), _MOST_SMALL)
+    yield from _kmeans(points, k, random_state, " of rows")
+    yield from _trees(small, k, " of rows")
+    yield "ward of rows", ward(points, small, k)
+    yield from _gaussians(points, k, random_state)
+
+
+def _kmeans(
+    points: NDArray[np.float32], k: int, random_state: np.random.RandomState, of: str
+) -> Iterator[tuple[str, Labels]]:
+    starts = [kmeans(points, k, random_state) for _ in range(_STARTS + _MORE_STARTS)]
+    best = min(starts, key=lambda start: start.inertia_)
+    yield f"k-means{of}", best.labels_
+    for number, start in enumerate(start for start in starts[:_STARTS] if start is not best):
+        yield f"k-means{of}, start {number + 1}", start.labels_
+
+
+def _trees(small: SmallClusters, k: int, of: str) -> Iterator[tuple[str, Labels]]:
+    if len(small.sizes) >= k:
+        for gini in _GINI:
+            yield f"tree {gini}{of}", linkage(small, gini, k)
+
+
+def _gaussians(
+    points: NDArray[np.float32], k: int, random_state: np.random.RandomState
+) -> Iterator[tuple[str, Labels]]:
+    """Yield full Gaussians, where there are enough rows for them."""
+    n, d = points.shape
+    if d > _MOST_COLUMNS or n < k * (d + 1):
+        return
+    ridge = _RIDGE * float(points.var(axis=0).mean()) + np.finfo(np.float32).tiny
+    model = GaussianMixture(k, reg_covar=ridge, n_init=3, max_iter=200, random_state=random_state)
+    yield "gaussians", model.fit_predict(points.astype(np.float64))
+
+
+def communities_of(edges: csr_matrix, small: SmallClusters, k: int) -> Labels | None:
+    """Return k communities of the graph of the small groups, for all rows."""
+    n, m = len(small.labels), len(small.sizes)
+    member = csr_matrix((np.ones(n), (np.arange(n), small.labels)), shape=(n, m))
+    found = k_communities(csr_matrix(member.T @ edges @ member), k)
+    return None if found is None else found[small.labels]
+
+
+def ward(points: NDArray[np.float32], small: SmallClusters, k: int) -> NDArray[np.int64]:
+    """Merge small groups by Ward's rule (nearest-neighbour chains; Murtagh, 1983) until k clusters are left."""
+    m = len(small.sizes)
+    sizes = small.sizes.astype(np.float64)
+    centers = np.zeros((m, points.shape[1]))
+    np.add.at(centers, small.labels, points)
+    centers /= sizes[:, None]
+    alive, merges, chain = np.ones(m, dtype=bool), list[tuple[float, int, int]](), list[int]()
+    while len(merges) < m - 1:
+        if not chain:
+            chain.append(int(alive.argmax()))
+        at = chain[-1]
+        cost = np.square(centers - centers[at]).sum(axis=1) * (sizes * sizes[at] / (sizes + sizes[at]))
+        cost[~alive] = np.inf
+        cost[at] = np.inf
+        near = int(cost.argmin())
+        if len(chain) > 1 and cost[chain[-2]] <= cost[near]:
+            near = chain[-2]
+            del chain[-2:]
+            merges.append((float(cost[near]), at, near))
+            total = sizes[at] + sizes[near]
+            centers[at] = (centers[at] * sizes[at] + centers[near] * sizes[near]) / total
+            sizes[at] = total
+            alive[near] = False
+        else:
+            chain.append(near)
+    # Chains do not find the merges in the order of their costs, but those that belong to k clusters cost least.
+    group = np.arange(m)
+    for _, first, second in sorted(merges, key=lambda merge: merge[0])[: m - k]:
+        group[group == group[second]] = group[first]
+    return np.asarray(np.unique(group, return_inverse=True)[1][small.labels], dtype=np.int64)

@@ -1,0 +1,194 @@
+"""Clusters from the minimum spanning tree of points, with merges that keep the sizes of the clusters alike.
+
+Single linkage follows shapes of any kind, but chains: one cluster swallows the others, and single far rows stay
+alone. The correction by the Gini index of the sizes lets small clusters merge first (Genie; Gagolewski, Bartoszuk,
+Cena, Information Sciences 363, 2016).
+"""
+
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
+# Parts of the neighbour graph are joined by the nearest pair of so many rows of each.
+_MOST_ROWS_OF_PART = 1000
+
+
+@dataclass(frozen=True)
+class SpanningTree:
+    """Edges of the spanning tree, the shortest first: int64 (n - 1, 2), and their lengths, float64 (n - 1,)."""
+
+    edges: NDArray[np.int64]
+    lengths: NDArray[np.float64]
+
+
+def spanning_tree(points: NDArray[np.float32], graph: NDArray[np.int64]) -> SpanningTree:
+    """Return the spanning tree of the graph of near points; its parts are joined where they are nearest."""
+    n, width = graph.shape
+    first, second = np.repeat(np.arange(n), width), graph.ravel()
+    lengths = _lengths(points, first, second)
+    parts = _parts(n, first, second)
+    while parts.max() > 0:
+        starts, ends = _between_parts(points, parts)
+        first, second = np.concatenate([first, starts]), np.concatenate([second, ends])
+        lengths = np.concatenate([lengths, _lengths(points, starts, ends)])
+        parts = _parts(n, first, second)
+    # scipy takes a length of 0 for no edge, and adds up the lengths of an edge that is there both ways.
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    _, once = np.unique(low * n + high, return_index=True)
+    once = once[low[once] != high[once]]
+    order = np.argsort(lengths[once], kind="stable")
+    rank = np.arange(1, len(once) + 1, dtype=np.float64)
+    tree = minimum_spanning_tree(csr_matrix((rank, (low[once][order], high[once][order])), shape=(n, n)))
+    chosen = once[order][np.sort(tree.data).astype(np.int64) - 1]
+    return SpanningTree(np.stack([low[chosen], high[chosen]], axis=1), lengths[chosen])
+
+
+def _lengths(
+    points: NDArray[np.float32], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    return np.asarray(np.sqrt(np.square(points[first] - points[second]).sum(axis=1)), dtype=np.float64)
+
+
+def _parts(n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int32]:
+    edges = csr_matrix((np.ones(len(first), dtype=np.int8), (first, second)), shape=(n, n))
+    return np.asarray(connected_components(edges, directed=False)[1])
+
+
+def _between_parts(
+    points: NDArray[np.float32], parts: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return a short edge from each part but the largest to another one."""
+    random = np.random.default_rng(0)
+    members = [np.flatnonzero(parts == part) for part in range(int(parts.max()) + 1)]
+    some = [
+        rows if len(rows) <= _MOST_ROWS_OF_PART else random.choice(rows, _MOST_ROWS_OF_PART, replace=False)
+        for rows in members
+    ]
+    seen = np.concatenate(some)
+    part_of_seen = parts[seen]
+    largest = max(range(len(members)), key=lambda part: len(members[part]))
+    starts, ends = [], []
+    for part, rows in enumerate(some):
+        if part == largest:
+            continue
+        others = seen[part_of_seen != part]
+        far, near = faiss.knn(np.ascontiguousarray(points[rows]), np.ascontiguousarray(points[others]), 1)
+        nearest = int(far[:, 0].argmin())
+        starts.append(rows[nearest])
+        ends.append(others[near[nearest, 0]])
+    return np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class SmallClusters:
+    """Rows in so few groups along the tree that they can be merged one by one: the group of each row, int64 (n,).
+
+    `tree` is what is left of the tree between them.
+    """
+
+    labels: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    tree: SpanningTree
+
+
+def small_clusters(tree: SpanningTree, most: int) -> SmallClusters:
+    """Merge the smaller half of the groups, each along its shortest edge, until there are at most so many.
+
+    Up to so many rows each is a group of its own.
+    """
+    n = len(tree.edges) + 1
+    labels, sizes, edges, lengths = np.arange(n), np.ones(n, dtype=np.int64), tree.edges, tree.lengths
+    while len(sizes) > most:
+        shortest = np.full(len(sizes), len(edges))
+        np.minimum.at(shortest, edges.ravel(), np.repeat(np.arange(len(edges)), 2))
+        merging = np.unique(shortest[sizes <= np.partition(sizes, (len(sizes) - 1) // 2)[(len(sizes) - 1) // 2]])
+        group = _parts(len(sizes), *edges[merging].T)
+        labels, sizes = group[labels].astype(np.int64), np.bincount(group, weights=sizes).astype(np.int64)
+        edges = group[edges].astype(np.int64)
+        left = edges[:, 0] != edges[:, 1]
+        edges, lengths = edges[left], lengths[left]
+    return SmallClusters(labels, sizes, SpanningTree(edges, lengths))
+
+
+def linkage(small: SmallClusters, gini: float, k: int) -> NDArray[np.int64]:
+    """Merge along the tree until `k` clusters are left; return the cluster of each row, int64 (n,).
+
+    The shortest edge merges next, as long as the Gini index of the sizes (0: all alike) is at most `gini`; else
+    the shortest one that leads to a smallest cluster.
+    """
+    merges, edges = _Merges(small.sizes.tolist()), small.tree.edges.tolist()
+    following = [*range(1, len(edges) + 1)]  # a linked list of the edges that are left; the first is `head`
+    head, at, before, smallest = 0, 0, -1, 0
+    for _ in range(len(small.sizes) - k):
+        if merges.gini() <= gini:
+            edge, head = head, following[head]
+            if at == edge:
+                at = head
+            elif before == edge:
+                before = -1
+        else:
+            if merges.smallest != smallest:  # what was passed over may lead to a smallest one now
+                smallest, at, before = merges.smallest, head, -1
+            while not merges.touches_smallest(*edges[at]):
+                at, before = following[at], at
+            edge, at = at, following[at]
+            if before < 0:
+                head = at
+            else:
+                following[before] = at
+        merges.merge(*edges[edge])
+    return merges.labels()[small.labels]
+
+
+class _Merges:
+    """Clusters that merge, and the Gini index of their sizes."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self._parent = list(range(len(sizes)))
+        self._size = sizes
+        self._total, self._count = sum(sizes), len(sizes)
+        self._sizes = dict[int, int]()  # how many clusters have each size
+        self._differences = 0  # sum of |a - b| over the pairs of sizes
+        for size in sizes:
+            self._change(size, 1)
+        self.smallest = min(sizes)
+
+    def _root(self, vertex: int) -> int:
+        parent = self._parent
+        while parent[vertex] != vertex:
+            parent[vertex] = parent[parent[vertex]]
+            vertex = parent[vertex]
+        return vertex
+
+    def gini(self) -> float:
+        return self._differences / (self._total * max(self._count - 1, 1))
+
+    def touches_smallest(self, first: int, second: int) -> bool:
+        return self.smallest in (self._size[self._root(first)], self._size[self._root(second)])
+
+    def merge(self, first: int, second: int) -> None:
+        a, b = self._root(first), self._root(second)
+        self._change(self._size[a], -1)
+        self._change(self._size[b], -1)
+        self._parent[b] = a
+        self._size[a] += self._size[b]
+        self._change(self._size[a], 1)
+        self._count -= 1
+        if self.smallest not in self._sizes:
+            self.smallest = min(self._sizes)
+
+    def _change(self, size: int, by: int) -> None:
+        left = self._sizes.get(size, 0) + by
+        self._differences += by * sum(abs(size - other) * count for other, count in self._sizes.items())
+        if left:
+            self._sizes[size] = left
+        else:
+            del self._sizes[size]
+
+    def labels(self) -> NDArray[np.int64]:
+        roots = [self._root(vertex) for vertex in range(len(self._parent))]
+        return np.asarray(np.unique(roots, return_inverse=True)[1], dtype=np.int64)
