@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from torchdec import DEC, Autoencoder, NeighborEncoder, Representation, _starts
 from torchdec._core.networks import stack
+from torchdec._core.partition import Partition
 from torchdec._core.randomness import generator
 
 
@@ -57,7 +58,7 @@ REPRESENTATIONS = {
     "own": OwnRepresentation(),
     "autoencoder": Autoencoder(hidden=(16, 24), code_size=3, max_steps=60, learning_rate=5e-3, batch_size=32),
     "layer-wise": Autoencoder.paper(hidden=(16, 24), code_size=3, layer_steps=20, max_steps=20, batch_size=32),
-    "neighbors": NeighborEncoder(hidden=(16, 24), code_size=3, max_steps=60, batch_size=32),
+    "neighbors": NeighborEncoder(hidden=(16, 24), code_size=3, max_epochs=20, batch_size=32),
 }
 
 
@@ -100,9 +101,5 @@ def _unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
 def stage_2_gives(patch: pytest.MonkeyPatch, labels: NDArray[np.int64]) -> None:
     """Let stage 2 of every `DEC` be these clusters of the rows."""
 
-    def given(_dec: Any, code: Any, _rows: Any, seeds: dict[str, int], began: float, _compute: Any) -> Any:
-        k = int(labels.max()) + 1
-        start, record = _starts.clusters_from(labels.astype(np.int32), code, k, seeds["centroids"], began)
-        return (None, *start), record
-
-    patch.setattr(_starts, "_clusters", given)
+    given = Partition(labels.astype(np.int32), "given", None, {})
+    patch.setattr(_starts, "partition", lambda *_, **__: given)

@@ -35,10 +35,9 @@ FITS = {
             "augment": lambda rows, generator: rows + torch.rand(rows.shape, generator=generator) / 10,
         },
     ),
-    "several encoders": (REPRESENTATIONS["neighbors"], {"n_encoders": 3}),
-    "several autoencoders, k chosen": (
+    "autoencoder, k chosen": (
         REPRESENTATIONS["autoencoder"],
-        {"n_encoders": 2, "reconstruction_weight": 1.0, "n_clusters": "auto"},
+        {"reconstruction_weight": 1.0, "n_clusters": "auto"},
     ),
     "k chosen": (REPRESENTATIONS["neighbors"], {"n_clusters": "auto"}),
 }

@@ -358,7 +358,7 @@ def test_dead_clusters_are_reported_in_a_warning(two_blobs: Blobs, monkeypatch: 
 
     monkeypatch.setattr(_starts, "kmeans_centroids", with_a_far_centre)
     with pytest.warns(ConvergenceWarning, match="Cluster 1 lost its rows and was re-seeded at update 0"):
-        model = small_dec().fit(two_blobs[0])
+        model = small_dec(init="k-means++").fit(two_blobs[0])
     assert set(model.labels_) == {0, 1}
 
 

@@ -29,8 +29,8 @@ NAMES = ["a", "b", "c", "d", "e"]
 NEAR, TRUTH = blobs(120, 5, 3, spread=0.1)
 NEAR = np.rint(50 * NEAR).astype(np.int64)
 SECONDS, MILLISECONDS, NANOSECONDS = 1_700_000_000, 1_700_000_000_000, 1_700_000_000_000_000_000
-NEIGHBORS = clone(REPRESENTATIONS["neighbors"]).set_params(max_steps=120)
-LARGER = NeighborEncoder((64, 64), 5, max_steps=150, batch_size=64)
+NEIGHBORS = clone(REPRESENTATIONS["neighbors"]).set_params(max_epochs=20)
+LARGER = NeighborEncoder((64, 64), 5, max_epochs=20, batch_size=64)
 
 
 def fit(rows: Any, **parameters: Any) -> DEC:

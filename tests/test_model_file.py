@@ -76,7 +76,7 @@ def test_all_that_was_learned_survives(X: Any, tmp_path: Path) -> None:
     model = rename(merge(model, 0, 2), 1, "größer")
     save(model, tmp_path / "m")
     again = load(tmp_path / "m", device="cpu")
-    lost = {"labels_", "history_", "choice_", "agreement_", "encoder_"}
+    lost = {"labels_", "history_", "choice_", "encoder_"}
     learned = {name: value for name, value in vars(model).items() if name.endswith("_") and name not in lost}
     for name, value in learned.items():
         np.testing.assert_array_equal(getattr(again, name), value, strict=True)

@@ -47,11 +47,13 @@ def test_the_space_is_chosen_where_rows_are_wide_and_not_too_large(monkeypatch: 
     """The choice is made to say rows, so that what it decides on shows."""
     monkeypatch.setattr(_neighbors, "components_agree", lambda *_, **__: False)
     encoder = NeighborEncoder((8,), 2, max_epochs=1, random_state=0)
-    wide, narrow = np.random.default_rng(0).normal(size=(60, 120)), np.random.default_rng(0).normal(size=(60, 90))
+    random = np.random.default_rng(0)
+    wide, narrow = (random.normal(size=(60, d)) * (random.random((60, d)) < 0.04) for d in (120, 90))
     assert encoder.fit(wide).space_ == "rows"
     assert encoder.fit(narrow).space_ == "components"
     assert clone(encoder).set_params(n_components=5).fit(wide).space_ == "components"
     assert clone(encoder).set_params(n_components=None).fit(narrow).space_ == "rows"
+    assert encoder.fit(random.normal(size=(60, 120))).space_ == "components"  # few values are zero
     monkeypatch.setattr(_neighbors, "_MOST_VALUES", 60 * 120 - 1)
     assert encoder.fit(wide).space_ == "components"
 
@@ -66,14 +68,13 @@ def test_rows_of_few_features_go_without_some_of_them() -> None:
     assert encoder.fit(X + 1).dropout_ == 0
 
 
-@pytest.mark.parametrize(("batch_size", "expected"), [(20, [3 * 80, 3 * 160, 3 * 7]), (2, [2000, 4000, 30 * 7])])
-def test_passes_left_open_are_twice_as_many_with_an_augmentation(batch_size: int, expected: list[int]) -> None:
-    encoder = NeighborEncoder((8,), 2, batch_size=batch_size, random_state=0)
-    lengths = []
-    for settings in ({}, {"augment": lambda rows, generator: rows}, {"max_epochs": 7}):
-        records = encoder.set_params(**settings).iter_fit(blobs(60, 5, 2)[0])
-        lengths.append(next(record.n_steps for record in records if isinstance(record, Epoch)))
-    assert lengths == expected
+@pytest.mark.parametrize(("n", "expected"), [(60, 20), (720, 160), (9000, 198)])
+def test_the_steps_that_are_left_open_follow_the_number_of_rows(n: int, expected: int) -> None:
+    encoder = NeighborEncoder((8,), 2, n_neighbors=3, random_state=0)
+    records = encoder.iter_fit(blobs(n, 5, 2)[0])
+    assert next(record.n_steps for record in records if isinstance(record, Epoch)) == expected
+    records = encoder.set_params(batch_size=n // 3, max_epochs=7).iter_fit(blobs(n, 5, 2)[0])
+    assert next(record.n_steps for record in records if isinstance(record, Epoch)) == 21
 
 
 def test_with_a_reconstruction_weight_codes_lead_back_to_their_rows() -> None:
@@ -104,10 +105,10 @@ def test_bad_parameters_are_named_when_fitting() -> None:
 def test_of_many_rows_it_learns_on_a_sample_and_serves_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = blobs(400, 6, 3)
     learnt_on = []
-    nearest = _neighbors.nearest_neighbors
+    nearest = _neighbors.nearest
     monkeypatch.setattr(
         _neighbors,
-        "nearest_neighbors",
+        "nearest",
         lambda points, *a, **k: learnt_on.append(len(points)) or nearest(points, *a, **k),
     )
     stage_1 = clone(REPRESENTATIONS["neighbors"]).set_params(graph_rows=150)

@@ -275,11 +275,6 @@ def test_dropout_in_an_own_encoder_draws_from_the_seed_of_the_fit() -> None:
     np.testing.assert_array_equal(first.predict_proba(X), again.predict_proba(X))
 
 
-def test_several_encoders_are_trained_of_a_class_without_a_seed() -> None:
-    model = small_dec(3).set_params(representation=Dropping(), n_encoders=2, random_state=0).fit(X)
-    assert model.agreement_.shape == (2,)
-
-
 class Made(Representation):
     max_epochs = 1
 

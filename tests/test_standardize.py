@@ -23,7 +23,7 @@ STANDARD, TRUTH = blobs(90, 8, 3, spread=0.4)
 X = (STANDARD * np.array([1, 2, 0.1, 5, 1, 1, 3, 1]) + 20).astype(np.float32)
 X[:, -1] = np.random.default_rng(0).normal(5000, 900, len(X))
 # Trained long enough that its clusters lie apart.
-NEIGHBORS = clone(REPRESENTATIONS["neighbors"]).set_params(max_steps=200)
+NEIGHBORS = clone(REPRESENTATIONS["neighbors"]).set_params(max_epochs=20)
 
 
 @pytest.fixture(scope="module")

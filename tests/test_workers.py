@@ -22,7 +22,6 @@ CASES: dict[str, dict[str, Any]] = {
     "autoencoder": {"reconstruction_weight": 1.0},
     "layer-wise": {},
     "own": {"reconstruction_weight": 1.0},
-    "several encoders": {"n_encoders": 2},
     "far columns": {},
 }
 # A process of a group of any size on this machine alone; it fits every case and keeps model and losses.

@@ -19,6 +19,7 @@ from torchdec._core.journal import Journal, State
 from torchdec._core.number_of_clusters import Candidate, Choice
 from torchdec._core.records import Centroids, Epoch, Stretch, Update
 from torchdec._model_file import parameters_to_json, write_tensors
+from torchdec._starts import Partitioned
 from torchdec._version import __version__
 from torchdec.rows import Rows
 from torchdec.runs._lock import locked
@@ -26,7 +27,7 @@ from torchdec.runs._publish import check_file
 from torchdec.runs._record import fingerprint
 
 _CLASSES: dict[str, Any] = {
-    kind.__name__: kind for kind in (State, Epoch, Centroids, Update, Stretch, Choice, Candidate)
+    kind.__name__: kind for kind in (State, Epoch, Centroids, Update, Stretch, Choice, Candidate, Partitioned)
 }
 
 

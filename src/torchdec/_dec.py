@@ -59,11 +59,6 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         one wrapped in `sklearn.frozen.FrozenEstimator` is used as it is, so one training serves many k.
         `torchdec.Representation` is the base of your own; of a transformer of scikit-learn, such as ``PCA(20)``,
         what it makes of the rows is the embedding that self-training begins with, and trains a linear map of.
-    n_encoders : int, default=1
-        Encoders that are trained, each from weights of its own. Of several, the one is taken whose clusters agree
-        most with those of the others (the mean adjusted Rand index, `agreement_`), and trained further. Small sets
-        give other clusters with another seed more often than large ones (docs/accuracy.md); five encoders take
-        five times as long.
     alpha : float, default=1.0
         Degrees of freedom of Student's t in the soft assignment, below 1e18; larger values have lighter tails.
     reconstruction_weight : float, default=0.0
@@ -90,13 +85,12 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         Rows a step. "auto" is 256, or 2,048 from 32,768 rows on where `update_interval` is counted in
         passes: products of more rows run faster, and steps are fewer.
     n_init : int, default=20
-        Starts of k-means; the one with the lowest inertia is kept.
+        Starts of k-means where `init` is "k-means++"; the one with the lowest inertia is kept.
     init : {"auto", "k-means++"}, default="auto"
-        What k-means starts from. "k-means++" is the paper's. "auto" also looks at the graph of near rows of the
-        code, since k-means prefers clusters of one extent and size. It starts from the communities of the graph
-        too, from clusters of which two that are joined became one, and one that falls apart two, and from two
-        that were cut anew, and with fewer than 1,000 rows from k-means on the rows. Each is kept only where it
-        leaves fewer edges cut.
+        What self-training starts from. "k-means++" is the paper's: k-means on the code. "auto" is the best of
+        several partitions of the rows, into clusters of any shape, by the graph of their neighbours;
+        `NeighborEncoder` then learns the clusters together with its embedding, and a cluster gets several centres
+        where its shape takes them.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is: half of the rows of every training step;
         the targets come from the rows as they are (as in DEC-DA). `torchdec.augment.ShiftRotate` is for images,
@@ -138,9 +132,6 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         What is taken from each column and what it is then divided by, None where columns stay as they are
         (`standardize` of the representation). Float32, or float64 where a column lies so far from 0 (unix seconds)
         that float32 would round what it differs by.
-    agreement_ : ndarray of shape (n_encoders,), float64, or None
-        Mean adjusted Rand index of the first clusters of each encoder with those of the others; near 1 where
-        another seed gives the same clusters. None where there is one encoder.
     choice_ : Choice or None
         Why there are as many clusters, where `n_clusters` is not one number.
     history_ : list of Epoch, Centroids, Update and Stretch
@@ -176,7 +167,6 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), "array-like"],
         "representation": [StrOptions(set(PRESETS)), HasMethods(["fit", "transform"]), FrozenEstimator],
-        "n_encoders": [Interval(Integral, 1, None, closed="left")],
         "alpha": [Interval(Real, 0, 1e18, closed="neither")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "update_interval": [Interval(Integral, 1, None, closed="left"), StrOptions({"epoch", "auto"})],
@@ -199,7 +189,6 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         n_clusters: int | Sequence[int] | Literal["auto"] = 8,
         *,
         representation: str | Representation | FrozenEstimator = "neighbors",
-        n_encoders: int = 1,
         alpha: float = 1.0,
         reconstruction_weight: float = 0.0,
         update_interval: int | Literal["epoch", "auto"] = "auto",
@@ -218,7 +207,6 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     ) -> None:
         self.n_clusters = n_clusters
         self.representation = representation
-        self.n_encoders = n_encoders
         self.alpha = alpha
         self.reconstruction_weight = reconstruction_weight
         self.update_interval = update_interval
@@ -305,7 +293,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
 
             start = yield from first_clusters(self, rows, seeds, compute, started, journal)
             representation, encoder, centers = start.representation, start.encoder, start.centers
-            self.choice_, self.agreement_ = start.choice, start.agreement
+            self.choice_ = start.choice
             scale, rows = representation.scale_, representation.prepared(rows)
             self.transformer_ = representation.transformer_
             given = representation.prepared(given)

@@ -74,7 +74,7 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
     ----------
     model : DEC
         Fitted. Its weights, centres, scale, feature names and parameters are kept; `labels_`, `history_`,
-        `choice_`, `agreement_` and the decoder are not.
+        `choice_` and the decoder are not.
     path : path
         An existing file is replaced; missing folders above it are made.
 
@@ -191,7 +191,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules
     Returns
     -------
     DEC
-        Fitted, without `labels_`, `history_`, `choice_` and `agreement_`.
+        Fitted, without `labels_`, `history_` and `choice_`.
 
     Raises
     ------

@@ -8,40 +8,44 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float32
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from torchdec._core import workers
 from torchdec._core.batches import CHUNK, in_order, joined
 from torchdec._core.compute import Compute, Precision
-from torchdec._core.graph_space import components_agree
+from torchdec._core.distillation import learn_embedding
+from torchdec._core.free_embedding import Embedded, free_embedding
+from torchdec._core.graph_space import components_agree, lengths_and_fullness
 from torchdec._core.journal import Journal
-from torchdec._core.neighbor_embedding import embed_neighbors
-from torchdec._core.neighbor_graph import (
-    COPIES,
-    changed_copies,
-    layout,
-    layout_weight,
-    nearest_neighbors,
-    principal_components,
-)
+from torchdec._core.nearest import NearestRows, nearest
+from torchdec._core.neighbor_graph import COPIES, changed_copies, layout, layout_weight, principal_components
 from torchdec._core.networks import stack, without_batch_norm
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch, Search
 from torchdec._core.training import MANY_ROWS, Source
-from torchdec._nearest import NearestRows
 from torchdec._representation import Representation, freeze
 from torchdec.augment import Augment
 from torchdec.rows import Rows, as_rows
 from torchdec.rows._part import PartOfRows
 
-# Components that the graph is built on where their number is left open.
-_COMPONENTS = 50
+# Components that the graph is built on where their number is left open; of rows that all have one length, as
+# embeddings of sentences and pictures have, whose 50 leading ones leave too much out.
+_COMPONENTS, _COMPONENTS_OF_EMBEDDINGS = 50, 200
+# Embeddings of the rows, each by its own draw; of many rows they differ less.
+_EMBEDDINGS, _EMBEDDINGS_OF_MANY = 3, 2
+# Deviation of what is added to where an embedding starts, beside one of 1.
+_NOISE = 0.01
+# Rows up to which their own components are handed on too, for partitions of small tables.
+_SMALL_TABLE = 2000
 # Neighbours of each row where their number is left open.
 _FEWEST_NEIGHBORS, _MOST_NEIGHBORS = 3, 15
 # Rows that are larger as a float32 array (1 GiB) are only looked at through their components, and not copied.
 _MOST_VALUES = 2**28
-# Rows with a smaller share of values that are not zero hold few of many features, and go without some of these.
+# Rows with a smaller share of values that are not zero hold few of many features: they go without some of these,
+# and may have their neighbours found among themselves.
 _SPARSE, _DROPOUT = 0.05, 0.3
 
 
@@ -70,10 +74,11 @@ class NeighborEncoder(Representation):
     n_components : int, None or "auto", default="auto"
         Principal components that the graph is built on: they take noise off, and make the search faster. None
         takes the rows as they are, which is better where each row has few features of many that are not zero,
-        as short texts have. "auto" is 50, or None where the graph of the rows agrees better with features that
-        it was not made from (some seconds, on 8,000 rows at most at a time, which take up to four times their size
-        as a float32 array; `space_` tells). It stays with 50 where the rows have 100 features or fewer, or would
-        take more than 1 GiB as a float32 array.
+        as short texts have. "auto" is 50; 200 for rows of more features that all have one length, as embeddings
+        of sentences and pictures have; and where less than a twentieth of the values is not zero, None if the
+        graph of the rows agrees better with features that it was not made from (some seconds, on 8,000 rows at
+        most at a time, which take up to four times their size as a float32 array; `space_` tells). It stays with
+        50 where the rows have 100 features or fewer, or would take more than 1 GiB as a float32 array.
     graph_rows : int, default=100_000
         Most rows that the graph is made of. Where there are more, the encoder learns on so many, drawn at random
         without replacement, and serves them all. The search is exact up to 200,000 and approximate above; time
@@ -87,15 +92,11 @@ class NeighborEncoder(Representation):
         rest on few of them. "auto" is 0.3 for rows that hold few of many features, as texts hold words (less than
         a twentieth of all values is not zero), and 0 for others: pixels and measurements lose accuracy by it.
     max_epochs : int or "auto", default="auto"
-        Most passes over the rows. "auto" is 80, or 160 with `augment`, where more passes pay.
-    max_steps : int or "auto", default="auto"
-        Most optimiser steps. "auto" is 2,000, or 4,000 with `augment`.
+        Passes of the encoder over the rows. "auto" is 100,000 rows in all, but 4 to 20 passes.
     batch_size : int or "auto", default="auto"
-        Rows a step, and as many neighbours. Each row has 2 * batch_size - 2 negatives, of which a set of many rows
-        needs more to tell its clusters apart: "auto" is 512, or 1,024 from 32,768 rows on.
-    learning_rate : float or "auto", default="auto"
-        Peak of the one-cycle schedule of Adam. "auto" is 0.002, or 0.006 from 32,768 rows on, whose larger
-        batches bear larger steps.
+        Rows a step. "auto" is an eighth of them, 64 to 512, or 1,024 from 32,768 rows on.
+    learning_rate : float, default=0.004
+        Peak of the one-cycle schedule of Adam.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is. The neighbours of a row are then those
         that are nearest to it or to any of 32 changed copies of it; the search takes 33 times as long.
@@ -161,9 +162,8 @@ class NeighborEncoder(Representation):
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
-        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "augment": [callable, None],
         "standardize": ["boolean", StrOptions({"auto"})],
         "device": [str],
@@ -183,9 +183,8 @@ class NeighborEncoder(Representation):
         reconstruction_weight: float = 0.0,
         dropout: float | Literal["auto"] = "auto",
         max_epochs: int | Literal["auto"] = "auto",
-        max_steps: int | Literal["auto"] = "auto",
         batch_size: int | Literal["auto"] = "auto",
-        learning_rate: float | Literal["auto"] = "auto",
+        learning_rate: float = 4e-3,
         augment: Augment | None = None,
         standardize: bool | Literal["auto"] = "auto",
         device: str = "auto",
@@ -201,7 +200,6 @@ class NeighborEncoder(Representation):
         self.reconstruction_weight = reconstruction_weight
         self.dropout = dropout
         self.max_epochs = max_epochs
-        self.max_steps = max_steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.augment = augment
@@ -210,44 +208,87 @@ class NeighborEncoder(Representation):
         self.precision = precision
         self.random_state = random_state
 
-    def _train(self, rows: Rows, compute: Compute, started: float, journal: Journal) -> Iterator[Search | Epoch]:
+    def embed(self, rows: Rows, started: float, journal: Journal) -> Generator[Search, None, Embedded]:
+        """Embed rows that were validated: their graph and free vectors, for which no network is trained."""
+        compute = self._scaled(rows, journal)
+        return (yield from self._embed(self.prepared(rows), compute, started, journal))
+
+    def _embed(
+        self, rows: Rows, compute: Compute, started: float, journal: Journal
+    ) -> Generator[Search, None, Embedded]:
         if len(rows) < 2:
             raise ValueError(f"n_samples={len(rows)} leaves no neighbours to learn from; try more rows.")
-        names = ("sample", "network", "decoder", "components", "layout", "batches")
-        seeds = journal.once("network seeds", lambda: split(self.random_state, *names))
-        if len(rows) > self.graph_rows:
-            rows = _sample(rows, self.graph_rows, seeds["sample"])
+        seeds = self._seeds(journal)
+        some = self._some(len(rows), seeds["sample"])
+        if some is not None:
+            rows = _copied(PartOfRows(rows, some))
         if "graph" not in journal.results:
-            search = self._search(rows, generator(seeds["components"]), compute, started)
-            journal.results["graph"] = yield from search
+            random = generator(seeds["components"])
+            journal.results["graph"] = yield from self._search(rows, random, compute, started)
         self.space_, graph = journal.results["graph"]
+        embeddings = journal.once("embeddings", lambda: self._embeddings(rows, graph, seeds["layout"], compute))
+        points = None
+        if len(rows) <= _SMALL_TABLE:
+            points, _ = principal_components(rows, _COMPONENTS, generator(seeds["components"]), compute)
+        return Embedded(some, graph, embeddings, points)
+
+    def _train(
+        self, rows: Rows, compute: Compute, started: float, journal: Journal, places: Tensor | None = None
+    ) -> Iterator[Search | Epoch]:
+        embedded = yield from self._embed(rows, compute, started, journal)
+        if places is None:
+            places = embedded.embeddings[0]
+        seeds = self._seeds(journal)
+        if embedded.index is not None:
+            rows = _copied(PartOfRows(rows, embedded.index))
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
         decoder = None
         if self.has_decoder:
             decoder = stack(widths[::-1], generator(seeds["decoder"]), batch_norm=True).to(compute.device)
-        batch_size, learning_rate, max_epochs, max_steps = self._pace(len(rows))
-        source = Source(
-            rows, self.scale_, batch_size, generator(seeds["batches"]), compute, started, journal=journal
-        )
-        n_steps = source.steps(max_epochs, max_steps)
-        weight = layout_weight(len(rows))
-        placed = layout(rows, self.code_size, generator(seeds["layout"]), compute) if weight else None
+        batch_size, max_epochs = self._pace(len(rows))
+        batches = generator(seeds["batches"])
+        source = Source(rows, self.scale_, batch_size, batches, compute, started, self.augment, journal)
         self.dropout_ = journal.once("dropout", lambda: self._dropout(rows, compute))
-        yield from embed_neighbors(
+        yield from learn_embedding(
             encoder,
             decoder,
-            graph.numpy(),
+            places,
             source,
-            placed=placed,
-            placed_weight=weight,
             reconstruction_weight=self.reconstruction_weight,
             dropout=self.dropout_,
-            n_steps=n_steps,
-            learning_rate=learning_rate,
+            n_steps=max_epochs * source.steps_an_epoch,
+            learning_rate=self.learning_rate,
         )
         self.encoder_ = freeze(without_batch_norm(encoder))
         self.decoder_ = freeze(without_batch_norm(decoder)) if decoder else None
+
+    def _seeds(self, journal: Journal) -> dict[str, int]:
+        names = ("sample", "network", "decoder", "components", "layout", "batches")
+        return journal.once("network seeds", lambda: split(self.random_state, *names))
+
+    def _some(self, n_rows: int, seed: int) -> NDArray[np.int64] | None:
+        """Return the rows to learn on, drawn without replacement; None where all are few enough."""
+        if n_rows <= self.graph_rows:
+            return None
+        drawn = np.random.default_rng(seed).choice(n_rows, self.graph_rows, replace=False, shuffle=False)
+        return np.sort(drawn)
+
+    def _embeddings(
+        self, rows: Rows, graph: Tensor, seed: int, compute: Compute
+    ) -> tuple[Float32[Tensor, "rows code"], ...]:
+        """Embed the rows some times; a few of them as they lie, since a graph of few joins what is far apart."""
+        n = len(rows)
+        random = generator(seed)
+        placed, weight = layout(rows, self.code_size, random, compute), layout_weight(n)
+        if weight == 1:
+            return (placed,)
+        n_embeddings = _EMBEDDINGS if n < MANY_ROWS else _EMBEDDINGS_OF_MANY
+        # As wide as kernels are, and not flat: what starts as 0 in a column would stay 0.
+        start = placed / placed[:, 0].std().clamp(min=torch.finfo(torch.float32).tiny)
+        start = start + _NOISE * torch.randn(start.shape, generator=random)
+        made = (free_embedding(start.to(compute.device), graph, random).cpu() for _ in range(n_embeddings))
+        return tuple(workers.same(torch.lerp(embedding, placed, weight)) for embedding in made)
 
     @property
     def has_decoder(self) -> bool:
@@ -266,14 +307,14 @@ class NeighborEncoder(Representation):
         n_components = self._n_components(rows, n_neighbors, random, compute, cosine=cosine)
         points, project = _projected(rows, n_components, random, compute)
         if self.augment is None:
-            graph = nearest_neighbors(points, n_neighbors, cosine=cosine, compute=compute)
+            graph = nearest(points, n_neighbors, cosine=cosine)
         else:
-            nearest = NearestRows(points.cpu().numpy(), n_neighbors, cosine=cosine)
+            near = NearestRows(points, n_neighbors, cosine=cosine)
             copies = changed_copies(rows, self.augment, self.scale_, project, random, compute)
             for done, copy in enumerate(copies, start=1):
                 yield Search(done, n_searches, perf_counter() - started)
-                nearest.add(copy.numpy())
-            graph = nearest.neighbors
+                near.add(copy)
+            graph = near.neighbors
         yield Search(n_searches, n_searches, perf_counter() - started)
         return "rows" if n_components is None else "components", workers.same(torch.from_numpy(graph))
 
@@ -292,18 +333,19 @@ class NeighborEncoder(Representation):
             return self.n_components
         if d <= 2 * _COMPONENTS or n <= _COMPONENTS or n * d > _MOST_VALUES:
             return _COMPONENTS
+        one_length, share = lengths_and_fullness(rows)
+        if share >= _SPARSE:
+            return _COMPONENTS_OF_EMBEDDINGS if one_length else _COMPONENTS
         agree = components_agree(rows, _COMPONENTS, n_neighbors, random, compute, cosine=cosine)
         return _COMPONENTS if agree else None
 
-    def _pace(self, n_rows: int) -> tuple[int, float, int, int]:
-        """Return the rows a step, the learning rate, the most passes and steps, where they were left open."""
-        batch_size, learning_rate = (1024, 6e-3) if n_rows >= MANY_ROWS else (512, 2e-3)
-        max_epochs, max_steps = (80, 2000) if self.augment is None else (160, 4000)
+    def _pace(self, n_rows: int) -> tuple[int, int]:
+        """Return the rows a step and the passes, where they were left open."""
+        batch_size = 1024 if n_rows >= MANY_ROWS else min(512, max(64, n_rows // 8))
+        max_epochs = min(20, max(4, 100_000 // n_rows))
         return (
             batch_size if self.batch_size == "auto" else self.batch_size,
-            learning_rate if self.learning_rate == "auto" else self.learning_rate,
             max_epochs if self.max_epochs == "auto" else self.max_epochs,
-            max_steps if self.max_steps == "auto" else self.max_steps,
         )
 
     def _dropout(self, rows: Rows, compute: Compute) -> float:
@@ -323,8 +365,7 @@ def _projected(
     return principal_components(rows, n_components, random, compute)
 
 
-def _sample(rows: Rows, n: int, seed: int) -> Rows:
-    """Draw so many rows without replacement, and copy them into memory if they fit: they are read in any order."""
-    drawn = np.random.default_rng(seed).choice(len(rows), n, replace=False, shuffle=False)
-    part = PartOfRows(rows, np.sort(drawn))
-    return as_rows(part.take(np.arange(n))) if n * rows.shape[1] <= _MOST_VALUES else part
+def _copied(rows: PartOfRows) -> Rows:
+    """Copy a part of the rows into memory if it fits: its rows are read in any order."""
+    n, d = rows.shape
+    return as_rows(rows.take(np.arange(n))) if n * d <= _MOST_VALUES else rows

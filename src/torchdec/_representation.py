@@ -1,9 +1,8 @@
 """What every representation (stage 1) has in common: it learns an encoder, and its transform is the code."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
 from functools import wraps
 from time import perf_counter
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from torchdec._core import workers
 from torchdec._core.batches import embed
 from torchdec._core.compute import Compute, Precision, resolve
+from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Checkpoint, Journal, opened
 from torchdec._core.layers import embedding_dim
 from torchdec._core.objective import reconstruction_error
@@ -343,22 +343,39 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
         with opened(checkpoint, self, rows) as journal:
             yield from self.learn(filled, started - journal.seconds, journal)
 
-    def learn(self, rows: Rows, started: float, journal: Journal, which: str = "") -> Iterator[Search | Epoch]:
+    def embed(
+        self,
+        rows: Rows,  # noqa: ARG002
+        started: float,  # noqa: ARG002
+        journal: Journal,  # noqa: ARG002
+    ) -> Generator[Search, None, Embedded | None]:
+        """Embed rows that were validated without a network, where the encoder learns from that; else None."""
+        yield from ()
+        return None
+
+    def learn(
+        self, rows: Rows, started: float, journal: Journal, places: Tensor | None = None
+    ) -> Iterator[Search | Epoch]:
         """Fit to rows that were validated, as a part of the fit that has this journal and began at that time.
 
-        `which` is added to the stage of each record, where the fit trains several.
+        `places`, float32 (n, z), is where the rows of `embed` are to lie in the code.
         """
+        compute = self._scaled(rows, journal)
+        given = {} if places is None else {"places": places}
+        for record in self._train(self.prepared(rows), compute, started, journal, **given):
+            if isinstance(record, Epoch):
+                journal.record(record)
+            yield record
+        self.history_ = [record for record in journal.history if isinstance(record, Epoch)]
+
+    def _scaled(self, rows: Rows, journal: Journal) -> Compute:
+        """Learn scale and means of the rows, once, and return where to compute."""
         compute = resolve(self.device, self.precision)
         self.scale_, *columns = journal.once("scale", lambda: learn_scale(rows, self.standardize, compute))
         self.feature_means_, self.feature_deviations_ = (
             None if column is None else column.numpy() for column in columns
         )
-        for record in self._train(self.prepared(rows), compute, started, journal):
-            if isinstance(record, Epoch):
-                record = replace(record, stage=record.stage + which)
-                journal.record(record)
-            yield record
-        self.history_ = [record for record in journal.history if isinstance(record, Epoch)]
+        return compute
 
     def prepared(self, rows: Rows) -> Rows:
         """Return the rows as the encoder takes them but for `scale_`: float32, standardised or transformed."""

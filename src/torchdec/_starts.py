@@ -1,4 +1,4 @@
-"""Stages 1 and 2 of a `DEC`: an encoder and the clusters of its code, or the most agreed of several."""
+"""Stages 1 and 2 of a `DEC`: an encoder, and the clusters that self-training starts from."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -12,23 +12,27 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from torch import Tensor, nn
 
+from torchdec._core import workers
 from torchdec._core.batches import Streamed, code_of
-from torchdec._core.centroids import inertia, kmeans_centroids
+from torchdec._core.centroids import kmeans_centroids, settled
 from torchdec._core.compute import Compute
-from torchdec._core.few_rows import COMPONENTS, FEW_ROWS
-from torchdec._core.journal import Journal, copied
-from torchdec._core.medoid import agreement
+from torchdec._core.distillation import drawn_to_clusters
+from torchdec._core.free_embedding import Embedded
+from torchdec._core.journal import Journal
 from torchdec._core.neighbor_graph import principal_components
 from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
+from torchdec._core.partition import partition
 from torchdec._core.place_centers import place_centers
-from torchdec._core.randomness import generator, split
+from torchdec._core.randomness import generator
 from torchdec._core.records import Centroids, Record
-from torchdec._presets import new_representation, own_networks, set_parameter
+from torchdec._presets import new_representation, own_networks
 from torchdec._representation import Representation
 from torchdec.rows import Rows
 
-# The most rows, evenly spaced, whose code a number of clusters is chosen on.
-_MOST_TO_CHOOSE = 2**20
+# The most rows, evenly spaced, whose code a number of clusters is chosen on, and whose code is partitioned.
+_MOST_TO_CHOOSE, _MOST_TO_PARTITION = 2**20, 20_000
+# Components that few rows are partitioned by too, beside their code.
+_COMPONENTS, _FEW_ROWS = 50, 2000
 
 
 @dataclass(frozen=True)
@@ -46,100 +50,140 @@ class Start:
     center_clusters: NDArray[np.int32]
     labels: Tensor
     choice: Choice | None
-    agreement: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class Partitioned:
+    """Rows that were partitioned.
+
+    Attributes
+    ----------
+    choice : Choice or None
+        Why there are as many clusters, where their number was to be chosen.
+    n_clusters : int
+        k.
+    found_by : str
+        The way of finding clusters that the judge preferred.
+    index : Tensor of shape (m,), int64, or None
+        Which rows they are; None where they are all.
+    labels : Tensor of shape (m,), int32
+        Their clusters.
+    places : Tensor of shape (m, z), float32, or None
+        Where an encoder that is still to be learnt had better put them.
+    """
+
+    choice: Choice | None
+    n_clusters: int
+    found_by: str
+    index: Tensor | None
+    labels: Tensor
+    places: Tensor | None
 
 
 def first_clusters(
     dec: Any, rows: Rows, seeds: dict[str, int], compute: Compute, began: float, journal: Journal
 ) -> Generator[Record, None, Start]:
-    """Train as many encoders as a DEC asks for, cluster the code of each, and take the one most agreed with.
+    """Partition the rows, and learn an encoder and centres from that; or learn, then partition the code.
 
-    The journal keeps of each encoder what it takes to go on with it, so an interrupted fit trains none again.
+    A representation that embeds rows without a network has its embedding partitioned, and its encoder learns
+    both. Any other is learnt first. The journal keeps what an interrupted fit needs to go on.
     """
-    n, frozen = dec.n_encoders, isinstance(dec.representation, FrozenEstimator)
-    ready = frozen and isinstance(dec.representation.estimator, Representation)  # which needs nothing any more
-    if frozen and n > 1:
-        raise ValueError(f"n_encoders={n} trains several, and the representation is frozen; try n_encoders=1.")
-    for number in range(min(len(_found(journal)), n - 1), n):
-        representation = new_representation(dec, seeds["representation"])
-        if number:  # no two alike, even where the representation has a random_state of its own
-            name = f"representation {number + 1}"
-            set_parameter(representation, "random_state", split(seeds["representation"], name)[name])
-        if not ready:
-            which = f", encoder {number + 1} of {n}" if n > 1 else ""
-            yield from representation.learn(rows, began, journal, which)
-        encoder, decoder = own_networks(representation, dec.reconstruction_weight, compute)
-        networks = [network for network in (encoder, decoder) if network is not None]
-        if len(_found(journal)) == n:  # before an interruption
-            break
+    representation = new_representation(dec, seeds["representation"])
+    frozen = isinstance(dec.representation, FrozenEstimator)
+    partitioned = None
+    if not frozen or not isinstance(dec.representation.estimator, Representation):
+        embedded = (yield from representation.embed(rows, began, journal)) if dec.init == "auto" else None
+        if embedded is not None:
+            partitioned = journal.once("partition", lambda: _of_embedding(dec, embedded, seeds))
+        yield from representation.learn(rows, began, journal, partitioned.places if partitioned else None)
+    encoder, decoder = own_networks(representation, dec.reconstruction_weight, compute)
+    if "start" not in journal.results:
         prepared = representation.prepared(rows)
         code = code_of(encoder, prepared, representation.scale_, compute)
-        clusters, record = _clusters(dec, code, prepared, seeds, began, compute)
-        weights = [copied(network.state_dict()) for network in networks] if n > 1 else []
-        journal.results["starts"] = (*_found(journal), (weights, *clusters))
-        if number + 1 < n:
-            journal.begin_again("seeds", "scale", "starts")
+        if partitioned is None and dec.init == "auto":
+            partitioned = _of_code(dec, code, prepared, seeds, compute)
+        if partitioned is None:
+            start, record = _kmeans(dec, code, seeds, began)
+        else:
+            start, record = _with_centers(partitioned, code, seeds, began)
+        journal.results["start"] = start
         journal.record(record)
         yield record
-    agreed = agreement([labels.cpu().numpy() for *_, labels in _found(journal)]) if n > 1 else None
-    weights, choice, centers, of_center, labels = _found(journal)[0 if agreed is None else int(agreed.argmax())]
-    if n > 1:
-        for network, own in zip(networks, weights, strict=True):
-            network.load_state_dict(own)
+    choice, centers, center_clusters, labels = journal.results["start"]
     centers, labels = centers.clone().to(compute.device), labels.to(compute.device)
-    center_clusters = np.array(of_center, dtype=np.int32)
-    return Start(representation, encoder, decoder, centers, center_clusters, labels, choice, agreed)
+    center_clusters = np.array(center_clusters, dtype=np.int32)
+    return Start(representation, encoder, decoder, centers, center_clusters, labels, choice)
 
 
-def _found(journal: Journal) -> tuple[Any, ...]:
-    """Return weights, choice, centres, their clusters and those of the rows, of each encoder that is done."""
-    return tuple(journal.results.get("starts", ()))
+def _of_embedding(dec: Any, embedded: Embedded, seeds: dict[str, int]) -> Partitioned:
+    """Partition the rows by each of their embeddings, and take the partition that is judged best."""
+    choice, k = _number(dec, embedded.embeddings[0], seeds)
+    points = None if embedded.points is None else embedded.points.cpu().numpy()
+    graph = embedded.graph.numpy()
+    found = []
+    for embedding in embedded.embeddings:
+        code = embedding.numpy()
+        found.append(partition(code, k, graph=graph, points=points, random_state=seeds["centroids"]))
+    best = max(range(len(found)), key=lambda number: max(found[number].scores.values(), default=0.0))
+    labels = workers.same(torch.from_numpy(found[best].labels))
+    places = drawn_to_clusters(embedded.embeddings[best], labels.long())
+    index = None if embedded.index is None else torch.from_numpy(embedded.index)
+    return Partitioned(choice, k, found[best].name, index, labels, places)
 
 
-def _clusters(
-    dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int], began: float, compute: Compute
-) -> tuple[tuple[Choice | None, Tensor, list[int], Tensor], Centroids]:
-    choice, k = None, dec.n_clusters
-    if not isinstance(k, Integral):
-        choice = choose_on(code, numbers_to_try(k, len(code)), seeds["choice"])
-        k = choice.n_clusters
-    separate, components = dec.init == "auto", None
-    if separate and k > 1 and len(rows) < FEW_ROWS:
-        projected, _ = principal_components(rows, COMPONENTS, generator(seeds["centroids"]), compute)
-        components = projected.cpu().numpy()
-    centers, labels, record = kmeans_centroids(
-        code,
-        k,
-        n_init=dec.n_init,
-        seed=seeds["centroids"],
-        started=began,
-        separate=separate,
-        components=components,
-    )
-    return (choice, centers, list(range(k)), labels), record
+def _of_code(
+    dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int], compute: Compute
+) -> Partitioned:
+    """Partition the code, or that of some rows, drawn without replacement."""
+    index, points, n = None, None, len(rows)
+    choice, k = _number(dec, code, seeds)
+    if n > _MOST_TO_PARTITION:
+        random = np.random.default_rng(seeds["centroids"])
+        index = torch.from_numpy(np.sort(random.choice(n, _MOST_TO_PARTITION, replace=False, shuffle=False)))
+    elif n <= _FEW_ROWS:
+        components, _ = principal_components(rows, _COMPONENTS, generator(seeds["centroids"]), compute)
+        points = components.cpu().numpy()
+    some = code[torch.arange(n) if index is None else index].cpu().numpy()
+    found = partition(some, k, graph=None, points=points, random_state=seeds["centroids"])
+    return Partitioned(choice, k, found.name, index, workers.same(torch.from_numpy(found.labels)), None)
 
 
-def clusters_from(
-    labels: NDArray[np.int32], code: Tensor | Streamed, n_clusters: int, seed: int, began: float
-) -> tuple[tuple[Tensor, list[int], Tensor], Centroids]:
-    """Place centres for clusters of any shape, given as the cluster of each row, each with a row.
-
-    Returns
-    -------
-    (centers, center_clusters, labels), record
-        Centres float32 (m, z) and the clusters of the rows, int32 (n,), on the code's device; what happened.
-    """
-    centers, center_clusters = place_centers(code, labels, n_clusters, np.random.RandomState(seed))
-    record = Centroids(
-        inertia=inertia(code, centers),
-        n_init=1,
-        sizes=tuple(np.bincount(labels, minlength=n_clusters).tolist()),
-        seconds=perf_counter() - began,
-    )
-    return (centers, center_clusters.tolist(), torch.from_numpy(labels).to(centers.device)), record
+def _number(dec: Any, code: Tensor | Streamed, seeds: dict[str, int]) -> tuple[Choice | None, int]:
+    """Return the number of clusters, and why, where it is to be chosen."""
+    if isinstance(dec.n_clusters, Integral):
+        return None, int(dec.n_clusters)
+    choice = choose_on(code, numbers_to_try(dec.n_clusters, len(code)), seeds["choice"])
+    return choice, choice.n_clusters
 
 
 def choose_on(code: Tensor | Streamed, ks: Sequence[int], seed: int) -> Choice:
     """Choose one of several numbers of clusters on the code of all rows."""
     step = -(-len(code) // _MOST_TO_CHOOSE)
     return choose(code[torch.arange(0, len(code), step)].cpu().numpy(), ks, seed=seed)
+
+
+def _kmeans(dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: float) -> tuple[Any, Centroids]:
+    """Run k-means on the code, as the paper does."""
+    choice, k = _number(dec, code, seeds)
+    centers, labels, record = kmeans_centroids(code, k, n_init=dec.n_init, seed=seeds["centroids"], started=began)
+    return (choice, centers, list(range(k)), labels), record
+
+
+def _with_centers(
+    partitioned: Partitioned, code: Tensor | Streamed, seeds: dict[str, int], began: float
+) -> tuple[Any, Centroids]:
+    """Place centres where the clusters of a partition lie in the code, and give all rows a cluster."""
+    k, labels = partitioned.n_clusters, partitioned.labels
+    some = code if partitioned.index is None else code[partitioned.index]
+    random_state = np.random.RandomState(seeds["centroids"])
+    centers, of_center = place_centers(some, labels.numpy(), k, random_state)
+    _, nearest, inertia = settled(code, centers, 0)
+    if partitioned.index is not None:
+        labels = torch.from_numpy(of_center).to(nearest.device)[nearest.long()]
+    record = Centroids(
+        inertia=inertia,
+        n_init=1,
+        sizes=tuple(torch.bincount(labels, minlength=k).tolist()),
+        seconds=perf_counter() - began,
+    )
+    return (partitioned.choice, centers, of_center.tolist(), labels), record

@@ -56,7 +56,13 @@ class Transformed(Representation):
         self.device = device
         self.random_state = random_state
 
-    def learn(self, rows: Rows, started: float, journal: Journal, which: str = "") -> Iterator[Search | Epoch]:  # noqa: ARG002
+    def learn(
+        self,
+        rows: Rows,
+        started: float,  # noqa: ARG002
+        journal: Journal,
+        places: Tensor | None = None,  # noqa: ARG002
+    ) -> Iterator[Search | Epoch]:
         """Fit the transformer to rows that were validated."""
         self.transformer_ = self._fitted(rows)
         self.feature_means_ = self.feature_deviations_ = None

@@ -5,17 +5,16 @@ import pytest
 import torch
 
 from small import blobs, brute_force
-from torchdec import _nearest
+from torchdec._core import nearest as _nearest
 from torchdec._core.compute import resolve
+from torchdec._core.nearest import NearestRows, nearest
 from torchdec._core.neighbor_graph import (
     ONE_WAY,
     changed_copies,
     edge_probabilities,
-    nearest_neighbors,
     principal_components,
 )
 from torchdec._core.randomness import generator
-from torchdec._nearest import NearestRows
 from torchdec.rows import as_rows
 
 CPU = resolve("cpu", "float32")
@@ -40,7 +39,7 @@ def test_components_are_at_most_the_features() -> None:
 @pytest.mark.parametrize("cosine", [False, True])
 def test_neighbours_equal_brute_force(cosine: bool) -> None:
     points = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
-    found = nearest_neighbors(torch.from_numpy(points), 6, cosine=cosine, compute=CPU)
+    found = nearest(points, 6, cosine=cosine)
     np.testing.assert_array_equal(found, brute_force(points, 6, cosine=cosine))
 
 
@@ -54,10 +53,10 @@ def test_rows_that_are_near_to_a_copy_are_neighbours_too(
     random = np.random.default_rng(0)
     points = random.normal(size=(80, 4)).astype(np.float32)
     copies = random.normal(size=(3, 80, 4)).astype(np.float32)
-    nearest = NearestRows(points, 6, cosine=cosine)
+    near = NearestRows(points, 6, cosine=cosine)
     for copy in copies:
-        nearest.add(copy)
-    np.testing.assert_array_equal(nearest.neighbors, brute_force(points, 6, cosine=cosine, copies=copies))
+        near.add(copy)
+    np.testing.assert_array_equal(near.neighbors, brute_force(points, 6, cosine=cosine, copies=copies))
 
 
 def test_copies_that_are_turned_join_rows_that_are_turned() -> None:
@@ -72,24 +71,25 @@ def test_copies_that_are_turned_join_rows_that_are_turned() -> None:
         return rows.gather(1, (torch.arange(32) + by) % 32)
 
     points, project = principal_components(rows, 32, generator(0), CPU)
-    nearest = NearestRows(points.numpy(), 5, cosine=True)
-    assert (kinds[nearest.neighbors] == kinds[:, None]).mean() < 0.9
+    near = NearestRows(points, 5, cosine=True)
+    assert (kinds[near.neighbors] == kinds[:, None]).mean() < 0.9
     for copy in changed_copies(rows, turned, 2.0, project, generator(0), CPU):
-        nearest.add(copy.numpy())
-    assert (kinds[nearest.neighbors] == kinds[:, None]).mean() > 0.99
+        near.add(copy)
+    assert (kinds[near.neighbors] == kinds[:, None]).mean() > 0.99
 
 
 def test_no_row_is_its_own_neighbour_even_among_duplicates() -> None:
-    found = nearest_neighbors(torch.ones(40, 3), 5, cosine=False, compute=CPU)
+    found = nearest(torch.ones(40, 3), 5, cosine=False)
     assert found.shape == (40, 5)
     assert not (found == np.arange(40)[:, None]).any()
 
 
-def test_the_approximate_search_finds_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = torch.from_numpy(blobs(3000, 8, 10)[0])
-    exact = nearest_neighbors(points, 10, cosine=False, compute=CPU)
+@pytest.mark.parametrize("cosine", [False, True])
+def test_the_approximate_search_finds_nearly_the_same(cosine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = blobs(5000, 8, 10)[0] + 100 * (not cosine)
+    exact = nearest(points, 10, cosine=cosine)
     monkeypatch.setattr(_nearest, "EXACT_UP_TO", 1000)
-    approximate = nearest_neighbors(points, 10, cosine=False, compute=CPU)
+    approximate = nearest(points, 10, cosine=cosine)
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, approximate, strict=True)])
     assert recall > 0.95
 
@@ -97,7 +97,7 @@ def test_the_approximate_search_finds_nearly_the_same(monkeypatch: pytest.Monkey
 def test_rows_of_zeros_are_nobodys_near_neighbour_under_the_cosine() -> None:
     points = np.abs(np.random.default_rng(0).normal(size=(60, 4))).astype(np.float32)
     points[:5] = 0
-    found = nearest_neighbors(torch.from_numpy(points), 10, cosine=True, compute=CPU)
+    found = nearest(points, 10, cosine=True)
     assert not np.isin(found[5:], np.arange(5)).any()
 
 

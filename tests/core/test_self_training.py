@@ -19,7 +19,7 @@ from torchdec._core.networks import stack
 from torchdec._core.objective import log_soft_assignment, reconstruction_error
 from torchdec._core.randomness import generator
 from torchdec._core.records import Stretch, Update
-from torchdec._core.self_training import Calmest, SelfTraining, Settings, half_changed
+from torchdec._core.self_training import Calmest, SelfTraining, Settings
 from torchdec._core.targets import stored_targets
 from torchdec._core.training import Source
 from torchdec.rows import as_rows
@@ -104,10 +104,10 @@ def test_updates_come_after_the_interval(steps: int, monkeypatch: pytest.MonkeyP
 def test_half_of_a_batch_is_changed(n: int) -> None:
     batch = torch.rand(n, 5, generator=generator(0))
     source = Source(as_rows(batch.numpy()), 1.0, 4, generator(0), CPU, 0.0, lambda rows, generator: -rows)
-    changed = half_changed(batch, source)
+    changed = source.half_changed(batch)
     torch.testing.assert_close(changed.abs(), batch)
     assert (changed < 0).any(dim=1).sum() == n - n // 2
-    assert half_changed(batch, replace(source, augment=None)) is batch
+    assert replace(source, augment=None).half_changed(batch) is batch
 
 
 def test_encoder_and_centres_learn_together_and_the_divergence_falls() -> None:

@@ -21,7 +21,7 @@ def usps(data_folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_neighbour_graph_finds_the_digits_of_usps(usps: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = usps
-    model = DEC(10, representation=NeighborEncoder(max_steps=200), max_iter=2, random_state=0).fit(X)
+    model = DEC(10, representation=NeighborEncoder(), max_iter=2, random_state=0).fit(X)
     assert nmi(y, model.labels_) > 0.8
 
 
@@ -34,7 +34,7 @@ def test_the_autoencoder_beats_kmeans_on_the_raw_rows(usps: tuple[np.ndarray, np
 
 def test_rows_that_were_never_seen_are_assigned_as_well(usps: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = usps
-    model = DEC(10, representation=NeighborEncoder(max_steps=200), max_iter=2, random_state=0).fit(X[:7291])
+    model = DEC(10, representation=NeighborEncoder(), max_iter=2, random_state=0).fit(X[:7291])
     seen, unseen = (
         clustering_accuracy(y[:7291], model.labels_),
         clustering_accuracy(y[7291:], model.predict(X[7291:])),

@@ -211,7 +211,7 @@ def test_labels_and_ids_are_left_out_and_told_and_later_frames_may_have_them():
 def test_a_representation_and_the_choice_of_k_leave_out_the_same_and_tell_once():
     rows, labels = blobs(60, 3, 2)
     frame = pd.DataFrame(rows, columns=list("pqr")).assign(label=labels)
-    encoder = NeighborEncoder((8,), 2, max_steps=5, random_state=0)
+    encoder = NeighborEncoder((8,), 2, max_epochs=2, random_state=0)
     with pytest.warns(RowsWarning, match="'label'"):
         code = encoder.fit(frame).transform(frame)
     assert code.shape == (60, 2)

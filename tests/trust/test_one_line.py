@@ -52,7 +52,7 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def fitted() -> tuple[DEC, Any]:
-    encoder = NeighborEncoder((8,), 2, max_steps=5, reconstruction_weight=1.0, random_state=0).fit(X)
+    encoder = NeighborEncoder((8,), 2, max_epochs=2, reconstruction_weight=1.0, random_state=0).fit(X)
     return small_dec(2).fit(X), encoder
 
 

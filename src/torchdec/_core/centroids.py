@@ -5,17 +5,14 @@ from time import perf_counter
 import numpy as np
 import torch
 from jaxtyping import Float, Int32, Int64
-from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from torchdec._core import workers
 from torchdec._core.batches import Streamed
-from torchdec._core.few_rows import clearer_in_rows
 from torchdec._core.kmeans import kmeans
 from torchdec._core.objective import squared_distances
 from torchdec._core.owners import Owners
 from torchdec._core.records import Centroids
-from torchdec._core.separation import separated
 
 # Rows that the starts are compared on; where there are more, only the best start goes on with all of them.
 _MOST_ROWS = 2**17
@@ -30,13 +27,9 @@ def kmeans_centroids(
     n_init: int,
     seed: int,
     started: float,
-    separate: bool = False,
-    components: Float[NDArray[np.float32], "rows components"] | None = None,
 ) -> tuple[Float[Tensor, "clusters code"], Int32[Tensor, " rows"], Centroids]:
     """Run k-means on the code of all rows from `n_init` starts and keep the lowest inertia (paper, section 3.1.2).
 
-    With `separate`, the graph of near rows of the code may give clusters that are separated better
-    (`_core/separation.py`), and so may few rows, where their components are given (`_core/few_rows.py`).
     Of more than 131,072 rows the starts see a sample of so many, and the chosen one then settles on all rows, in
     passes over their code.
 
@@ -55,14 +48,10 @@ def kmeans_centroids(
     seen = some.cpu().numpy()
     starts = [kmeans(seen, n_clusters, random_state) for _ in range(n_init)]
     best = min(starts, key=lambda start: start.inertia_)
-    if separate:
-        best = separated(seen, best, random_state)
-        if components is not None:
-            best = clearer_in_rows(seen, best, components, random_state)
     centers = workers.same(torch.from_numpy(best.cluster_centers_).to(some))
     labels, inertia = torch.from_numpy(best.labels_).to(some.device), float(best.inertia_)
     if len(some) < len(code):
-        centers, labels, inertia = _settle(code, centers, best.max_iter)
+        centers, labels, inertia = settled(code, centers, best.max_iter)
     record = Centroids(
         inertia=inertia,
         n_init=n_init,
@@ -81,10 +70,10 @@ def _some(code: Tensor | Streamed, random_state: np.random.RandomState) -> Tenso
     return code if isinstance(code, Tensor) else code[torch.arange(len(code))]
 
 
-def _settle(code: Tensor | Streamed, centers: Tensor, most_passes: int) -> tuple[Tensor, Tensor, float]:
+def settled(code: Tensor | Streamed, centers: Tensor, most_passes: int) -> tuple[Tensor, Tensor, float]:
     """Move the centres to the means of their rows, until the inertia falls no further or so many passes are done.
 
-    Returns centres, the cluster of each row (int32) by them, and the inertia.
+    Returns centres, the number of the nearest one of each row (int32), and the inertia.
     """
     labels = torch.zeros(len(code), dtype=torch.int32, device=centers.device)
     last, passes = float("inf"), 0
@@ -106,14 +95,6 @@ def _settle(code: Tensor | Streamed, centers: Tensor, most_passes: int) -> tuple
             return centers, workers.total(labels), inertia.item()  # zeros but for the own rows
         last, passes = inertia.item(), passes + 1
         centers = torch.where(counts[:, None] > 0, sums / counts[:, None], centers).float()
-
-
-def inertia(code: Tensor | Streamed, centers: Tensor) -> float:
-    """Sum the squared distances of all rows to the nearest centre."""
-    total = torch.zeros((), dtype=torch.float64, device=centers.device)
-    for chunk in code.split(_CHUNK):
-        total += squared_distances(chunk, centers).amin(dim=1).sum()
-    return workers.total(total).item()
 
 
 def reseed(

@@ -11,17 +11,27 @@ from torch import Generator
 
 from torchdec._core.communities import communities, edges_of
 from torchdec._core.compute import Compute
-from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
+from torchdec._core.nearest import nearest
+from torchdec._core.neighbor_graph import principal_components
 from torchdec.rows import as_rows
 from torchdec.rows._protocol import Rows
 
 # Rows that the choice is made on: enough for communities to be found, few enough for seconds.
 SAMPLE = 8000
+# Share by which lengths that are one may differ, rounded as they may be.
+_ONE_LENGTH = 0.01
 # A search in all features costs time, so it has to be better than a tie; ties were within half a percent.
 MARGIN = 0.01
 # Splits of the features at least and at most, and how many standard errors the mean of what they say is to be away
 # from a tie before no more are made: on the newsgroups single splits say now the one and now the other.
 FEWEST, MOST, STANDARD_ERRORS = 3, 9, 2.0
+
+
+def lengths_and_fullness(rows: Rows) -> tuple[bool, float]:
+    """Tell whether the rows are vectors of one length, as embeddings are, and what share of values is not zero."""
+    values = rows.take(np.linspace(0, len(rows) - 1, num=min(len(rows), SAMPLE // 8), dtype=np.int64))
+    lengths = np.linalg.norm(values, axis=1)
+    return bool(np.ptp(lengths) <= _ONE_LENGTH * lengths.max()), np.count_nonzero(values) / values.size
 
 
 def components_agree(
@@ -65,8 +75,8 @@ def agreements(
         half = np.ascontiguousarray(values[:, columns.numpy()])
         components, _ = principal_components(as_rows(half), n_components, generator, compute)
         pair = [
-            nearest_neighbors(points, n_neighbors, cosine=cosine, compute=compute)
-            for points in (components, torch.from_numpy(half))
+            nearest(points, n_neighbors, cosine=cosine)
+            for points in (components, torch.from_numpy(half).to(compute.device))
         ]
         graphs.append(pair)
         partitions.append([communities(edges_of(graph)) for graph in pair])

@@ -10,8 +10,6 @@ from torch import Generator, Tensor
 
 from torchdec._core.batches import in_order, joined
 from torchdec._core.compute import Compute
-from torchdec._core.exact_neighbors import exact_neighbors
-from torchdec._nearest import EXACT_UP_TO, nearest, without_self
 from torchdec.augment import Augment, apply
 from torchdec.rows._protocol import Rows
 
@@ -19,8 +17,6 @@ from torchdec.rows._protocol import Rows
 ONE_WAY = 0.25
 # Of a row, changed at random, whose neighbours count too. More find a little more, and each costs a search.
 COPIES = 32
-# Multiplications of an exact search from which on products of bfloat16 pay (37,000 rows of 784).
-_LARGE = 2**40
 # Up to so many rows the code is to be their leading components, from so many on what the graph makes of them, and
 # between the two something of both.
 _AS_THEY_LIE, _BY_THE_GRAPH = 50, 150
@@ -90,19 +86,6 @@ def changed_copies(
     for _ in range(COPIES):
         changed = (apply(augment, chunk, generator) / scale for chunk in in_order(rows, scale, compute))
         yield joined((project(chunk).cpu() for chunk in changed), len(rows))
-
-
-def nearest_neighbors(points: Tensor, n_neighbors: int, *, cosine: bool, compute: Compute) -> NDArray[np.int64]:
-    """Find the `n_neighbors` nearest other rows of each row, nearest first, int64 (n, n_neighbors).
-
-    As `torchdec._nearest`; an exact search that is large goes by products of bfloat16 where `compute` takes them.
-    """
-    n, d = points.shape
-    fits = compute.device.type == "cpu" or compute.has_room(4 * 3 * n * d)
-    if n <= EXACT_UP_TO and n * n * d >= _LARGE and compute.precision == "bfloat16" and fits:
-        found = exact_neighbors(points.to(compute.device), n_neighbors + 1, cosine=cosine)
-        return without_self(found.cpu().numpy())
-    return nearest(points.cpu().numpy(), n_neighbors, cosine=cosine)
 
 
 def edge_probabilities(graph: NDArray[np.int64]) -> NDArray[np.float32]:

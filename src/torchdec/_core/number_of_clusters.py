@@ -170,8 +170,8 @@ def _several(numbers: Sequence[int]) -> str:
 def prediction_strength(predicted: NDArray[np.integer[Any]], own: NDArray[np.integer[Any]]) -> float:
     """Share of the pairs within each `own` cluster that `predicted` keeps together, in the worst cluster.
 
-    A cluster of one row has no pair, and says nothing. Where most clusters have one row or two, what the few others
-    say may be chance, and the strength is 0.
+    A cluster of one row has no pair, and says nothing. Where most clusters have one row or two, what the few
+    others say may be chance, and the strength is 0.
     """
     counts = np.zeros((own.max() + 1, predicted.max() + 1))
     np.add.at(counts, (own, predicted), 1)

@@ -13,8 +13,8 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from torchdec._core.candidates import candidates
+from torchdec._core.nearest import nearest
 from torchdec._core.refinement import between, log_likelihood, refined, weighted
-from torchdec._nearest import nearest
 
 # Neighbours of each row where no graph is given.
 _NEIGHBORS = 15

@@ -146,7 +146,7 @@ class SelfTraining:
         """Move encoder and centres down the gradient of one batch."""
         own, part = workers.share(next(self.batches))
         rows = self.source.as_they_are(own)
-        loss = part * self.loss(half_changed(rows, self.source), p.of(own, rows))
+        loss = part * self.loss(self.source.half_changed(rows), p.of(own, rows))
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         workers.add_gradients(self.parameters)
@@ -179,14 +179,6 @@ class SelfTraining:
                 f"The loss of self-training is {loss} before update {self.position.updates}; "
                 f"try a learning_rate below {self.settings.learning_rate:g}."
             )
-
-
-def half_changed(batch: Tensor, source: Source) -> Tensor:
-    """Change half of a batch where there is an augmentation; rows that stay as they are keep their clusters."""
-    if source.augment is None:
-        return batch
-    changed, kept = batch.tensor_split(2)
-    return torch.cat([source.changed(changed), kept])
 
 
 class Position:

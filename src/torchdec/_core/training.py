@@ -54,6 +54,13 @@ class Source:
         """Change a batch where there is an augmentation."""
         return batch if self.augment is None else apply(self.augment, batch, self.noise)
 
+    def half_changed(self, batch: Tensor) -> Tensor:
+        """Change half of a batch where there is an augmentation; the rows as they are keep their clusters."""
+        if self.augment is None:
+            return batch
+        changed, kept = batch.tensor_split(2)
+        return torch.cat([self.changed(changed), kept])
+
     def dropped(self, values: Tensor, rate: float) -> Tensor:
         """Set each value to zero with probability `rate`, and scale the others up."""
         if rate == 0:

@@ -22,7 +22,6 @@ def fit(
     out: _options.Out,
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     reconstruction_weight: _options.ReconstructionWeight = 0.0,
-    encoders: _options.Encoders = 1,
     augment: _options.AugmentOption = None,
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
@@ -69,7 +68,7 @@ def fit(
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
     moved = shape if augment else None
-    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision, moved, encoders)
+    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision, moved)
     checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
     with joined():
         run = run_job(

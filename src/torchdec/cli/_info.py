@@ -9,7 +9,7 @@ import typer
 from torchdec._core.records import StopReason
 from torchdec.cli import _options
 from torchdec.cli._errors import naming
-from torchdec.cli._summary import agreement, print_clusters, print_facts, print_json
+from torchdec.cli._summary import print_clusters, print_facts, print_json
 from torchdec.cli._terminal import printable, size_of
 
 if TYPE_CHECKING:
@@ -51,8 +51,6 @@ def _run_facts(path: Path, run: "Run") -> Iterator[tuple[str, str]]:
     yield "stopped", f"after update {run.n_updates}. {StopReason.sentence(run.stop_reason)}"
     if run.choice:
         yield "choice", run.choice["reason"]
-    if run.agreement:
-        yield "encoders", agreement(run.agreement)
     yield "seconds", _listed({stage: f"{seconds:.1f}" for stage, seconds in run.seconds.items()})
     yield "parameters", _listed(run.parameters)
     yield "versions", _listed(run.versions)

@@ -35,7 +35,6 @@ class Settings:
     device: str
     precision: Precision
     image_shape: tuple[int, ...] | None  # shift and rotate images of this shape
-    encoders: int = 1
 
     def estimator(self) -> "DEC":
         """Make the estimator."""
@@ -46,7 +45,6 @@ class Settings:
             self.clusters,
             representation=str(self.representation),
             reconstruction_weight=self.reconstruction_weight,
-            n_encoders=self.encoders,
             augment=ShiftRotate(self.image_shape) if self.image_shape else None,
             random_state=self.seed,
             device=self.device,
@@ -217,7 +215,6 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         warnings=(*job.notes, *trained.notes, *trained.warnings),
         files=(*_record.RUN_FILES, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
-        agreement=None if model.agreement_ is None else model.agreement_.tolist(),
         choice=None if model.choice_ is None else _record.plain(asdict(model.choice_)),
     )
     _record.write_record(directory, run)

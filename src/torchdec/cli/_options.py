@@ -140,16 +140,6 @@ ReconstructionWeight = Annotated[
         "representation autoencoder or sdae.",
     ),
 ]
-Encoders = Annotated[
-    int,
-    typer.Option(
-        "--encoders",
-        min=1,
-        metavar="N",
-        help="Encoders that are trained, of which the one is taken whose clusters the others agree with most. "
-        "Some thousand rows often give other clusters with another seed; 5 encoders make that rarer.",
-    ),
-]
 AugmentOption = Annotated[
     Augmentation | None,
     typer.Option(

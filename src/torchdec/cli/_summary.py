@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,21 +35,11 @@ def print_run(out: Path, run: "Run") -> None:
     print_clusters(run)
     if run.choice:
         tell(run.choice["reason"])
-    if run.agreement:
-        tell(agreement(run.agreement))
     tell(StopReason.sentence(run.stop_reason))
     tell(f"{run.seconds['total']:.1f} s. Written:")
     for name in (*run.files, REPORT):
         if (out / name).exists():
             tell(f"  {out / name}")
-
-
-def agreement(values: Sequence[float]) -> str:
-    """Say how far the clusters of several encoders agree."""
-    return (
-        f"The clusters of {len(values)} encoders agree to {min(values):.2f} to {max(values):.2f} with those of "
-        "the others (mean adjusted Rand index); the encoder with most was taken."
-    )
 
 
 def print_clusters(run: "Run") -> None:

@@ -1,15 +1,18 @@
 """How many clusters to ask for."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from numbers import Real
-from typing import Any, Literal
+from time import perf_counter
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
+from torch import Tensor
 
-from torchdec._core.batches import code_of
+from torchdec._core.batches import Streamed, code_of
 from torchdec._core.compute import resolve
+from torchdec._core.journal import Journal
 from torchdec._core.number_of_clusters import Choice, numbers_to_try
 from torchdec._core.randomness import split
 from torchdec._core.torch_globals import under_own_globals
@@ -21,6 +24,8 @@ from torchdec.metrics import generalizability
 from torchdec.rows import Rows
 from torchdec.rows._part import PartOfRows
 from torchdec.rows._shown import shown
+
+_Made = TypeVar("_Made")
 
 
 @under_own_globals
@@ -74,7 +79,7 @@ def choose_k(
     >>> from torchdec import NeighborEncoder
     >>> from torchdec.clusters import choose_k
     >>> X, _ = make_blobs(300, 8, centers=4, random_state=1)
-    >>> choose_k(X, range(2, 8), representation=NeighborEncoder(max_steps=60), random_state=0).n_clusters
+    >>> choose_k(X, range(2, 8), representation=NeighborEncoder(max_epochs=4), random_state=0).n_clusters
     4
     """
     if not (isinstance(hold_out, Real) and 0 <= hold_out < 1):
@@ -86,12 +91,32 @@ def choose_k(
     dec.set_params(n_clusters=tried)._check_row_count(rows)
     # By the names that `DEC.iter_fit` uses, so that the same random_state chooses the same number.
     seeds = split(random_state, "representation", "choice", "hold-out")
-    encoder = _fitted(dec, rows, seeds["representation"])
-    compute = resolve(dec.device, dec.precision)
-    network, _ = own_networks(encoder, 0.0, compute)
-    code = code_of(network, encoder.prepared(rows), encoder.scale_, compute)
-    choice = choose_on(code, tried, seeds["choice"])
+    choice = choose_on(_embedding(dec, rows, seeds["representation"]), tried, seeds["choice"])
     return _with_g(choice, dec, rows, hold_out, seeds) if hold_out else choice
+
+
+def _embedding(dec: DEC, rows: Rows, seed: int) -> Tensor | Streamed:
+    """Return what a fit of the DEC would choose its number of clusters on."""
+    compute, representation = resolve(dec.device, dec.precision), new_representation(dec, seed)
+    if not isinstance(dec.representation, FrozenEstimator):
+        journal = Journal()
+        embedded = _last(representation.embed(rows, perf_counter(), journal))
+        if embedded is not None:
+            return embedded.embeddings[0]
+        for _ in representation.learn(rows, perf_counter(), journal):
+            pass
+    network, _ = own_networks(representation, 0.0, compute)
+    return code_of(network, representation.prepared(rows), representation.scale_, compute)
+
+
+def _last(steps: Generator[Any, None, _Made]) -> _Made:
+    """Run through all steps, and return what they lead to."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            made: _Made = end.value
+            return made
 
 
 def _fitted(dec: DEC, rows: Rows, seed: int) -> Representation:

@@ -209,12 +209,10 @@ def _three_digits(value: float | None) -> str:
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     n, d = run.data.shape
-    agreement = [("encoders agree", f"{max(run.agreement):.2f}")] if run.agreement else []
     return [
         ("rows", f"{n:,}"),
         ("features", f"{d:,}"),
         ("clusters", f"{len(run.cluster_sizes):,}"),
-        *agreement,
         ("updates", f"{run.n_updates}"),
         ("seconds", f"{run.seconds.get('total', 0):,.1f}"),
     ]

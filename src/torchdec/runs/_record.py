@@ -92,8 +92,6 @@ class Run:
         One for each cluster, empty where it has none.
     edits : tuple of dict
         Merges, splits and names since the fit, in order; the history is that of the fit.
-    agreement : list of float or None
-        Of each of several encoders, how far the clusters of the others agree with its own (`DEC.agreement_`).
     choice : dict or None
         Of the number of clusters, where it was chosen: `n_clusters`, `reason`, `runner_up` and the figures of all
         `candidates` (`DEC.choice_`).
@@ -113,7 +111,6 @@ class Run:
     files: tuple[str, ...]
     cluster_names: tuple[str, ...] = ()
     edits: tuple[dict[str, Any], ...] = ()
-    agreement: list[float] | None = None
     choice: dict[str, Any] | None = None
     schema: int = SCHEMA
 

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.decomposition import TruncatedSVD
 from sklearn.utils import check_array
 
-from torchdec._nearest import nearest
+from torchdec._core.nearest import nearest
 from torchdec.rows._convert import as_table
 from torchdec_bench.baselines._rows import Matrix
 

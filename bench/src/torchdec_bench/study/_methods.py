@@ -120,13 +120,6 @@ def _shift_rotated(problem: Problem) -> Any:
     ).fit(problem.rows)
 
 
-def _agreed(problem: Problem) -> Any:
-    """Fit a DEC with five encoders, which no other method shares."""
-    from torchdec import DEC
-
-    return DEC(problem.n_clusters, n_encoders=5, random_state=problem.seed, **problem.settings).fit(problem.rows)
-
-
 def _without_backprop(problem: Problem) -> Any:
     """Train the centres alone towards the targets, the code as the representation has it (paper, table 2)."""
     import numpy as np
@@ -181,6 +174,5 @@ METHODS = {
     "paper": Method("DEC, stacked denoising autoencoder", _dec, "sdae", PAPER),
     "code": Method("neighbors + k-means", _dec, "neighbors", {"max_iter": 0}),
     "neighbors": Method("DEC, neighbors (default)", _dec, "neighbors"),
-    "agreed": Method("DEC, neighbors, most agreed of 5", _agreed),
     "augmented": Method("DEC, neighbors, shift-rotate", _shift_rotated),
 }
