@@ -82,10 +82,12 @@ def partition(
             graph = nearest(code, min(_NEIGHBORS, n - 1), cosine=False)
         edges = weighted(graph, points)
         few = points if n <= _FEW_ROWS else None
-        found = dict[str, NDArray[np.integer]]()
+        found, raw = dict[str, NDArray[np.integer]](), list[NDArray[np.integer]]()
         random = np.random.RandomState(random_state)
         for name, labels in candidates(code, n_clusters, graph, edges, points, random):
-            if np.bincount(labels, minlength=n_clusters).min() > 0:
+            known = any(np.array_equal(labels, other) for other in raw)
+            if not known and np.bincount(labels, minlength=n_clusters).min() > 0:
+                raw.append(labels)
                 found[name] = refined(edges, labels, n_clusters)
                 if few is not None:  # the graph of few rows joins what is far apart, and may refine for the worse
                     found[f"{name}, as found"] = labels
