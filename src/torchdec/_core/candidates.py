@@ -15,8 +15,9 @@ from torchdec._core.spanning_tree import SmallClusters, linkage, small_clusters,
 _GINI = (0.1, 0.2, 0.3, 0.5)
 # Rows go in so many small groups into what merges groups one by one.
 _MOST_SMALL = 1500
-# Starts of k-means that are candidates each, and of how many more the lowest inertia is one.
-_STARTS, _MORE_STARTS = 4, 6
+# Starts of k-means that are candidates each, and how many more there are of which the lowest inertia is one. They
+# see so many rows at most.
+_STARTS, _MORE_STARTS, _MOST_SEEN = 4, 6, 20_000
 # Up to so many rows the points themselves are clustered too; full Gaussians take so many columns at most.
 _FEW_ROWS, _MOST_COLUMNS = 5000, 64
 # Added to the variances of Gaussians, relative to the mean variance of the columns.
@@ -53,11 +54,14 @@ def candidates(
 def _kmeans(
     points: NDArray[np.float32], k: int, random_state: np.random.RandomState, of: str
 ) -> Iterator[tuple[str, Labels]]:
-    starts = [kmeans(points, k, random_state) for _ in range(_STARTS + _MORE_STARTS)]
+    seen = points
+    if len(points) > _MOST_SEEN:
+        seen = points[np.sort(random_state.permutation(len(points))[:_MOST_SEEN])]
+    starts = [kmeans(seen, k, random_state) for _ in range(_STARTS + _MORE_STARTS)]
     best = min(starts, key=lambda start: start.inertia_)
-    yield f"k-means{of}", best.labels_
-    for number, start in enumerate(start for start in starts[:_STARTS] if start is not best):
-        yield f"k-means{of}, start {number + 1}", start.labels_
+    others = [start for start in starts[:_STARTS] if start is not best]
+    for name, start in ("", best), *((f", start {number}", start) for number, start in enumerate(others, 1)):
+        yield f"k-means{of}{name}", start.labels_ if seen is points else start.predict(points)
 
 
 def _trees(small: SmallClusters, k: int, of: str) -> Iterator[tuple[str, Labels]]:
@@ -91,15 +95,17 @@ def ward(points: NDArray[np.float32], small: SmallClusters, k: int) -> NDArray[n
     m = len(small.sizes)
     sizes = small.sizes.astype(np.float64)
     centers = np.zeros((m, points.shape[1]))
-    np.add.at(centers, small.labels, points)
+    np.add.at(centers, small.labels, points - points.mean(axis=0))
     centers /= sizes[:, None]
-    alive, merges, chain = np.ones(m, dtype=bool), list[tuple[float, int, int]](), list[int]()
+    norms, dead = np.square(centers).sum(axis=1), np.zeros(m, dtype=bool)
+    merges, chain = list[tuple[float, int, int]](), list[int]()
     while len(merges) < m - 1:
         if not chain:
-            chain.append(int(alive.argmax()))
+            chain.append(int(dead.argmin()))
         at = chain[-1]
-        cost = np.square(centers - centers[at]).sum(axis=1) * (sizes * sizes[at] / (sizes + sizes[at]))
-        cost[~alive] = np.inf
+        cost = norms + norms[at] - 2 * (centers @ centers[at])
+        cost *= sizes * sizes[at] / (sizes + sizes[at])
+        cost[dead] = np.inf
         cost[at] = np.inf
         near = int(cost.argmin())
         if len(chain) > 1 and cost[chain[-2]] <= cost[near]:
@@ -108,8 +114,7 @@ def ward(points: NDArray[np.float32], small: SmallClusters, k: int) -> NDArray[n
             merges.append((float(cost[near]), at, near))
             total = sizes[at] + sizes[near]
             centers[at] = (centers[at] * sizes[at] + centers[near] * sizes[near]) / total
-            sizes[at] = total
-            alive[near] = False
+            sizes[at], norms[at], dead[near] = total, centers[at] @ centers[at], True
         else:
             chain.append(near)
     # Chains do not find the merges in the order of their costs, but those that belong to k clusters cost least.

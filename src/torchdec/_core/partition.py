@@ -13,11 +13,14 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from torchdec._core.candidates import candidates
+from torchdec._core.judge import gaussian_evidence, graph_score
+from torchdec._core.refinement import between, refined, weighted
 from torchdec._core.nearest import nearest
-from torchdec._core.refinement import between, log_likelihood, refined, weighted
 
 # Neighbours of each row where no graph is given.
 _NEIGHBORS = 15
+# Up to so many rows, where the points are given, what they say counts beside the graph.
+_FEW_ROWS = 500
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,25 @@ def partition(
         if graph is None:
             graph = nearest(code, min(_NEIGHBORS, n - 1), cosine=False)
         edges = weighted(graph, points)
-        found = dict[str, NDArray[np.int64]]()
+        few = points if n <= _FEW_ROWS else None
+        found, raw = dict[str, NDArray[np.integer]](), list[NDArray[np.integer]]()
         random = np.random.RandomState(random_state)
         for name, labels in candidates(code, n_clusters, graph, edges, points, random):
-            if np.bincount(labels, minlength=n_clusters).min() > 0:
+            known = any(np.array_equal(labels, other) for other in raw)
+            if not known and np.bincount(labels, minlength=n_clusters).min() > 0:
+                raw.append(labels)
                 found[name] = refined(edges, labels, n_clusters)
-        return _judged(found, edges, n_clusters)
+                if few is not None:  # the graph of few rows joins what is far apart, and may refine for the worse
+                    found[f"{name}, as found"] = labels
+        return _judged(found, edges, few, n_clusters)
 
 
-def _judged(found: dict[str, NDArray[np.int64]], edges: csr_matrix, k: int) -> Partition:
-    scores = {name: log_likelihood(between(edges, labels, k)) for name, labels in found.items()}
+def _judged(
+    found: dict[str, NDArray[np.integer]], edges: csr_matrix, points: NDArray[np.float32] | None, k: int
+) -> Partition:
+    scores = {name: graph_score(between(edges, labels, k)) for name, labels in found.items()}
+    if points is not None:
+        scores = {name: score + gaussian_evidence(points, found[name], k) for name, score in scores.items()}
     best, *others = sorted(scores, key=lambda name: -scores[name])
     runner_up = next((name for name in others if scores[name] < scores[best]), None)
     return Partition(found[best].astype(np.int32), best, runner_up, scores)

@@ -67,12 +67,12 @@ def refined(edges: csr_matrix, labels: NDArray[np.integer], k: int) -> NDArray[n
     would swap their clusters for ever do not.
     """
     n, random = len(labels), np.random.default_rng(0)
+    ones, every = np.ones(n), np.arange(n + 1)
     now: NDArray[np.int64] = np.asarray(labels, dtype=np.int64)
     to_clusters = _to_clusters(edges, now, k)
     best, best_labels = -np.inf, now
     for number in range(_ROUNDS):
-        columns = [np.bincount(now, weights=column, minlength=k) for column in to_clusters.T]
-        counts: NDArray[np.float64] = np.asarray(columns, dtype=np.float64).T
+        counts = np.asarray(csr_matrix((ones, now, every), shape=(n, k)).T @ to_clusters)
         likelihood = log_likelihood(counts)
         if likelihood > best:
             best, best_labels = likelihood, now

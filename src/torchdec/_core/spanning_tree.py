@@ -5,6 +5,7 @@ alone. The correction by the Gini index of the sizes lets small clusters merge f
 Cena, Information Sciences 363, 2016).
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import faiss
@@ -120,7 +121,7 @@ def linkage(small: SmallClusters, gini: float, k: int) -> NDArray[np.int64]:
     The shortest edge merges next, as long as the Gini index of the sizes (0: all alike) is at most `gini`; else
     the shortest one that leads to a smallest cluster.
     """
-    merges, edges = _Merges(small.sizes.tolist()), small.tree.edges.tolist()
+    merges, edges = _Merges(small.sizes), small.tree.edges.tolist()
     following = [*range(1, len(edges) + 1)]  # a linked list of the edges that are left; the first is `head`
     head, at, before, smallest = 0, 0, -1, 0
     for _ in range(len(small.sizes) - k):
@@ -147,15 +148,15 @@ def linkage(small: SmallClusters, gini: float, k: int) -> NDArray[np.int64]:
 class _Merges:
     """Clusters that merge, and the Gini index of their sizes."""
 
-    def __init__(self, sizes: list[int]) -> None:
+    def __init__(self, sizes: NDArray[np.int64]) -> None:
         self._parent = list(range(len(sizes)))
-        self._size = sizes
-        self._total, self._count = sum(sizes), len(sizes)
-        self._sizes = dict[int, int]()  # how many clusters have each size
-        self._differences = 0  # sum of |a - b| over the pairs of sizes
-        for size in sizes:
-            self._change(size, 1)
-        self.smallest = min(sizes)
+        self._size: list[int] = sizes.tolist()
+        self._sizes = sizes.astype(np.float64)  # 0 where a cluster has merged into another one
+        self._with_size = Counter(self._size)
+        self._total, self._count = float(self._sizes.sum()), len(sizes)
+        ranks = np.arange(1 - len(sizes), len(sizes), 2)
+        self._differences = float((ranks * np.sort(self._sizes)).sum())  # sum of |a - b| over the pairs of sizes
+        self.smallest = min(self._size)
 
     def _root(self, vertex: int) -> int:
         parent = self._parent
@@ -172,22 +173,22 @@ class _Merges:
 
     def merge(self, first: int, second: int) -> None:
         a, b = self._root(first), self._root(second)
-        self._change(self._size[a], -1)
-        self._change(self._size[b], -1)
-        self._parent[b] = a
-        self._size[a] += self._size[b]
-        self._change(self._size[a], 1)
+        both = self._size[a] + self._size[b]
+        self._differences -= self._apart(self._size[a]) + self._apart(self._size[b])
+        self._differences += abs(self._size[a] - self._size[b])
+        self._with_size.subtract((self._size[a], self._size[b]))
+        self._with_size[both] += 1
+        self._parent[b], self._size[a] = a, both
+        self._sizes[a], self._sizes[b] = both, 0
         self._count -= 1
-        if self.smallest not in self._sizes:
-            self.smallest = min(self._sizes)
+        self._differences += self._apart(both)
+        while not self._with_size[self.smallest]:
+            del self._with_size[self.smallest]
+            self.smallest = min(self._with_size)
 
-    def _change(self, size: int, by: int) -> None:
-        left = self._sizes.get(size, 0) + by
-        self._differences += by * sum(abs(size - other) * count for other, count in self._sizes.items())
-        if left:
-            self._sizes[size] = left
-        else:
-            del self._sizes[size]
+    def _apart(self, size: int) -> float:
+        """Return how much the sizes of all clusters differ from this one."""
+        return float(np.abs(self._sizes - size).sum()) - size * (len(self._sizes) - self._count)
 
     def labels(self) -> NDArray[np.int64]:
         roots = [self._root(vertex) for vertex in range(len(self._parent))]

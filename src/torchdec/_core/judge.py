@@ -1,0 +1,59 @@
+"""How good a partition of rows is, by their graph and where they are few by the rows themselves; no labels.
+
+The likelihood of the block model alone likes clusters of one size, and cuts a large one before it leaves a small
+one apart; the proportion of edges that leave a cluster alone likes a handful of rows at the rim. Together they
+choose well on images, texts, cells, tables and shapes (docs/accuracy.md).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, multigammaln
+
+from torchdec._core.refinement import log_likelihood
+
+# Nats an edge that a cut e times as clean is worth. On 40 embeddings of 12 datasets .05 to .08 choose equally well,
+# .03 is worse on unequal sizes and .1 on images. A cut below 1e-5 is none.
+_CLEAN, _NO_CUT = 0.07, 1e-5
+# Of the normal-inverse-Wishart prior: rows that the mean counts for, and degrees of freedom beyond the columns.
+_PRIOR_ROWS, _PRIOR_FREEDOM = 0.01, 2
+
+
+def graph_score(counts: NDArray[np.float64]) -> float:
+    """Return what a partition is worth by the weight of the edges between each two clusters, in nats an edge.
+
+    What the cluster of one end of an edge tells about that of the other, and the logarithm of the proportion of
+    edges that leave a cluster, mean over clusters, whatever their size.
+    """
+    ends = counts.sum(axis=1)
+    leaving = 1 - np.diag(counts)[ends > 0] / ends[ends > 0]
+    return log_likelihood(counts) - _CLEAN * float(np.log(leaving.mean() + _NO_CUT))
+
+
+def gaussian_evidence(points: NDArray[np.float32], labels: NDArray[np.integer], k: int) -> float:
+    """Return the log marginal likelihood a row, where each cluster is a Gaussian of any mean and covariance.
+
+    Those are integrated out under a prior around the covariance of all rows, shrunk for `k` clusters; so clusters of
+    fewer rows than columns have a likelihood too (Murphy, Conjugate Bayesian analysis of the Gaussian distribution,
+    2007). Sizes come from a uniform Dirichlet prior.
+    """
+    x = np.asarray(points, dtype=np.float64)
+    n, d = x.shape
+    x = x - x.mean(axis=0)
+    total = x.T @ x / n
+    total += (1e-6 * np.trace(total) / d + np.finfo(np.float32).tiny) * np.eye(d)
+    freedom = d + _PRIOR_FREEDOM
+    prior = total * k ** (-2 / d) * (freedom - d - 1)
+    log_prior = freedom / 2 * np.linalg.slogdet(prior)[1] - multigammaln(freedom / 2, d)
+    evidence = gammaln(k) - gammaln(n + k)
+    for cluster in range(k):
+        rows = x[labels == cluster]
+        m = len(rows)
+        mean = rows.mean(axis=0)
+        apart = rows - mean
+        weight = _PRIOR_ROWS * m / (_PRIOR_ROWS + m)
+        scatter = prior + apart.T @ apart + weight * np.outer(mean, mean)
+        evidence += (
+            log_prior + multigammaln((freedom + m) / 2, d) - (freedom + m) / 2 * np.linalg.slogdet(scatter)[1]
+        )
+        evidence += d / 2 * np.log(_PRIOR_ROWS / (_PRIOR_ROWS + m)) - m * d / 2 * np.log(np.pi) + gammaln(m + 1)
+    return float(evidence / n)
