@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import make_blobs, make_moons
 
-from small import linear
+from small import linear, rings
 from torchdec._core import place_centers as placing
 from torchdec._core import targets
 from torchdec._core.batches import CHUNK, Streamed, embed
@@ -29,19 +29,10 @@ from torchdec.rows import as_rows
 CPU = resolve("cpu", "float32")
 
 
-def rings(*radii: float, n: int = 400, spread: float = 0.12) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Rows around circles about one point; a radius of 0 is a blob."""
-    random = np.random.default_rng(0)
-    angle = random.uniform(0, 2 * np.pi, size=(len(radii), n))
-    circles = np.array(radii)[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=2)
-    points = circles + spread * random.normal(size=circles.shape)
-    return points.reshape(-1, 2), np.repeat(np.arange(len(radii)), n)
-
-
 SHAPES = {
     "moons": make_moons(800, noise=0.05, random_state=0),
     "few rows": make_moons(30, noise=0.04, random_state=0),
-    "rings": rings(0, 1, 2),
+    "rings": rings(0, 1, 2, n=400, spread=0.12),
     "ring around a blob": rings(3, 0, spread=0.3),
 }
 
@@ -69,7 +60,7 @@ def test_the_nearest_centre_of_a_row_is_of_its_cluster_whatever_the_shape(name: 
 def test_only_clusters_whose_shape_needs_them_have_several_centres() -> None:
     X, labels = SHAPES["ring around a blob"]
     far = np.concatenate([X, X[labels == 1] + [20, 0], X[labels == 1] + [0, 20]])
-    clusters = placed(far, np.concatenate([labels, np.repeat([2, 3], 400)]))[1]
+    clusters = placed(far, np.concatenate([labels, np.repeat([2, 3], 300)]))[1]
     counts = np.bincount(clusters)
     assert counts[0] in (4, 8)
     assert counts[1:].tolist() == [1, 1, 1]
@@ -106,7 +97,7 @@ def test_the_same_seed_places_the_same_centres() -> None:
 
 def test_of_many_rows_a_sample_is_seen_in_which_small_clusters_have_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placing, "_MOST_ROWS", 300)
-    X, labels = rings(1, 2, n=5000)
+    X, labels = rings(1, 2, n=5000, spread=0.12)
     small = np.array([[8.0, 8.0], [8.2, 8.0]])
     labels = np.concatenate([labels, [2, 2]])
     assert len(placing._some(labels.astype(np.int32), 3, np.random.RandomState(0))) < 400
@@ -170,7 +161,7 @@ def test_one_centre_a_cluster_in_order_has_no_owners() -> None:
 
 
 X, TRUTH = rings(0, 2, 4, n=CHUNK - 77, spread=0.2)
-ROWS, LABELS = as_rows(X.astype(np.float32)), TRUTH.astype(np.int32)
+ROWS, LABELS = as_rows(X), TRUTH.astype(np.int32)
 
 
 class Setup:
