@@ -106,6 +106,16 @@ def test_of_many_rows_a_sample_is_seen_in_which_small_clusters_have_rows(monkeyp
     np.testing.assert_allclose(centers[clusters == 2], [[8.1, 8.0]], rtol=1e-6)
 
 
+def test_of_so_many_clusters_that_each_has_one_centre_these_are_the_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, labels = SHAPES["moons"]
+    monkeypatch.setattr(placing, "_MOST_OF_ALL", 8)
+    assert np.bincount(placed(X, labels)[1]).max() <= 4
+    monkeypatch.setattr(placing, "_MOST_OF_ALL", 3)
+    centers, clusters, _ = placed(X, labels)
+    assert clusters.tolist() == [0, 1]
+    np.testing.assert_allclose(centers, [X[labels == c].mean(axis=0) for c in range(2)], rtol=1e-5)
+
+
 def test_a_code_that_is_computed_when_asked_for_gets_the_centres_of_one_that_is_kept() -> None:
     X, labels = SHAPES["moons"]
     rows, encoder = as_rows(X.astype(np.float32)), stack((2, 2), generator(0))
