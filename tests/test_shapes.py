@@ -15,6 +15,7 @@ from sklearn.datasets import make_moons
 from small import Unchanged, rings, stage_2_gives
 from torchdec import DEC, Checkpoint, NeighborEncoder, export_onnx, load, save
 from torchdec._core import targets
+from torchdec._core.self_training import SelfTraining
 from torchdec.clusters import describe, exemplars, merge, outlier_scores, rename, split, summary
 from torchdec.clusters._describe import apart
 from torchdec.metrics import ari
@@ -146,6 +147,31 @@ def test_edits_keep_the_shapes(model: DEC) -> None:
     np.testing.assert_array_equal(split(model, 2, X, updates=2).labels_ < 2, labels < 2)
     np.testing.assert_array_equal(merge(model, 0, 2).predict(X), np.array([0, 1, 0])[labels])
     assert rename(model, 1, "ring").cluster_names_ == ["", "ring", ""]
+
+
+def test_the_training_after_a_split_is_of_clusters(model: DEC, monkeypatch: pytest.MonkeyPatch) -> None:
+    X, _ = SHAPES["rings"]
+    owners = []
+    real = SelfTraining.updates
+    monkeypatch.setattr(SelfTraining, "updates", lambda self: owners.append(self.owners) or real(self))
+    halves = split(model, 2, X, updates=1)
+    assert [own.clusters.tolist() for own in owners] == [halves.center_clusters_.tolist()]
+
+
+def test_rows_that_hold_nothing_are_in_no_cluster_of_several_centres(model: DEC, tmp_path: Path) -> None:
+    X = SHAPES["rings"][0][:4].copy()
+    X[1] = np.nan
+    assert model.predict(X).tolist() == [0, -1, 0, 0]
+    assert (model.predict_proba(X)[1] == 0).all()
+    export_onnx(model, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    _, probabilities, labels = session.run(None, {"rows": X})
+    assert labels.tolist() == [0, -1, 0, 0]
+    assert (probabilities[1] == 0).all()
+
+
+def test_a_row_that_is_farther_than_float32_tells_is_in_all_clusters_alike(model: DEC) -> None:
+    np.testing.assert_allclose(model.assign(np.array([[1e30, -1e30]], dtype=np.float32)), [[1 / 3] * 3])
 
 
 def test_a_run_holds_clusters(model: DEC, tmp_path: Path) -> None:

@@ -77,6 +77,12 @@ def test_blobs_have_one_centre_which_is_their_mean_also_where_they_overlap(sprea
         assert (nearest != labels).mean() > 0.03
 
 
+def test_centres_that_win_back_less_than_half_of_the_lost_rows_are_not_taken() -> None:
+    """Two of these clusters would win back 3 % of their rows with 16 centres, of half that are lost."""
+    X, labels = make_blobs(600, centers=5, cluster_std=5.0, random_state=2)
+    assert placed(X, labels)[1].tolist() == [0, 1, 2, 3, 4]
+
+
 def test_clusters_of_few_rows_and_of_equal_ones_have_no_more_centres_than_rows() -> None:
     X = np.array([[0.0], [4.0], [1.0], [1.0], [1.0], [9.0]])
     labels = np.array([0, 0, 1, 1, 1, 2])
@@ -104,6 +110,16 @@ def test_of_many_rows_a_sample_is_seen_in_which_small_clusters_have_rows(monkeyp
     centers, clusters, nearest = placed(np.concatenate([X, small]), labels)
     assert (nearest != labels).mean() < 0.01
     np.testing.assert_allclose(centers[clusters == 2], [[8.1, 8.0]], rtol=1e-6)
+
+
+def test_a_small_ring_among_many_rows_is_seen_well_enough_to_have_its_centres(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(placing, "_MOST_ROWS", 500)
+    blob, ring = rings(0, n=20_000)[0], rings(2, n=64)[0]
+    _, clusters, nearest = placed(np.concatenate([blob, ring]), np.repeat([0, 1], [20_000, 64]))
+    assert np.bincount(clusters)[1] >= 4
+    assert (nearest[20_000:] == 1).all()
 
 
 def test_of_so_many_clusters_that_each_has_one_centre_these_are_the_means(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,8 +270,25 @@ def test_a_row_is_drawn_by_its_distance_to_the_nearest_centre_of_its_cluster() -
     """All rows but one lie on one of the two centres of the largest cluster."""
     code = torch.tensor([0.0] * 40 + [10.0] * 40 + [13.0])[:, None]
     centers = torch.tensor([[1e6], [0.0], [10.0], [1e6]])
-    moved = reseed(
-        centers, [1], code, torch.zeros(81, dtype=torch.long), generator(0), owners_of([1, 0, 0, 1], "cpu")
-    )
-    assert moved == [0]
-    assert centers[:, 0].tolist() == [13.0, 0.0, 10.0, 1e6]
+    for seed in range(9):
+        again = centers.clone()
+        labels, owners = torch.zeros(81, dtype=torch.long), owners_of([1, 0, 0, 1], "cpu")
+        assert reseed(again, [1], code, labels, generator(seed), owners) == [0]
+        assert again[:, 0].tolist() == [13.0, 0.0, 10.0, 1e6]
+
+
+def test_of_a_cluster_that_lives_again_only_the_centre_that_moved_forgets_its_momentum() -> None:
+    setup = Setup()
+    training = setup.training(update_interval=3)
+    updates = training.updates()
+    list(islice(updates, 2))
+    (dead,) = {int(cluster) for cluster in setup.owners.clusters} - {0, 1}
+    own = (setup.owners.clusters == dead).nonzero().flatten().tolist()
+    assert dead not in own
+    before = training.optimizer.state[setup.centers]["momentum_buffer"].clone()
+    training.revive([dead], training.targets())
+    after = training.optimizer.state[setup.centers]["momentum_buffer"]
+    assert (before != 0).all()
+    assert (after[own[0]] == 0).all()
+    others = torch.arange(len(before)) != own[0]
+    assert torch.equal(after[others], before[others])

@@ -155,7 +155,7 @@ class _Placement:
             while count < most:
                 self._take(cluster, count)
                 worse = int(self._lost().sum()) - lost
-                if worse <= (_WORTH if count == 1 else _ALIKE) * size:
+                if worse <= _ALIKE * size:
                     break
                 count *= 2
             else:
