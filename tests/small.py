@@ -54,6 +54,20 @@ def linear(d: int, *, times: float = 1.0) -> nn.Module:
     return encoder
 
 
+class Unchanged(Representation):
+    """A code that is the rows, times a number."""
+
+    def __init__(self, max_epochs: int = 1, random_state: Any = None) -> None:
+        self.max_epochs = max_epochs
+        self.random_state = random_state
+
+    def networks(self, n_features: int) -> tuple[nn.Module, None]:
+        return linear(n_features, times=4), None
+
+    def loss(self, encoder: nn.Module, decoder: None, rows: Tensor) -> Tensor:
+        return 0 * encoder(rows).sum()
+
+
 REPRESENTATIONS = {
     "own": OwnRepresentation(),
     "autoencoder": Autoencoder(hidden=(16, 24), code_size=3, max_steps=60, learning_rate=5e-3, batch_size=32),
@@ -76,6 +90,15 @@ def blobs(
     centers = random.normal(size=(k, d))
     labels = np.arange(n) % k
     return (centers[labels] + spread * random.normal(size=(n, d))).astype(np.float32), labels
+
+
+def rings(*radii: float, n: int = 300, spread: float = 0.15) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Draw n rows around each circle about one point, of which one of radius 0 is a blob; return their circles."""
+    random = np.random.default_rng(0)
+    angle = random.uniform(0, 2 * np.pi, size=(len(radii), n))
+    circles = np.array(radii)[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=2)
+    points = circles + spread * random.normal(size=circles.shape)
+    return points.reshape(-1, 2).astype(np.float32), np.repeat(np.arange(len(radii)), n)
 
 
 def brute_force(

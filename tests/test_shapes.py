@@ -6,39 +6,22 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.datasets import make_moons
-from torch import Tensor, nn
 
-from small import linear, stage_2_gives
-from torchdec import DEC, Checkpoint, NeighborEncoder, Representation, export_onnx, load, save
+from small import Unchanged, rings, stage_2_gives
+from torchdec import DEC, Checkpoint, NeighborEncoder, export_onnx, load, save
 from torchdec._core import targets
+from torchdec._core.self_training import SelfTraining
+from torchdec.clusters import describe, exemplars, merge, outlier_scores, rename, split, summary
+from torchdec.clusters._describe import apart
 from torchdec.metrics import ari
-
-
-class Unchanged(Representation):
-    """A code that is the rows, times a number."""
-
-    def __init__(self, max_epochs: int = 1, random_state: Any = None) -> None:
-        self.max_epochs = max_epochs
-        self.random_state = random_state
-
-    def networks(self, n_features: int) -> tuple[nn.Module, None]:
-        return linear(n_features, times=4), None
-
-    def loss(self, encoder: nn.Module, decoder: None, rows: Tensor) -> Tensor:
-        return 0 * encoder(rows).sum()
-
-
-def rings(*radii: float, n: int = 300, spread: float = 0.15) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    random = np.random.default_rng(0)
-    angle = random.uniform(0, 2 * np.pi, size=(len(radii), n))
-    circles = np.array(radii)[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=2)
-    points = circles + spread * random.normal(size=circles.shape)
-    return points.reshape(-1, 2).astype(np.float32), np.repeat(np.arange(len(radii)), n)
-
+from torchdec.report._page import _tree
+from torchdec.runs import write_assignments
+from torchdec.scoring import Predictor as Scoring
 
 MOONS = make_moons(600, noise=0.05, random_state=0)
 SHAPES = {"moons": (MOONS[0].astype(np.float32), MOONS[1]), "rings": rings(0, 2, 4), "ring": rings(3, 0)}
@@ -123,3 +106,80 @@ def test_a_fit_that_goes_on_gives_the_same_bits(
     for ours, theirs in zip(model.encoder_.parameters(), expected.encoder_.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     assert [getattr(r, "kl", None) for r in model.history_] == [getattr(r, "kl", None) for r in expected.history_]
+
+
+def test_typical_rows_come_from_all_around_a_cluster(model: DEC) -> None:
+    X = SHAPES["rings"][0]
+    nearest, distance = model.nearest_centers(model.transform(X))
+    for number, rows in enumerate(exemplars(model, X, n=16)):
+        own = np.flatnonzero(model.center_clusters_ == number)
+        first = rows[: len(own)]
+        assert sorted(nearest[first]) == own.tolist()
+        for row in first:
+            assert distance[row] == distance[nearest == nearest[row]].min()
+        assert len(set(rows)) == 16
+    assert (outlier_scores(model, X) < 20).all()
+    assert outlier_scores(model, np.array([[2.0, 2.0], [9.0, 9.0]], dtype=np.float32))[1] > 10
+
+
+def test_clusters_are_as_near_as_their_nearest_centres(model: DEC) -> None:
+    """The middles of all rings are in one place, and neighbours are two apart, times four and the scale."""
+    X = SHAPES["rings"][0]
+    assert [cluster.nearest for cluster in describe(model, X)] == [1, 0, 1]
+    assert apart(model) == pytest.approx(apart(model).T)
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        own, other = (model.cluster_centers_[model.center_clusters_ == number] for number in (a, b))
+        assert apart(model)[a, b] == pytest.approx(np.linalg.norm(own[:, None] - other, axis=2).min(), rel=1e-5)
+    drawn = _tree(model, describe(model, X), ["0", "1", "2"], ["red", "green", "blue"])
+    heights = [max(line) for _, line in drawn["lines"]]
+    pairs = sorted([apart(model)[0, 1], apart(model)[1, 2]])
+    assert heights == pytest.approx([pairs[0], (pairs[1] + apart(model)[0, 2]) / 2])
+
+
+def test_edits_keep_the_shapes(model: DEC) -> None:
+    X, labels = SHAPES["rings"]
+    halves = split(model, 2, X, updates=0)
+    np.testing.assert_array_equal(halves.labels_ < 2, labels < 2)
+    np.testing.assert_array_equal(halves.labels_[labels < 2], labels[labels < 2])
+    assert min(np.bincount(halves.labels_)) > 100
+    whole = merge(halves, 2, 3)
+    np.testing.assert_array_equal(whole.predict(X), labels)
+    np.testing.assert_array_equal(split(model, 2, X, updates=2).labels_ < 2, labels < 2)
+    np.testing.assert_array_equal(merge(model, 0, 2).predict(X), np.array([0, 1, 0])[labels])
+    assert rename(model, 1, "ring").cluster_names_ == ["", "ring", ""]
+
+
+def test_the_training_after_a_split_is_of_clusters(model: DEC, monkeypatch: pytest.MonkeyPatch) -> None:
+    X, _ = SHAPES["rings"]
+    owners = []
+    real = SelfTraining.updates
+    monkeypatch.setattr(SelfTraining, "updates", lambda self: owners.append(self.owners) or real(self))
+    halves = split(model, 2, X, updates=1)
+    assert [own.clusters.tolist() for own in owners] == [halves.center_clusters_.tolist()]
+
+
+def test_rows_that_hold_nothing_are_in_no_cluster_of_several_centres(model: DEC, tmp_path: Path) -> None:
+    X = SHAPES["rings"][0][:4].copy()
+    X[1] = np.nan
+    assert model.predict(X).tolist() == [0, -1, 0, 0]
+    assert (model.predict_proba(X)[1] == 0).all()
+    export_onnx(model, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    _, probabilities, labels = session.run(None, {"rows": X})
+    assert labels.tolist() == [0, -1, 0, 0]
+    assert (probabilities[1] == 0).all()
+
+
+def test_a_row_that_is_farther_than_float32_tells_is_in_all_clusters_alike(model: DEC) -> None:
+    np.testing.assert_allclose(model.assign(np.array([[1e30, -1e30]], dtype=np.float32)), [[1 / 3] * 3])
+
+
+def test_a_run_holds_clusters(model: DEC, tmp_path: Path) -> None:
+    X, labels = SHAPES["rings"]
+    q = (q for _, q in model.predict_chunks(X))
+    assert write_assignments(tmp_path / "assignments.parquet", q).sizes == tuple(np.bincount(labels))
+    save(model, tmp_path / "model.safetensors")
+    frame = pd.DataFrame(X)
+    np.testing.assert_array_equal(Scoring(str(tmp_path / "model.safetensors"))(frame).cluster, labels)
+    lines = summary(model, X)
+    assert lines["size"].tolist() == np.bincount(labels).tolist()

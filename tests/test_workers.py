@@ -11,18 +11,22 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from small import REPRESENTATIONS, blobs
+from small import REPRESENTATIONS, Unchanged, blobs, rings, stage_2_gives
 from torchdec import DEC, save
 from torchdec._core import workers
 
 TESTS = Path(__file__).parent
 X = blobs(300, 6, 3, spread=0.4)[0]
+RINGS, RING_OF = rings(0, 2, 4, n=100)
+# Where a case has rows of its own.
+ROWS = {"far columns": X.astype(np.float64) + 1_700_000_000, "several centres": RINGS}
 CASES: dict[str, dict[str, Any]] = {
     "neighbors": {},
     "autoencoder": {"reconstruction_weight": 1.0},
     "layer-wise": {},
     "own": {"reconstruction_weight": 1.0},
     "far columns": {},
+    "several centres": {"representation": Unchanged(), "update_interval": 3},
 }
 # A process of a group of any size on this machine alone; it fits every case and keeps model and losses.
 WORKER = """
@@ -62,9 +66,11 @@ def fit_all(folder: Path) -> None:
     folder.mkdir()
     for name in CASES:
         model = dec(name)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
             warnings.simplefilter("ignore")
-            model.fit(X.astype(np.float64) + 1_700_000_000 if name == "far columns" else X)
+            if name == "several centres":
+                stage_2_gives(patch, RING_OF)
+            model.fit(ROWS.get(name, X))
         save(model, folder / f"{name}.safetensors")
         np.save(folder / f"{name}-losses.npy", [getattr(r, "loss", None) or 0.0 for r in model.history_])
         np.save(folder / f"{name}-sizes.npy", [r.sizes for r in model.history_ if hasattr(r, "sizes")])

@@ -11,17 +11,17 @@ from torchdec._core.batches import Streamed
 from torchdec._core.kmeans import kmeans
 from torchdec._core.objective import squared_distances
 
-# Rows that the centres are found on: a sample where there are more. A cluster with fewer rows in it than the
+# Rows that lost ones are counted on: a sample where there are more. A cluster with fewer rows in it than the
 # second number is given up to the third.
-_MOST_ROWS, _FEW, _MORE = 2**17, 64, 1024
+_MOST_ROWS, _FEW, _MORE = 2**15, 16, 64
 # A cluster gets several centres where they win back more than this share of its rows, and half of those that one
 # loses, as any rule does at a rim; then the fewest that lose but the second share more than the most.
 _WORTH, _ALIKE = 0.03, 0.001
-# Centres at most, of a cluster and, where there are more than 128 of these, of all.
-_MOST_OF_ONE, _MOST_OF_ALL = 16, 2**11
+# Centres at most, of a cluster and, where there are more than 64 of these, of all.
+_MOST_OF_ONE, _MOST_OF_ALL = 16, 2**10
 # Rows of a cluster, evenly spaced, that k-means finds its centres on, and its starts.
 _MOST_TO_CUT, _STARTS = 2**11, 3
-# Rows whose distances to all centres are held at a time.
+# Rows that are averaged at a time.
 _CHUNK = 2**14
 
 
@@ -44,24 +44,40 @@ def place_centers(
     n_clusters : int
         k.
     random_state : RandomState
-        Of the sample, where there are more than 131,072 rows, and of k-means.
+        Of the sample, where there are more than 32,768 rows, and of k-means.
 
     Returns
     -------
     centers, center_clusters
         Centres float32 (m, z) on the code's device, those of a cluster together, and the cluster of each.
     """
+    means = _means(code, labels, n_clusters)
+    if 2 * n_clusters > _MOST_OF_ALL:
+        return workers.same(means), np.arange(n_clusters, dtype=np.int32)
     some = torch.from_numpy(_some(labels, n_clusters, random_state))
-    points = code[some]
-    placed = _Placement(points.cpu(), torch.from_numpy(labels)[some].long(), n_clusters, random_state)
+    points, own = code[some].cpu(), torch.from_numpy(labels)[some].long()
+    placed = _Placement(points, own, means.cpu(), random_state)
     placed.grow()
     placed.give_back()
-    centers = torch.cat(placed.centers).to(points.device)
+    centers = torch.cat(placed.centers).to(means.device)
     counts = workers.same(torch.tensor([len(own) for own in placed.centers]))
     if workers.rank():  # another machine may differ in last bits, and so in the number of centres
         centers = centers.new_empty(int(counts.sum()), centers.shape[1])
     center_clusters = np.repeat(np.arange(n_clusters, dtype=np.int32), counts.numpy())
     return workers.same(centers), center_clusters
+
+
+def _means(code: Tensor | Streamed, labels: NDArray[np.int32], n_clusters: int) -> Tensor:
+    """Return the mean of each cluster over all rows, in one pass."""
+    sums, start = torch.empty(0), workers.span(len(code)).start
+    for chunk in code.split(_CHUNK):
+        if not len(sums):
+            sums = torch.zeros(n_clusters, chunk.shape[1], dtype=torch.float64, device=chunk.device)
+        own = torch.from_numpy(labels[start : start + len(chunk)]).to(chunk.device)
+        sums.index_add_(0, own, chunk.double())
+        start += len(chunk)
+    sizes = torch.from_numpy(np.bincount(labels, minlength=n_clusters)).to(sums.device)
+    return (workers.total(sums) / sizes[:, None]).float()
 
 
 def _some(labels: NDArray[np.int32], n_clusters: int, random_state: np.random.RandomState) -> NDArray[np.int64]:
@@ -80,97 +96,93 @@ def _some(labels: NDArray[np.int32], n_clusters: int, random_state: np.random.Ra
 class _Placement:
     """The centres of each cluster; rows that lie nearer to one of another cluster are lost to theirs.
 
+    Parameters
+    ----------
+    points, labels : Tensor of shape (n, z) and (n,)
+        Rows, and their clusters.
+    means : Tensor of shape (k, z)
+
     Attributes
     ----------
     centers : list of Tensor
         Of each cluster those that it has now, (c, z).
     """
 
-    def __init__(
-        self, points: Tensor, labels: Tensor, n_clusters: int, random_state: np.random.RandomState
-    ) -> None:
+    def __init__(self, points: Tensor, labels: Tensor, means: Tensor, random_state: np.random.RandomState) -> None:
         self._points, self._labels, self._random_state = points, labels, random_state
-        self._sizes = torch.bincount(labels, minlength=n_clusters)
-        self._found: dict[tuple[int, int], Tensor] = {}
-        self._distinct: dict[int, int] = {}
-        self.centers = [self._of(cluster, 1) for cluster in range(n_clusters)]
+        self._sizes = torch.bincount(labels, minlength=len(means))
+        self._most_of_one = min(_MOST_OF_ONE, max(1, _MOST_OF_ALL // len(means)))
+        self._found: dict[tuple[int, int], Tensor] = {
+            (cluster, 1): mean[None] for cluster, mean in enumerate(means)
+        }
+        self._most: dict[int, int] = {}
+        self.centers = list(means[:, None])
+        # Of each row to the nearest centre of each cluster, squared.
+        self._distances = squared_distances(points, means)
 
     def grow(self) -> None:
         """Give several centres to the clusters that lose rows, and to which they win back most of these."""
-        one_each, at_first = list(self.centers), self._lost()
+        at_first = self._lost()
         least = torch.maximum(_WORTH * self._sizes, at_first / 2)
-        useless = torch.zeros(len(one_each), dtype=torch.bool)
+        useless = torch.zeros(len(self.centers), dtype=torch.bool)
         while True:
-            self.centers = list(one_each)
             several = self._double(~useless)
             in_vain = several & (at_first - self._lost() <= least)
             if not in_vain.any():
                 return
             useless |= in_vain
+            for cluster in several.nonzero().flatten().tolist():
+                self._take(cluster, 1)
 
     def _double(self, may_grow: Tensor) -> Tensor:
         """Double the centres of clusters that lose rows, as long as they do; tell which have several then."""
         while True:
             lost = self._lost() / self._sizes
             several = torch.tensor([len(own) > 1 for own in self.centers])
-            losing = may_grow & ((lost > _WORTH) | (several & (lost > _ALIKE)))
-            growing = losing.nonzero().flatten().tolist()
-            growing = [cluster for cluster in growing if len(self.centers[cluster]) < self._most(cluster)]
+            losing = (may_grow & ((lost > _WORTH) | (several & (lost > _ALIKE)))).nonzero().flatten().tolist()
+            growing = [cluster for cluster in losing if len(self.centers[cluster]) < self._most_of(cluster)]
             if not growing:
                 return several
             for cluster in growing:
-                self.centers[cluster] = self._of(cluster, 2 * len(self.centers[cluster]))
+                self._take(cluster, 2 * len(self.centers[cluster]))
 
     def give_back(self) -> None:
         """Take the fewest centres for each cluster with which as few rows are lost, of all clusters, as now."""
-        for cluster, own in enumerate(self.centers):
-            if len(own) == 1:
+        for cluster, most in enumerate([len(own) for own in self.centers]):
+            if most == 1:
                 continue
-            others = self._nearest([*self.centers[:cluster], own[:0], *self.centers[cluster + 1 :]])
-            now, size = self._wrong(cluster, own, others), int(self._sizes[cluster])
-            for count in (1, 2, 4, 8):
-                worse = self._wrong(cluster, self._of(cluster, count), others) - now
-                if count >= len(own) or worse <= (_WORTH if count == 1 else _ALIKE) * size:
-                    self.centers[cluster] = self._of(cluster, min(count, len(own)))
+            lost, size, count = int(self._lost().sum()), int(self._sizes[cluster]), 1
+            while count < most:
+                self._take(cluster, count)
+                worse = int(self._lost().sum()) - lost
+                if worse <= _ALIKE * size:
                     break
+                count *= 2
+            else:
+                self._take(cluster, most)
+
+    def _take(self, cluster: int, count: int) -> None:
+        """Give a cluster so many centres, or as many as it may have."""
+        own = self.centers[cluster] = self._of(cluster, min(count, self._most_of(cluster)))
+        self._distances[:, cluster] = squared_distances(self._points, own).amin(dim=1)
 
     def _of(self, cluster: int, count: int) -> Tensor:
-        """Return so many centres of a cluster, or as many as it may have."""
-        if count > 1:
-            count = min(count, self._most(cluster))
         if (cluster, count) not in self._found:
-            if count == 1:
-                own = self._points[self._labels == cluster]
-                centers = own.double().mean(dim=0, keepdim=True).float()
-            else:
-                found = kmeans(self._some_of(cluster).numpy(), count, self._random_state, n_init=_STARTS)
-                centers = torch.from_numpy(found.cluster_centers_)
-            self._found[cluster, count] = centers
+            found = kmeans(self._some_of(cluster), count, self._random_state, n_init=_STARTS)
+            self._found[cluster, count] = torch.from_numpy(found.cluster_centers_)
         return self._found[cluster, count]
 
-    def _most(self, cluster: int) -> int:
-        if cluster not in self._distinct:
-            self._distinct[cluster] = len(torch.unique(self._some_of(cluster), dim=0))
-        return min(_MOST_OF_ONE, max(1, _MOST_OF_ALL // len(self._sizes)), self._distinct[cluster])
+    def _most_of(self, cluster: int) -> int:
+        if cluster not in self._most:
+            distinct = len(np.unique(self._some_of(cluster), axis=0))
+            self._most[cluster] = min(self._most_of_one, distinct)
+        return self._most[cluster]
 
-    def _some_of(self, cluster: int) -> Tensor:
-        own = self._points[self._labels == cluster]
+    def _some_of(self, cluster: int) -> NDArray[np.float32]:
+        own: NDArray[np.float32] = self._points[self._labels == cluster].numpy()
         return own[:: -(-len(own) // _MOST_TO_CUT)]
-
-    def _nearest(self, centers: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return for each row the squared distance to the nearest of these centres, and the cluster of that."""
-        owner = torch.repeat_interleave(torch.tensor([len(own) for own in centers]))
-        parts = torch.split(self._points, _CHUNK)
-        nearest = [squared_distances(part, torch.cat(centers)).min(dim=1) for part in parts]
-        return torch.cat([part.values for part in nearest]), owner[torch.cat([part.indices for part in nearest])]
 
     def _lost(self) -> Tensor:
         """Count the rows that each cluster loses."""
-        lost = self._labels[self._nearest(self.centers)[1] != self._labels]
+        lost = self._labels[self._distances.argmin(dim=1) != self._labels]
         return torch.bincount(lost, minlength=len(self.centers))
-
-    def _wrong(self, cluster: int, own: Tensor, others: tuple[Tensor, Tensor]) -> int:
-        """Count the lost rows of all clusters if one has these centres, given the nearest of the others."""
-        distance, nearest = others
-        nearest = nearest.where(self._nearest([own])[0] >= distance, cluster)
-        return int((nearest != self._labels).sum())

@@ -49,7 +49,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Centroids:
-    """The result of k-means on the code (stage 2).
+    """The first clusters in the code, and their centres (stage 2).
 
     Attributes
     ----------
@@ -76,11 +76,11 @@ class Update:
     Attributes
     ----------
     number : int
-        0 for the targets that the k-means centres give.
+        0 for the targets that the centres of stage 2 give.
     step : int
         Optimiser steps done before it.
     changed : float
-        Share of the rows whose cluster changed since the last update (at 0: since k-means).
+        Share of the rows whose cluster changed since the last update (at 0: since stage 2).
     sizes : tuple of int
         Rows of each cluster, before any re-seeding.
     confidence : float

@@ -229,7 +229,7 @@ class Position:
 class Calmest:
     """The state of encoder and centres at the update where the smallest share of rows changed their cluster.
 
-    Update 0 does not count: it is k-means itself, before any training.
+    Update 0 does not count: it is stage 2 itself, before any training.
     """
 
     def __init__(self, encoder: nn.Module, centers: Tensor) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from torchdec._core.assignment import clusters_of
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, resolve
+from torchdec._core.kmeans import kmeans
 from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator
 from torchdec._core.randomness import split as seeds_of
@@ -90,7 +92,8 @@ def split(
 ) -> DEC:
     """Cut one cluster into several: k-means on the codes of its rows, then a short self-training of all clusters.
 
-    The first part keeps the number and the name of the cluster; the others come after the last cluster.
+    The first part keeps the number and the name of the cluster; the others come after the last cluster. Parts of a
+    cluster of several centres share these out by their rows.
 
     Parameters
     ----------
@@ -144,19 +147,34 @@ def split(
             f"cluster={cluster} has {len(np.unique(own, axis=0))} different rows in X, too few for "
             f"into={into} parts; try fewer parts or more rows."
         )
-    parts, _, _ = kmeans_centroids(
-        torch.from_numpy(own), into, n_init=model.n_init, seed=seeds["parts"], started=started
-    )
     others = model.center_clusters_ != cluster
     k = len(model.cluster_names_)
-    result.cluster_centers_ = np.concatenate([model.cluster_centers_[others], parts.numpy()])
-    owners = [cluster, *range(k, k + into - 1)]
+    parts = _centers_of_parts(own, into, int((~others).sum()), model.n_init, seeds["parts"])
+    result.cluster_centers_ = np.concatenate([model.cluster_centers_[others], *parts])
+    numbers = [cluster, *range(k, k + into - 1)]
+    owners = np.repeat(numbers, [len(centers) for centers in parts])
     result.center_clusters_ = np.concatenate([model.center_clusters_[others], owners]).astype(np.int32)
     result.cluster_names_ += [""] * (into - 1)
     compute = resolve(model.device, model.precision)
     _train_briefly(result, rows, updates, seeds["training"], compute, started)
     result._calibrate(given, compute)
-    return _recorded(result, {"edit": "split", "cluster": cluster, "into": owners, "updates": int(updates)})
+    return _recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
+
+
+def _centers_of_parts(
+    own: NDArray[np.float32], into: int, n_centers: int, n_init: int, seed: int
+) -> list[NDArray[np.float32]]:
+    """Cut the codes of a cluster by k-means, and share its number of centres out, at least one for each part."""
+    centers, labels, _ = kmeans_centroids(torch.from_numpy(own), into, n_init=n_init, seed=seed, started=0.0)
+    parts = [own[labels.numpy() == number] for number in range(into)]
+    counts = [round(n_centers * len(part) / len(own)) for part in parts]
+    random_state = np.random.RandomState(seed)
+    return [
+        kmeans(part, min(count, len(np.unique(part, axis=0))), random_state).cluster_centers_
+        if count > 1
+        else center[None]
+        for part, count, center in zip(parts, counts, centers.numpy(), strict=True)
+    ]
 
 
 def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Compute, started: float) -> None:

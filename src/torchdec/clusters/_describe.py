@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from torchdec._assigned import Assigned
 from torchdec._dec import DEC
@@ -44,7 +45,8 @@ class Cluster:
         What stands out: names of features, and by how many of their standard deviations the mean of the cluster
         differs from that of all rows, the largest difference first.
     exemplars : tuple of int
-        Numbers of the rows nearest to its centre, nearest first.
+        Numbers of the rows nearest to its centre, nearest first; where it has several centres, the row nearest to
+        each of these comes first, then the second of each, and so on.
     """
 
     number: int
@@ -154,7 +156,8 @@ def summary(model: DEC, X: Any) -> "DataFrame":
 def exemplars(model: DEC, X: Any, n: int = 10) -> list[NDArray[np.int64]]:
     """Return the numbers of the `n` rows nearest to the centre of each cluster, nearest first (paper, figure 3).
 
-    A cluster of fewer rows has fewer.
+    A cluster of several centres has the row nearest to each of these first, then the second of each, and so on.
+    One of fewer rows has fewer.
 
     Raises
     ------
@@ -184,20 +187,32 @@ def _nearest_rows(assigned: Assigned, n: int) -> list[NDArray[np.int64]]:
     nearest = []
     for number in range(assigned.n_clusters):
         own = np.flatnonzero(assigned.labels == number)
-        nearest.append(own[np.argsort(assigned.distance[own], kind="stable")[:n]])
+        own = own[np.argsort(assigned.distance[own], kind="stable")]
+        centers, rank = assigned.center[own], np.empty(len(own), dtype=np.int64)
+        for center in np.unique(centers):
+            of_center = centers == center
+            rank[of_center] = np.arange(of_center.sum())
+        nearest.append(own[np.argsort(rank, kind="stable")[:n]])
+    return nearest
+
+
+def apart(model: DEC) -> NDArray[np.float64]:
+    """Return the distance between the nearest centres of each two clusters, (k, k); 0 of a cluster to itself."""
+    order = np.argsort(model.center_clusters_, kind="stable")
+    first = np.searchsorted(model.center_clusters_[order], np.arange(len(model.cluster_names_)))
+    centers = model.cluster_centers_[order]
+    distances = np.minimum.reduceat(cdist(centers, centers), first, axis=0)
+    nearest: NDArray[np.float64] = np.minimum.reduceat(distances, first, axis=1)
     return nearest
 
 
 def _nearest_clusters(model: DEC) -> list[int | None]:
     """Find for each cluster the one that has the centre nearest to any of its own."""
-    centers, owner = model.cluster_centers_, model.center_clusters_
-    apart = np.linalg.norm(centers[:, None] - centers[None], axis=2)
-    nearest: list[int | None] = []
-    for number in range(len(model.cluster_names_)):
-        others = np.flatnonzero(owner != number)
-        closest = apart[owner == number][:, others].min(axis=0) if len(others) else []
-        nearest.append(int(owner[others[np.argmin(closest)]]) if len(others) else None)
-    return nearest
+    distances = apart(model)
+    if len(distances) == 1:
+        return [None]
+    np.fill_diagonal(distances, np.inf)
+    return [int(number) for number in distances.argmin(axis=1)]
 
 
 def _standing_out(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
-from torchdec.clusters._describe import Cluster, described
+from torchdec.clusters._describe import Cluster, apart, described
 from torchdec.report._layout import layout, sampled
 from torchdec.report._pictures import as_pixels, data_uri, sheet
 from torchdec.rows._part import numbered
@@ -318,15 +318,13 @@ def _uncertain(
 def _tree(
     model: DEC, clusters: tuple[Cluster, ...], titles: list[str], colors: list[str]
 ) -> dict[str, Any] | None:
-    """Join near centres, then near groups of them (average linkage), as lines of a drawing."""
+    """Join clusters with near centres, then near groups of them (average linkage), as lines of a drawing."""
     from scipy.cluster.hierarchy import dendrogram, linkage
+    from scipy.spatial.distance import squareform
 
     if len(clusters) < 3:
         return None
-    middles = np.array(
-        [model.cluster_centers_[model.center_clusters_ == cluster.number].mean(axis=0) for cluster in clusters]
-    )
-    drawn = dendrogram(linkage(middles.astype(np.float64), "average"), no_plot=True)
+    drawn = dendrogram(linkage(squareform(apart(model), checks=False), "average"), no_plot=True)
     return {
         "lines": [list(pair) for pair in zip(drawn["icoord"], drawn["dcoord"], strict=True)],
         "at": [5 + 10 * place for place in range(len(titles))],

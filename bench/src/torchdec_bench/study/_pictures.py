@@ -6,7 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from torchdec._core.objective import log_cluster_frequency, log_soft_assignment, log_target_distribution
+from torchdec._core.objective import (
+    kl_divergence,
+    log_cluster_frequency,
+    log_soft_assignment,
+    log_target_distribution,
+)
+from torchdec._core.owners import owners_of
 from torchdec.clusters import exemplars
 from torchdec.rows import as_rows
 
@@ -51,10 +57,9 @@ def _gradients(
     model: Any, code: NDArray[np.float32], cluster: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return q_ij of one cluster and the length of dL/dz_i by equation 4 of the paper."""
-    z, centers = torch.from_numpy(code), torch.from_numpy(model.cluster_centers_)
-    log_q = log_soft_assignment(z, centers, model.alpha)
-    p, q = log_target_distribution(log_q, log_cluster_frequency(log_q)).exp(), log_q.exp()
-    apart = z[:, None] - centers[None]
-    kernel = 1 / (1 + apart.square().sum(dim=2) / model.alpha)
-    pull = (model.alpha + 1) / model.alpha * ((kernel * (p - q))[:, :, None] * apart).sum(dim=1)
-    return q[:, cluster].numpy(), pull.norm(dim=1).numpy()
+    z, centers = torch.from_numpy(code).requires_grad_(), torch.from_numpy(model.cluster_centers_)
+    log_q = log_soft_assignment(z, centers, model.alpha, owners_of(model.center_clusters_, "cpu"))
+    with torch.no_grad():
+        log_p = log_target_distribution(log_q, log_cluster_frequency(log_q))
+    (pull,) = torch.autograd.grad(len(z) * kl_divergence(log_p, log_q), z)
+    return log_q.detach()[:, cluster].exp().numpy(), pull.norm(dim=1).numpy()
