@@ -78,8 +78,10 @@ def read_csv(path: Path, reading: Reading, prepared: Columns | None) -> TableRow
 
 
 def _values(table: pa.Table, path: Path) -> NDArray[Any]:
+    names = table.column_names  # made anew at each call, which counts where columns are many
+
     def column(j: int) -> NDArray[np.float64]:
-        return as_floats(table.column(j), f"{path}: column {table.column_names[j]!r}")
+        return as_floats(table.column(j), f"{path}: column {names[j]!r}")
 
     # What may be rounded, only a model knows: rows of one hour in a file of years differ by seconds.
     exact = all(_is_float32(column(j)) for j in range(table.num_columns))
