@@ -147,8 +147,8 @@ class _File:
             metadata = self._metadata.row_group(group.number)
             chunks = (metadata.column(number) for number in range(metadata.num_columns))
             statistics = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == name), None)
-            if statistics is None or not statistics.has_min_max:
-                return None
+            if statistics is None or not statistics.has_min_max or isinstance(statistics.min, bytes):
+                return None  # half precision comes as bytes
             extents.append((statistics.min, statistics.max))
         return min(least for least, _ in extents), max(most for _, most in extents)
 
@@ -168,7 +168,7 @@ def _decided(files: Sequence[_File], reading: Reading) -> Columns:
         if len(known) < len(extents) or not known:
             return True
         least, most = min(least for least, _ in known), max(most for _, most in known)
-        return least in (0, 1) and most == least + n_rows - 1
+        return most - least == n_rows - 1
 
     def values(name: str) -> pa.ChunkedArray:
         parts: list[pa.ChunkedArray] = []
