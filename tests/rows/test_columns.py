@@ -144,6 +144,17 @@ def test_parquet_columns_that_are_not_numeric_are_named(tmp_path):
         read_rows(tmp_path / "x.parquet")
 
 
+def test_categories_of_numbers_that_pandas_stored_are_told_unless_they_are_asked_for(tmp_path):
+    frame = pd.DataFrame({"a": X[:, 1], "shop": pd.Categorical([3, 1, 3, 2])})
+    frame.to_parquet(tmp_path / "x.parquet")
+    with pytest.warns(
+        RowsWarning, match=r"1 column holds categories that are numbers, .* amounts: 'shop'; make a"
+    ):
+        rows = read_rows(tmp_path / "x.parquet")
+    np.testing.assert_array_equal(everything(rows)[:, 1], [3, 1, 3, 2])
+    assert read_rows(tmp_path / "x.parquet", use=["shop"]).feature_names == ["a", "shop"]
+
+
 def test_the_index_that_pandas_stores_in_a_parquet_file_is_no_feature(tmp_path):
     frame = pd.DataFrame(X, columns=["a", "b", "c"], index=[7, 3, 9, 1])
     frame.to_parquet(tmp_path / "x.parquet")

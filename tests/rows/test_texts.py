@@ -179,6 +179,23 @@ def test_scripts_without_blanks_give_characters_and_pairs_and_others_words(text:
     assert words_and_characters(text) == parts
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("책 두 권", ["책", "두", "권"]),
+        ("나는 3권 책a 물!", ["나는", "3권", "책a", "물"]),
+        ("ቤት ሀ a", ["ቤት", "ሀ"]),
+        ("a é x 물", ["물"]),
+        ("물", ["물"]),
+    ],
+)
+def test_a_syllable_is_a_word_where_a_letter_is_one(text: str, parts: list[str], tmp_path: Path) -> None:
+    assert words_and_characters(text) == parts
+    (tmp_path / "t.txt").write_text(f"{text}\n{text}\n", encoding="utf-8")
+    rows = read_rows(tmp_path / "t.txt")  # whose words have blanks between them, so that nothing is told
+    assert rows.feature_names == sorted(parts)
+
+
 def test_words_are_those_of_scikit_learn_where_all_words_have_blanks_between_them() -> None:
     texts = ["The CAT's café_1 x2 don't", "Straße и мир, ĐÀ Nẵng!", "naïve café mat", "٣ كتاب كتاب جميل"]
     expected = TfidfVectorizer(stop_words="english", sublinear_tf=True, max_features=2000, dtype=np.float32)
