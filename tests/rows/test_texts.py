@@ -248,3 +248,18 @@ def test_another_encoding_than_that_of_the_lines_is_said(tmp_path: Path) -> None
         read_rows(path, encoding="ascii")
     with pytest.raises(RowsError, match="encoding='klingon' is no encoding"):
         read_rows(path, encoding="klingon")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_columns_beside_the_texts_name_the_rows_unless_they_are_ignored(kind: str, tmp_path: Path) -> None:
+    texts = [f"text of {name}" for name in ("cats", "dogs", "birds")] * 4
+    frame = pd.DataFrame({"customerNo": range(100, 112), "docid": [f"d{i}" for i in range(12)], "text": texts})
+    path = tmp_path / f"t.{kind}"
+    frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+    assert read_rows(path, text_column="text").ids.column_names == ["customerNo", "docid"]  # type: ignore[attr-defined]
+    ignoring = read_rows(path, text_column="text", ignore=["docid"])
+    assert ignoring.ids.column_names == ["customerNo"]  # type: ignore[attr-defined]
+    with pytest.raises(
+        RowsError, match="beside the texts of 'text', column 'docid' is no feature; leave out --use"
+    ):
+        read_rows(path, text_column="text", use=["docid"])

@@ -67,7 +67,7 @@ def read_written(path: Path, reading: Reading, known: Collection[str] = ()) -> W
         tell(f"{path}: {n_comments} more lines begin with # and are left out")
     table = _without_trailing(table, form, path)
     texts = () if reading.text_column is None else (reading.text_column,)
-    return Written(_with_numbers(table, form, texts, path), form)
+    return Written(_with_numbers(table, form, texts, path, is_said=reading.decimal is not None), form)
 
 
 def refuse_cells(path: Path, form: Format, table: pa.Table, names: Sequence[str]) -> None:
@@ -212,8 +212,8 @@ def _line_of(path: Path, form: Format, row: int) -> int:
     return next(line for number, line in enumerate(rows) if number == row)
 
 
-def _with_numbers(table: pa.Table, form: Format, texts: Collection[str], path: Path) -> pa.Table:
-    """Make columns of numbers that Arrow takes for text, for their marks, columns of numbers."""
+def _with_numbers(table: pa.Table, form: Format, texts: Collection[str], path: Path, *, is_said: bool) -> pa.Table:
+    """Make columns of numbers that Arrow takes for text, for their marks, columns of numbers; tell of guesses."""
     done: dict[str, list[str]] = {}
     for number, name in enumerate(table.column_names):
         column = table.column(number)
@@ -229,6 +229,8 @@ def _with_numbers(table: pa.Table, form: Format, texts: Collection[str], path: P
         elif mark == ",":
             done.setdefault("a decimal comma", []).append(repr(name))
         table = table.set_column(number, name, _numbers(column, missing, mark))
+    if is_said:
+        return table
     if form.decimal == "," and not done:
         done["a decimal comma"] = []
     for what, names in done.items():
