@@ -37,8 +37,8 @@ class CNN(Representation):
 @pytest.mark.parametrize("reconstruction_weight", [0.0, 1.0])
 def test_a_cnn_is_fitted_kept_and_exported(reconstruction_weight: float, tmp_path: Path) -> None:
     weight = reconstruction_weight
-    model = DEC(4, representation=CNN(), reconstruction_weight=weight, max_iter=5, random_state=0).fit(X)
-    assert clustering_accuracy(Y, model.labels_) > 0.8
+    model = DEC(4, representation=CNN(), reconstruction_weight=weight, tol=0.05, random_state=0).fit(X)
+    assert clustering_accuracy(Y, model.labels_) > 0.6  # chance: 0.28
     save(model, tmp_path / "cnn.safetensors")
     given = {"Convolutions": Convolutions, "CNN": CNN}
     for again in (load(tmp_path / "cnn.safetensors", modules=given), pickle.loads(pickle.dumps(model))):

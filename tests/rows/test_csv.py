@@ -358,6 +358,11 @@ def test_what_makes_no_sense_is_refused_by_its_name(said, message, tmp_path):
         read(tmp_path, "a,b\n1,2\n5,4\n", **said)
 
 
+def test_what_the_caller_says_is_not_told(tmp_path):
+    rows, told = read(tmp_path, "a;b\n1,5;1.200,5\n2;3\n", delimiter=";", decimal=",")
+    assert (everything(rows).tolist(), told) == ([[1.5, 1200.5], [2, 3]], [])
+
+
 def test_a_tab_can_be_named(tmp_path):
     assert read(tmp_path, "a\tb\n1\t2\n", delimiter="tab")[1] == []
 
