@@ -1,6 +1,7 @@
 """A module of the user's own, and a transformer of scikit-learn, serve wherever torchdec's own encoders do."""
 
 import re
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, Stan
 from torch import Tensor, nn
 
 from small import OddNetwork, OwnRepresentation, blobs, small_dec
-from torchdec import DEC, Representation, export_onnx, load, save
+from torchdec import DEC, Epoch, Representation, export_onnx, load, save
 from torchdec._encoder_file import EncoderError
 from torchdec._model_file import ModelFileError
 from torchdec._transformed import TransformerError
@@ -92,6 +93,27 @@ def test_another_class_of_the_same_name_is_refused(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            lambda **_: nn.ReLU(),
+            r"a OddNetwork, for which a ReLU was made: 'convolution\.bias' and \d more \(of shape ",
+        ),
+        (OddNetwork(6), r"modules\['OddNetwork'\] is .*; give the class itself: \{'OddNetwork': OddNetwork\}"),
+        ("OddNetwork", r"modules\['OddNetwork'\] is 'OddNetwork'; give the class itself"),
+        (lambda **_: OddNetwork(7), r"a OddNetwork: 'last\.weight' \(of shape .* in the file, of shape .* in the"),
+    ],
+)
+def test_what_is_given_in_place_of_the_class_is_named(given: Any, message: str, tmp_path: Path) -> None:
+    save(fitted(), tmp_path / "model")
+    with pytest.raises(ModelFileError, match=message) as caught:
+        load(tmp_path / "model", modules={"OddNetwork": given})
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+    with pytest.raises(TypeError, match="modules is .*; give classes by their names"):
+        load(tmp_path / "model", modules=[OddNetwork])  # type: ignore[arg-type]
+
+
 class Activation(Representation):
     """Encoders that a file cannot tell apart by their weights."""
 
@@ -134,17 +156,26 @@ def _with_factor(width: int) -> nn.Module:
 @pytest.mark.parametrize(
     ("encoder", "why"),
     [
-        (lambda d: nn.Sequential(nn.Linear(d, 4), nn.Tanh(), nn.Linear(4, 2)), "Sequential"),
-        (NeedsWidth, "missing 1 required positional argument: 'width'"),
-        (_with_factor, "it computes something else"),
+        (
+            lambda d: nn.Sequential(nn.Linear(d, 4), nn.Tanh(), nn.Linear(4, 2)),
+            "is torch's Sequential, and a file does not say which layers and arguments it has; make it a class",
+        ),
+        (lambda d: nn.Linear(d, 2), "is torch's Linear, and a file does not say"),
+        (
+            lambda d: nn.Sequential(*(nn.BatchNorm1d(d) for _ in range(30)), nn.Linear(d, 2)),
+            "is torch's Sequential",
+        ),
+        (NeedsWidth, "missing 1 required positional argument: 'width'.*attribute config"),
+        (_with_factor, "it computes something else.*attribute config"),
     ],
 )
 def test_an_encoder_that_would_come_back_as_another_is_never_written(
     encoder: Any, why: str, tmp_path: Path
 ) -> None:
     model = small_dec(3).set_params(representation=Activation(encoder)).fit(X)
-    with pytest.raises(EncoderError, match=rf"{why}.*attribute config"):
+    with pytest.raises(EncoderError, match=why) as caught:
         save(model, tmp_path / "model")
+    assert len(str(caught.value)) < 300
     assert not list(tmp_path.iterdir())
 
 
@@ -273,6 +304,38 @@ def test_dropout_in_an_own_encoder_draws_from_the_seed_of_the_fit() -> None:
         torch.manual_seed(1)
         again = small_dec(3).set_params(representation=Dropping(), random_state=0).fit(X)
     np.testing.assert_array_equal(first.predict_proba(X), again.predict_proba(X))
+
+
+class OwnLoop(Dropping):
+    """It trains in a loop of its own, and draws there from torch's global generator too."""
+
+    def train(self, encoder: nn.Module, decoder: nn.Module | None, source: Any) -> Any:
+        assert decoder is not None
+        optimizer = torch.optim.SGD([*encoder.parameters(), *decoder.parameters()], 0.05)
+        batches = source.batches()
+        for epoch in range(self.max_epochs):
+            for index in islice(batches, source.steps_an_epoch):
+                rows = source.take(index)
+                loss = self.loss(encoder, decoder, rows + 0.01 * torch.randn(rows.shape))
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            yield Epoch("own", epoch + 1, self.max_epochs, float(loss.detach()), 0.05, 0.0)
+
+
+def test_a_training_loop_of_its_own_draws_from_the_seed_of_the_fit() -> None:
+    def model(seed: int, **parameters: Any) -> DEC:
+        before = torch.get_rng_state()
+        made = small_dec(3).set_params(representation=OwnLoop(), random_state=seed, **parameters).fit(X)
+        assert torch.equal(before, torch.get_rng_state())
+        return made
+
+    first = model(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        again, other = model(0), model(1)
+    np.testing.assert_array_equal(first.transform(X), again.transform(X))
+    assert not np.array_equal(first.transform(X), other.transform(X))
 
 
 class Made(Representation):

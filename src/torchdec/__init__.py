@@ -8,6 +8,7 @@ from torchdec._version import __version__
 if TYPE_CHECKING:
     from torchdec._autoencoder import Autoencoder
     from torchdec._checkpoint import Checkpoint
+    from torchdec._core.records import Epoch
     from torchdec._dec import DEC
     from torchdec._export import export_onnx
     from torchdec._model_file import load, save
@@ -18,6 +19,7 @@ __all__ = [
     "DEC",
     "Autoencoder",
     "Checkpoint",
+    "Epoch",
     "NeighborEncoder",
     "Representation",
     "__version__",
@@ -31,6 +33,7 @@ _OWNERS = {
     "DEC": "torchdec._dec",
     "Autoencoder": "torchdec._autoencoder",
     "Checkpoint": "torchdec._checkpoint",
+    "Epoch": "torchdec._core.records",
     "NeighborEncoder": "torchdec._neighbors",
     "Representation": "torchdec._representation",
     "export_onnx": "torchdec._export",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from torchdec._core.layers import Stack
 from torchdec._core.networks import relu_stack, widths_of
+from torchdec.rows._shown import shown
 
 Modules = Mapping[str, Callable[..., nn.Module]]
 # Rows that an encoder and its copy are compared on before a file is written.
@@ -58,6 +59,10 @@ def rebuilt(structure: Mapping[str, Any], tensors: Mapping[str, Tensor], modules
     name, config = structure["class"], structure["config"]
     if name == "Stack":
         encoder: nn.Module = relu_stack(config["widths"])
+    elif isinstance(modules.get(name), nn.Module) or not callable(modules.get(name, nn.Module)):
+        raise EncoderError(
+            f"modules[{name!r}] is {shown(modules[name])}; give the class itself: {{{name!r}: {name}}}"
+        )
     elif name in modules:
         # As a module's own constructor draws weights from it, though they are replaced.
         with torch.random.fork_rng(devices=[]):
@@ -67,11 +72,26 @@ def rebuilt(structure: Mapping[str, Any], tensors: Mapping[str, Tensor], modules
             f"the encoder is of the class {name}, which the file does not hold; give it: "
             f'torchdec.load(path, modules={{"{name}": {name}}})'
         )
-    try:
-        encoder.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        raise EncoderError(f"its tensors are not those of a {name} ({' '.join(str(error).split())})") from None
+    _refuse_other_tensors(encoder, tensors, name)
+    encoder.load_state_dict(dict(tensors))
     return encoder.eval().requires_grad_(False)
+
+
+def _refuse_other_tensors(encoder: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Refuse tensors of other names or shapes than the encoder has, as those of another class are."""
+    here = {key: tuple(value.shape) for key, value in encoder.state_dict().items()}
+    saved = {key: tuple(value.shape) for key, value in tensors.items()}
+    differ = [key for key in {**saved, **here} if here.get(key) != saved.get(key)]
+    if differ:
+        which = f"{differ[0]!r}{f' and {len(differ) - 1:,} more' if len(differ) > 1 else ''}"
+        shapes = f"{_shape(saved.get(differ[0]))} in the file, {_shape(here.get(differ[0]))} in the class"
+        kind = type(encoder).__qualname__
+        made = name if kind == name else f"{name}, for which a {kind} was made"
+        raise EncoderError(f"its tensors are not those of a {made}: {which} ({shapes}); give the class of the fit")
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "missing" if shape is None else f"of shape {shape}"
 
 
 def _config(encoder: nn.Module) -> dict[str, Any]:
@@ -92,6 +112,11 @@ def _same_function(encoder: nn.Module, copy: nn.Module, n_features: int) -> bool
 
 def _cannot_come_back(encoder: nn.Module, why: str) -> str:
     name = type(encoder).__name__
+    if type(encoder).__module__.startswith("torch."):
+        return (
+            f"The encoder is torch's {name}, and a file does not say which layers and arguments it has; make it a "
+            "class of its own, whose constructor makes the layers."
+        )
     return (
         f"The encoder is a {name} that a file cannot bring back: {why}. Make it a class of its own whose "
         "constructor needs no arguments, or give it an attribute config, a dict of those arguments."

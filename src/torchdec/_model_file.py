@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType
@@ -30,6 +31,7 @@ from torchdec._transformed import from_parts, to_parts, transformer_class
 from torchdec._version import __version__
 from torchdec.augment import ShiftRotate
 from torchdec.rows._reading import Preparation
+from torchdec.rows._shown import shown
 from torchdec.runs._publish import write_file
 from torchdec.runs._record import MODEL, read_run
 
@@ -202,6 +204,8 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules
     FileNotFoundError
         If there is no such file.
     """
+    if modules is not None and not isinstance(modules, Mapping):
+        raise TypeError(f"modules is {shown(modules)}; give classes by their names, as {{'CNN': CNN}}.")
     path, given = model_path(path), dict(modules or {})
     with _opened(path) as file:
         header = _header(file, path)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import wraps
+from itertools import count
 from time import perf_counter
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
@@ -124,13 +125,22 @@ def _rows_of_frame(estimator: BaseEstimator, frame: Frame, *, reset: bool) -> Ro
     places = frame.places(columns)
     names = [frame.names[place] for place in places]
     if frame.is_named and not frame.holds_lists(places):
-        # scikit-learn's own words where the columns are others than at fit; their values are read only then.
         header = pa.table([pa.array([], pa.float64())] * len(names), names=names)
-        validate_data(estimator, header, reset=reset, skip_check_array=True)
+        try:
+            validate_data(estimator, header, reset=reset, skip_check_array=True)
+        except ValueError as error:  # scikit-learn's own words, which its checks of estimators ask for
+            raise ValueError(f"{error}{_as_at_fit(names, estimator.feature_names_in_)}") from None
         return frame.rows(places, columns)
     rows = frame.rows(places, columns)
     validate_data(estimator, np.empty((0, rows.shape[1])), reset=reset, skip_check_array=True)
     return rows
+
+
+def _as_at_fit(names: Sequence[str], fitted_names: Sequence[str]) -> str:
+    """Say how to come from a frame of these columns to one of those at fit."""
+    if set(fitted_names) <= set(names):
+        return "Give the columns of the fit in their order: X[list(model.feature_names_in_)]."
+    return f"Give the columns {_first(fitted_names)}."
 
 
 def _check_columns(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None:
@@ -196,7 +206,7 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
 
     - `networks` makes an encoder, any module from rows (m, d) to their embedding (m, z), and a decoder or None.
     - `loss` tells how wrong they are on a batch; by default the mean squared error of reconstruction.
-    - `train`, only for a training loop of your own, yields `Epoch` records while it trains the two.
+    - `train`, only for a training loop of your own, yields `torchdec.Epoch` records while it trains the two.
 
     The rows that they see are float32, scaled so that the mean of ||x||^2 / d is 1; images are flat. A model file
     holds the encoder's weights but no code: its class is given again at load,
@@ -264,7 +274,9 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
     def train(self, encoder: nn.Module, decoder: nn.Module | None, source: Source) -> Iterator[Epoch]:
         """Train both in place, and yield a record now and then: `loss` by Adam, its rate up and down once.
 
-        A loop of your own gets its rows from ``source.batches()`` and ``source.take(index)``.
+        A loop of your own gets its rows from ``source.batches()``, which does not end (`source.steps_an_epoch` of
+        them are one pass over the rows), and ``source.take(index)``. What it draws from torch's global generator,
+        as dropout does, comes from the seed of the fit.
         """
         networks = [encoder] if decoder is None else [encoder, decoder]
         parameters = [parameter for network in networks for parameter in network.parameters()]
@@ -298,7 +310,7 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
             decoder.to(compute.device)
         batches, augment = generator(seeds["batches"]), getattr(self, "augment", None)
         source = Source(rows, self.scale_, self.batch_size, batches, compute, started, augment, journal)
-        yield from self.train(encoder, decoder, source)
+        yield from _drawn(self.train(encoder, decoder, source), source)
         self.encoder_ = freeze(encoder)
         self.decoder_ = None if decoder is None else freeze(decoder)
 
@@ -477,6 +489,16 @@ def _drawing_from(source: Source, step: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
+
+
+def _drawn(records: Iterator[Epoch], source: Source) -> Iterator[Epoch]:
+    """Go through a training loop, which may be the user's own, as `_drawing_from` says: each record has a seed."""
+    for number in count():
+        with _drawing_from(source, number):
+            record = next(records, None)
+        if record is None:
+            return
+        yield record
 
 
 def freeze(network: nn.Module) -> nn.Module:

@@ -116,19 +116,16 @@ def first_clusters(
 
 
 def _of_embedding(dec: Any, embedded: Embedded, seeds: dict[str, int]) -> Partitioned:
-    """Partition the rows by each of their embeddings, and take the partition that is judged best."""
+    """Partition the rows by all of their embeddings."""
     choice, k = _number(dec, embedded.embeddings[0], seeds)
     points = None if embedded.points is None else embedded.points.cpu().numpy()
     graph = embedded.graph.numpy()
-    found = []
-    for embedding in embedded.embeddings:
-        code = embedding.numpy()
-        found.append(partition(code, k, graph=graph, points=points, random_state=seeds["centroids"]))
-    best = max(range(len(found)), key=lambda number: max(found[number].scores.values(), default=0.0))
-    labels = workers.same(torch.from_numpy(found[best].labels))
-    places = drawn_to_clusters(embedded.embeddings[best], labels.long())
+    codes = [embedding.numpy() for embedding in embedded.embeddings]
+    found = partition(codes, k, graph=graph, points=points, random_state=seeds["centroids"])
+    labels = workers.same(torch.from_numpy(found.labels))
+    places = drawn_to_clusters(embedded.embeddings[0], labels.long())
     index = None if embedded.index is None else torch.from_numpy(embedded.index)
-    return Partitioned(choice, k, found[best].name, index, labels, places)
+    return Partitioned(choice, k, found.name, index, labels, places)
 
 
 def _of_code(
@@ -144,7 +141,7 @@ def _of_code(
         components, _ = principal_components(rows, _COMPONENTS, generator(seeds["centroids"]), compute)
         points = components.cpu().numpy()
     some = code[torch.arange(n) if index is None else index].cpu().numpy()
-    found = partition(some, k, graph=None, points=points, random_state=seeds["centroids"])
+    found = partition([some], k, graph=None, points=points, random_state=seeds["centroids"])
     return Partitioned(choice, k, found.name, index, workers.same(torch.from_numpy(found.labels)), None)
 
 

@@ -165,13 +165,24 @@ def test_of_several_columns_that_may_be_labels_the_one_that_is_taken_is_told(cli
 def test_objects_are_never_unpickled_and_the_line_says_what_to_write(cli, run, labels, tmp_path):
     np.save(tmp_path / "y.npy", NAMES[labels].astype(object))
     np.savez(tmp_path / "y.npz", y=NAMES[labels].astype(object))
-    for name in ("y.npy", "y.npz"):
+    for name, write in {"y.npy": "np.save(path, labels", "y.npz": "np.savez(path, y=labels"}.items():
         result = cli("score", run, tmp_path / name)
         assert result.exit_code == 2
-        assert "np.save(path, labels.astype(str))" in result.stderr
+        assert f"{write}.astype(str))" in result.stderr
         assert result.stderr.count("\n") == 1
     np.save(tmp_path / "y.npy", NAMES[labels].astype(object).astype(str))
     cli.ok("score", run, tmp_path / "y.npy")
+
+
+@pytest.mark.parametrize("names", [["labels"], ["x", "target"], []])
+def test_of_an_npz_without_y_the_line_says_what_is_read_and_how_to_write_it(names, cli, run, labels, tmp_path):
+    np.savez(tmp_path / "y.npz", **dict.fromkeys(names, labels))
+    result = cli("score", run, tmp_path / "y.npz")
+    assert result.exit_code == 2
+    assert (f"the arrays {', '.join(names)}" if names else "holds nothing") in result.stderr
+    assert "the array y is read as the labels: np.savez(path, y=labels)" in result.stderr
+    result = cli("score", run, tmp_path / "y.npz", "--column", "labels")
+    assert "leave out --column and name the array of the labels y" in result.stderr
 
 
 GAPS = {

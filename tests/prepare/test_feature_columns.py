@@ -93,11 +93,43 @@ def test_a_column_named_like_an_id_is_one_whatever_it_holds(name, values):
     assert len(columns.notes()) == 1
 
 
-@pytest.mark.parametrize("name", ["customer_id", "customer id", "customerId", "PassengerID", "shop.id", "a-uuid"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "customer_id",
+        "customer id",
+        "customerId",
+        "PassengerID",
+        "shop.id",
+        "a-uuid",
+        "customerNo",
+        "Kundennummer",
+        "Kunden-Nr",
+        "lfd_nr",
+        "orderNr",
+        "level_0",
+    ],
+)
 def test_a_name_that_ends_in_id_is_one_where_all_values_differ(name):
     distinct = RNG.permutation(N) * 17 + 1000
     assert fit(**{name: distinct}).ids == (name,)
     assert fit(**{name: distinct[:, None].repeat(2, 1).ravel()[:N]}).features == ("a", name)
+
+
+@pytest.mark.parametrize(
+    "name", ["no", "order_no", "seat number", "orderNumber", "primary_key", "zip.code", "row", "record", "Seq"]
+)
+def test_whole_numbers_that_do_not_repeat_are_an_id_where_the_name_may_be_one(name):
+    distinct = RNG.permutation(N) * 17 + 1000
+    assert fit(**{name: distinct}).ids == fit(**{name: distinct.astype(float)}).ids == (name,)
+    for measured in (distinct + 0.5, distinct // 100, np.where(distinct > 1100, np.nan, distinct)):
+        columns = fit(**{name: measured})
+        assert (columns.features, columns.notes()) == (("a", name), [])
+
+
+@pytest.mark.parametrize("name", ["casino", "NO2", "number_of_doors", "decode", "passkey", "level", "level_a"])
+def test_a_name_that_only_looks_like_one_of_numbers_is_a_feature(name):
+    assert fit(**{name: RNG.permutation(N) * 17 + 1000}).features == ("a", name)
 
 
 def test_an_id_whose_values_repeat_stays_and_is_told():
@@ -123,10 +155,20 @@ def test_a_column_that_counts_the_rows_is_an_id(first, shuffled, dtype):
     assert columns.notes() == ["column 'n' counts the rows and is left out; --use n takes it as a feature"]
 
 
+@pytest.mark.parametrize("first", [100, -3, 10**9, 2])
+@pytest.mark.parametrize("step", [1, -1])
+@pytest.mark.parametrize("dtype", ["i8", "f8"])
+def test_whole_numbers_that_go_on_by_1_from_anywhere_are_an_id(first, step, dtype):
+    columns = fit(n=(first + step * np.arange(N)).astype(dtype))
+    assert columns.ids == ("n",)
+    assert columns.notes() == ["column 'n' counts the rows and is left out; --use n takes it as a feature"]
+
+
 @pytest.mark.parametrize(
     "values",
     [
-        np.arange(2, N + 2),
+        np.arange(2, N + 2)[np.r_[1, 0, 2:N]],
+        np.arange(0.25, N),
         np.arange(N) * 2,
         np.r_[np.arange(N - 1), N - 2],
         np.arange(N) + 0.5,
@@ -136,6 +178,10 @@ def test_a_column_that_counts_the_rows_is_an_id(first, shuffled, dtype):
 )
 def test_other_numbers_count_no_rows(values):
     assert fit(n=values).features == ("a", "n")
+
+
+def test_half_precision_can_count_too():
+    assert fit(n=np.arange(N).astype(np.float16)).ids == ("n",)
 
 
 def test_nine_rows_are_too_few_to_count():

@@ -144,6 +144,14 @@ def test_a_line_of_another_number_of_cells_is_named(tmp_path):
         ("4000,3998,3996", ".5,.4,.9", True),
         ("700.5,600.1,550.9,540,539", ".5,.4,.9,.1,.3", True),
         ("25,16,9,4,1", "125,64,27,8,1", False),
+        ("1,5918,-5,8944", "-7,44,3,-9", False),
+        ("5.1,3.5", "4.9,3.0", False),
+        ("0.1234", "0.25", False),
+        (",7", "3,8", False),
+        ('"400","410"', "3,8", True),
+        ('"400","450","410"', "3,8,1", True),
+        ('"400","450","410"', '"3","8","1"', False),
+        ('"2019"', "8", True),
     ],
 )
 def test_a_header_of_numbers_is_told_from_a_row_by_the_lines_below(first, below, is_header, tmp_path):
@@ -163,6 +171,133 @@ def test_numbers_above_an_index_name_the_columns(content, tmp_path):
     rows, _ = read(tmp_path, content)
     assert (len(rows), rows.feature_names) == (2, content.split("\n")[0].split(",")[1:])
     assert rows.ids.num_columns == 1
+
+
+def test_quoted_numbers_above_quoted_texts_and_bare_numbers_name_the_columns(tmp_path):
+    rows, _ = read(tmp_path, '"400","410","7"\n3,8,"1 a"\n5,6,"2 b"\n', ignore=["7"])
+    assert (len(rows), rows.feature_names) == (2, ["400", "410"])
+
+
+@pytest.mark.parametrize(
+    ("content", "is_told"),
+    [
+        ("1,5918,-5,8944\n0,7120,12,3011\n", True),
+        ("1,5,-5,89\n0,07,12,3\n-3,25,1,5\n", True),
+        ("1,5918,-5,8944\n0,712,12,3\n", False),
+        ("1,5918,-5,8944\n0,-71,12,3011\n", False),
+        ("1,5,7\n0,07,12\n", False),
+        ("1,5\n0,7\n", False),
+    ],
+)
+def test_halves_of_decimals_with_a_comma_are_told(content, is_told, tmp_path):
+    rows, (note,) = read(tmp_path, content)
+    assert len(rows) == content.count("\n")
+    assert ("if its commas are decimal marks, put ; between the columns" in note) == is_told
+
+
+def test_more_cells_than_names_may_be_decimal_commas(tmp_path):
+    with pytest.raises(
+        RowsError, match=r"line 2 has 4 cells between ',' where the header has 2 .* decimal commas"
+    ):
+        read(tmp_path, "a,b\n1,5,-5,89\n0,07,12,3\n")
+
+
+@pytest.mark.parametrize("mark", [";", ",", "\t"])
+@pytest.mark.parametrize("header", ["", "a{}b\n"])
+def test_a_point_that_may_stand_between_thousands_is_told(mark, header, tmp_path):
+    content = header.format(mark) + f"1.234{mark}2.567\n-7.011{mark}12.500\n"
+    rows, told = read(tmp_path, content)
+    np.testing.assert_array_equal(everything(rows), [[1.234, 2.567], [-7.011, 12.5]])
+    assert "numbers such as 1.234 are read with a decimal point; if it stands between thousands" in told[-1]
+    np.testing.assert_array_equal(
+        everything(read(tmp_path, content, decimal=",")[0]), [[1234, 2567], [-7011, 12500]]
+    )
+    assert not any("thousands" in line for line in read(tmp_path, content, decimal=".")[1])
+
+
+@pytest.mark.parametrize("other", ["0.5", "1234.567", "1.5", "2.2500", "1.234e5"])
+def test_another_number_tells_that_the_point_is_decimal(other, tmp_path):
+    rows, told = read(tmp_path, f"a,b\n1.234,2.567\n{other},7\n")
+    assert (everything(rows)[0, 0], told) == (1.234, [])
+
+
+def test_two_points_in_a_number_tell_that_they_stand_between_thousands_in_all_columns(tmp_path):
+    rows, told = read(tmp_path, "a;b\n1.234;1.234.567\n2.000;7\n")
+    np.testing.assert_array_equal(everything(rows), [[1234, 1234567], [2000, 7]])
+    assert "marks of thousands, with ',' before decimals in column 'a', 'b'" in told[-1]
+
+
+LINES = [f"{i}.5;{i * i % 7};word {i}" for i in range(20)]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+@pytest.mark.parametrize("mark", ["\t", ";", "|", ","])
+@pytest.mark.parametrize(
+    ("at", "line"),
+    [(7, '7.5;"3;word'), (7, '7.5;3;"word'), (7, '"7.5;3;word'), (0, '0.5;1;"w'), (18, '18.5;2;"word')],
+)
+def test_a_quotation_mark_that_is_not_closed_is_refused_with_its_line(mark, at, line, name, tmp_path):
+    lines = [*LINES[:at], line, *LINES[at + 1 :]]
+    content = "\n".join(["a;b;c", *lines, ""]).replace(";", mark)
+    with pytest.raises(
+        RowsError, match=rf"{name}: line {at + 2}: a quotation mark opens a cell that runs on to line"
+    ):
+        read(tmp_path, content, name, ignore=["c"])
+    with pytest.raises(RowsError, match=rf"{name}: line {at + 2}: a quotation mark"):
+        read(tmp_path, content, name, text_column="c")
+
+
+def test_a_quotation_mark_that_is_not_closed_in_the_header_is_refused(tmp_path):
+    with pytest.raises(RowsError, match="line 1: a quotation mark opens a cell that runs on to line 21"):
+        read(tmp_path, "\n".join(['"a;b;c', *LINES, ""]))
+
+
+@pytest.mark.parametrize("mark", ["\t", ";", "|"])
+@pytest.mark.parametrize("end", ['8.5;3;"', '8.5;3;12"', '8.5;"3";12"'])
+def test_two_quotation_marks_that_join_rows_are_refused(mark, end, tmp_path):
+    content = "\n".join(["a;b;c", *LINES[:6], '6.5;1;"word', LINES[7], end, *LINES[9:], ""]).replace(";", mark)
+    with pytest.raises(RowsError, match=r"lines? 8( to 10 are one row, since)?:? a quotation mark"):
+        read(tmp_path, content, ignore=["c"])
+
+
+def test_two_marks_that_may_join_rows_of_commas_are_told(tmp_path):
+    content = "\n".join(["a,t", *[f"{i * 0.5},word {i}" for i in range(5)], '2.5,"Hello', 'you, there"', ""])
+    rows, (note,) = read(tmp_path, content, ignore=["t"])
+    assert len(rows) == 6
+    assert "lines 7 to 8 are one row, since a quotation mark in line 7 opens a cell; take the mark away if" in note
+
+
+@pytest.mark.parametrize("mark", ["\t", ";", ","])
+def test_lines_within_quotes_are_one_cell(mark, tmp_path):
+    content = 'a;b;t\n1;2.5;"one\n""two"", \nthree"\n3;1;5" screen\n'.replace(";", mark)
+    rows, told = read(tmp_path, content, ignore=["t"])
+    np.testing.assert_array_equal(everything(rows), [[1, 2.5], [3, 1]])
+    assert not any("quot" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("between", "named"), [(",", ";"), (";", ","), ("\t", ","), (" ", "tab"), ("|", ";"), (",", "^")]
+)
+def test_a_delimiter_that_the_file_lacks_is_refused(between, named, tmp_path):
+    with pytest.raises(
+        RowsError, match=r"named as its delimiter, stands in none .*; leave out --delimiter, or name"
+    ):
+        read(tmp_path, f"a{between}b\n1.5{between}2\n10{between}33\n", delimiter=named)
+
+
+def test_one_column_needs_no_delimiter_and_may_name_one(tmp_path):
+    np.testing.assert_array_equal(everything(read(tmp_path, "a\n1.5\n7\n", delimiter=";")[0]), [[1.5], [7]])
+    rows, _ = read(tmp_path, "text\nred, blue\ngreen, white\n", delimiter=";", text_column="text")
+    assert rows.texts == ["red, blue", "green, white"]
+
+
+@pytest.mark.parametrize("mark", ["^", ":", "~", "::"])
+def test_a_mark_that_is_not_known_is_asked_for(mark, tmp_path):
+    content = f"a{mark}b\n" + "".join(f"{i}.5{mark}{i % 7}\n" for i in range(30))
+    with pytest.raises(
+        RowsError, match=r"has one column of text, .*; name the mark between columns with --delimiter"
+    ):
+        read(tmp_path, content)
 
 
 def test_whole_numbers_above_decimals_name_the_columns_and_that_is_told(tmp_path):
@@ -221,6 +356,11 @@ def test_columns_of_one_name_are_told_apart(tmp_path):
 def test_what_makes_no_sense_is_refused_by_its_name(said, message, tmp_path):
     with pytest.raises(RowsError, match=message):
         read(tmp_path, "a,b\n1,2\n5,4\n", **said)
+
+
+def test_what_the_caller_says_is_not_told(tmp_path):
+    rows, told = read(tmp_path, "a;b\n1,5;1.200,5\n2;3\n", delimiter=";", decimal=",")
+    assert (everything(rows).tolist(), told) == ([[1.5, 1200.5], [2, 3]], [])
 
 
 def test_a_tab_can_be_named(tmp_path):

@@ -75,7 +75,10 @@ REFUSED = {
     "pandas.cut": (pd.cut(FRAME["a"], 3), "intervals; .*mid"),
     "Interval": (pd.arrays.IntervalArray.from_breaks(range(N + 1)), "intervals;"),
     "categories of text": (pd.Categorical(HALVES), r"categories; .*pandas.get_dummies\(X, columns=\['c'\]\)"),
-    "categories of numbers": (pd.Categorical(np.arange(N) % 3), r"categories; .*get_dummies.* X\['c'\].astype"),
+    "categories of numbers": (
+        pd.Categorical(np.arange(N) % 3),
+        r"categories that are numbers; .*get_dummies.* X\['c'\].astype",
+    ),
     "text": (HALVES, r"text such as 'x'; drop it: .*get_dummies\(X, columns=\['c'\]\)"),
     "text of numbers": (["1.5", "?"] * 6, r"text such as '1.5'; give numbers: pandas.to_numeric\(X\['c'\]"),
     "numbers and text": (pd.Series([1, "?"] * 6, dtype=object), r"text such as '\?'; .*to_numeric"),
@@ -330,3 +333,18 @@ def test_what_is_masked_in_vectors_of_a_column_is_missing():
     masked = [np.ma.masked_equal(row, 4) for row in np.arange(12).reshape(4, 3)]
     rows = as_rows(pd.Series(masked))
     np.testing.assert_array_equal(values(rows), [[0, 1, 2], [3, np.nan, 5], [6, 7, 8], [9, 10, 11]])
+
+
+def test_frames_of_other_columns_are_refused_in_the_words_of_scikit_learn_with_what_to_give():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 3)), columns=list("abc"))
+    model = small_dec(2).fit(frame)
+    for other in (frame[["b", "a", "c"]], frame.assign(z=1.0), frame[["c", "a", "b"]].assign(z=1.0)):
+        with pytest.raises(ValueError, match="The feature names should match") as caught:
+            model.predict(other)
+        assert str(caught.value).endswith(
+            "\nGive the columns of the fit in their order: X[list(model.feature_names_in_)]."
+        )
+        np.testing.assert_array_equal(model.predict(other[list(model.feature_names_in_)]), model.labels_)
+    for other in (frame[["a", "b"]], frame.rename(columns={"a": "A"})):
+        with pytest.raises(ValueError, match=r"yet now missing:\n- .\n(.*\n)*Give the columns 'a', 'b', 'c'"):
+            model.predict(other)

@@ -56,7 +56,14 @@ def test_unfinished_files_of_spark_are_left_out_and_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("log", "tool"),
-    [("_delta_log/0.json", "Delta Lake"), (".hoodie/a", "Hudi"), ("metadata/v1.metadata.json", "Iceberg")],
+    [
+        ("_delta_log/0.json", "Delta Lake"),
+        (".hoodie/a", "Hudi"),
+        ("metadata/v1.metadata.json", "Iceberg"),
+        ("metadata/0-a.gz.metadata.json", "Iceberg"),
+        ("metadata/v1.metadata.json.gz", "Iceberg"),
+        ("metadata/version-hint.text", "Iceberg"),
+    ],
 )
 @pytest.mark.parametrize("below", [".", "table"])
 def test_tables_whose_log_says_what_counts_are_refused(log, tool, below, tmp_path):
@@ -65,12 +72,21 @@ def test_tables_whose_log_says_what_counts_are_refused(log, tool, below, tmp_pat
     (tmp_path / below / log).write_text("{}")
     with pytest.raises(RowsError, match=f"is a table of {tool}.* plain Parquet"):
         read_rows(tmp_path)
+    with pytest.raises(RowsError, match=f"data: is part of .*, a table of {tool}.* plain Parquet"):
+        read_rows(tmp_path / below / "data")
+
+
+def test_a_partition_that_hudi_marks_is_refused(tmp_path):
+    write(tmp_path / "2020" / "part-0.parquet", 0, 24)
+    (tmp_path / "2020" / ".hoodie_partition_metadata").write_text("partitionDepth=1")
+    with pytest.raises(RowsError, match="2020: is a table of Hudi"):
+        read_rows(tmp_path / "2020")
 
 
 def test_columns_of_partitions_are_told(tmp_path):
     write(tmp_path / "year=2020/x.parquet", 0, 12)
     write(tmp_path / "year=2021/x.parquet", 12, 24)
-    with pytest.warns(RowsWarning, match="folders such as year=2020 name 'year', which is left out"):
+    with pytest.warns(RowsWarning, match="folders such as year=2020 name 'year', left out of"):
         assert read_rows(tmp_path).feature_names == ["a", "b"]
 
 

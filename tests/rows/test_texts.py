@@ -179,6 +179,23 @@ def test_scripts_without_blanks_give_characters_and_pairs_and_others_words(text:
     assert words_and_characters(text) == parts
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("책 두 권", ["책", "두", "권"]),
+        ("나는 3권 책a 물!", ["나는", "3권", "책a", "물"]),
+        ("ቤት ሀ a", ["ቤት", "ሀ"]),
+        ("a é x 물", ["물"]),
+        ("물", ["물"]),
+    ],
+)
+def test_a_syllable_is_a_word_where_a_letter_is_one(text: str, parts: list[str], tmp_path: Path) -> None:
+    assert words_and_characters(text) == parts
+    (tmp_path / "t.txt").write_text(f"{text}\n{text}\n", encoding="utf-8")
+    rows = read_rows(tmp_path / "t.txt")  # whose words have blanks between them, so that nothing is told
+    assert rows.feature_names == sorted(parts)
+
+
 def test_words_are_those_of_scikit_learn_where_all_words_have_blanks_between_them() -> None:
     texts = ["The CAT's café_1 x2 don't", "Straße и мир, ĐÀ Nẵng!", "naïve café mat", "٣ كتاب كتاب جميل"]
     expected = TfidfVectorizer(stop_words="english", sublinear_tf=True, max_features=2000, dtype=np.float32)
@@ -231,3 +248,18 @@ def test_another_encoding_than_that_of_the_lines_is_said(tmp_path: Path) -> None
         read_rows(path, encoding="ascii")
     with pytest.raises(RowsError, match="encoding='klingon' is no encoding"):
         read_rows(path, encoding="klingon")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_columns_beside_the_texts_name_the_rows_unless_they_are_ignored(kind: str, tmp_path: Path) -> None:
+    texts = [f"text of {name}" for name in ("cats", "dogs", "birds")] * 4
+    frame = pd.DataFrame({"customerNo": range(100, 112), "docid": [f"d{i}" for i in range(12)], "text": texts})
+    path = tmp_path / f"t.{kind}"
+    frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+    assert read_rows(path, text_column="text").ids.column_names == ["customerNo", "docid"]  # type: ignore[attr-defined]
+    ignoring = read_rows(path, text_column="text", ignore=["docid"])
+    assert ignoring.ids.column_names == ["customerNo"]  # type: ignore[attr-defined]
+    with pytest.raises(
+        RowsError, match="beside the texts of 'text', column 'docid' is no feature; leave out --use"
+    ):
+        read_rows(path, text_column="text", use=["docid"])

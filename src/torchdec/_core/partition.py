@@ -4,6 +4,7 @@ No way of finding clusters is best everywhere: on images the spanning tree of th
 k-means, on cells communities of the graph. Each candidate is refined, and all are judged on the graph of the rows.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from torchdec._core.candidates import candidates
 from torchdec._core.judge import gaussian_evidence, graph_score
-from torchdec._core.refinement import between, refined, weighted
 from torchdec._core.nearest import nearest
+from torchdec._core.refinement import between, refined, weighted
 
 # Neighbours of each row where no graph is given.
 _NEIGHBORS = 15
@@ -46,23 +47,23 @@ class Partition:
 
 
 def partition(
-    code: Float32[NDArray[np.float32], "rows code"],
+    codes: Sequence[Float32[NDArray[np.float32], "rows code"]],
     n_clusters: int,
     *,
     graph: Int64[NDArray[np.int64], "rows neighbors"] | None,
     points: Float32[NDArray[np.float32], "rows columns"] | None = None,
     random_state: int,
 ) -> Partition:
-    """Partition rows into `n_clusters` by their code and the graph of their nearest neighbours.
+    """Partition rows into `n_clusters` by their codes and the graph of their nearest neighbours.
 
     Parameters
     ----------
-    code : float32 (n, z)
-        What the rows are embedded as.
+    codes : float32 (n, z), one or several
+        What the rows are embedded as; candidates are found in each.
     n_clusters : int
         k, from 1 to n.
     graph : int64 (n, w), or None
-        Nearest other rows of each row, nearest first, found in the space of the rows; None finds them in the code.
+        Nearest other rows of each row, nearest first, found in the space of the rows; None finds them in the first code.
     points : float32 (n, p), optional
         The rows themselves, of small tables: candidates are found in them too, and far neighbours are left out.
     random_state : int
@@ -73,18 +74,17 @@ def partition(
     ValueError
         If there are fewer distinct rows than clusters.
     """
-    n = len(code)
+    n = len(codes[0])
     if n_clusters == 1 or n_clusters == n:
         return Partition(np.arange(n, dtype=np.int32) % n_clusters, "only one", None, {})
-    code = np.ascontiguousarray(code, dtype=np.float32)
     with threadpool_limits(1, user_api="blas"):  # threads add up products in an order of their own
         if graph is None:
-            graph = nearest(code, min(_NEIGHBORS, n - 1), cosine=False)
+            graph = nearest(codes[0], min(_NEIGHBORS, n - 1), cosine=False)
         edges = weighted(graph, points)
         few = points if n <= _FEW_ROWS else None
         found, raw = dict[str, NDArray[np.integer]](), list[NDArray[np.integer]]()
         random = np.random.RandomState(random_state)
-        for name, labels in candidates(code, n_clusters, graph, edges, points, random):
+        for name, labels in _of_all(codes, n_clusters, graph, edges, points, random):
             known = any(np.array_equal(labels, other) for other in raw)
             if not known and np.bincount(labels, minlength=n_clusters).min() > 0:
                 raw.append(labels)
@@ -92,6 +92,21 @@ def partition(
                 if few is not None:  # the graph of few rows joins what is far apart, and may refine for the worse
                     found[f"{name}, as found"] = labels
         return _judged(found, edges, few, n_clusters)
+
+
+def _of_all(
+    codes: Sequence[NDArray[np.float32]],
+    k: int,
+    graph: NDArray[np.int64],
+    edges: csr_matrix,
+    points: NDArray[np.float32] | None,
+    random: np.random.RandomState,
+) -> Iterator[tuple[str, NDArray[np.integer]]]:
+    """Yield the candidates of each code, and once those of the points."""
+    for number, code in enumerate(codes):
+        code = np.ascontiguousarray(code, dtype=np.float32)
+        for name, labels in candidates(code, k, graph, edges, None if number else points, random):
+            yield f"{name}, code {number + 1}" if number else name, labels
 
 
 def _judged(

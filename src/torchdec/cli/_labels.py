@@ -40,7 +40,8 @@ def read_labels(path: Path, column: str | None = None) -> Labels:
     if kind not in _KINDS:
         raise UserError(f"{path} has the suffix {path.suffix!r}; give a file of type {', '.join(_KINDS)}.")
     if kind in _WITHOUT_COLUMNS and column is not None:
-        raise UserError(f"{path} has no columns, so it has no column {column!r}; leave out --column.")
+        hint = " and name the array of the labels y" if kind == ".npz" else ""
+        raise UserError(f"{path} has no columns, so it has no column {column!r}; leave out --column{hint}.")
     try:
         labels = _KINDS[kind](path, column)
     except UserError:
@@ -49,9 +50,12 @@ def read_labels(path: Path, column: str | None = None) -> Labels:
         raise UserError(f"{path} does not exist; check the path.") from None
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         if "Object arrays cannot be loaded" in str(error):
+            write = (
+                "np.savez(path, y=labels.astype(str))" if kind == ".npz" else "np.save(path, labels.astype(str))"
+            )
             raise UserError(
                 f"{path} holds pickled Python objects, which are never read, as loading them can run code; write "
-                "the labels as text: np.save(path, labels.astype(str))."
+                f"the labels as text: {write}."
             ) from None
         raise UserError(f"{path} cannot be read ({one_line(error)}); write it again.") from None
     return Labels(_checked(labels.values, path), labels.column)
@@ -112,7 +116,10 @@ def _from_npz(path: Path, _: str | None) -> Labels:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise UserError(f"{path} is one array and no archive; rename it to .npy.")
         if "y" not in archive.files:
-            raise UserError(f"{path} holds {', '.join(archive.files) or 'nothing'}; give one with an array y.")
+            holds = f"the arrays {_listed(archive.files)}" if archive.files else "nothing"
+            raise UserError(
+                f"{path} holds {holds}; of an .npz, the array y is read as the labels: np.savez(path, y=labels)."
+            )
         return Labels(archive["y"])
 
 

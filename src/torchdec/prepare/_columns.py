@@ -95,7 +95,7 @@ class Columns:
             Gives the values of the column of a name, a pyarrow ChunkedArray; of texts, as many as tell
             whether they repeat.
         may_count : callable
-            Tells whether a column of numbers may hold 0 to n - 1 or 1 to n, and has to be looked at.
+            Tells whether a column of numbers may count the rows, and has to be looked at.
         use, ignore : collection of str, default=()
             As in `fit`.
         named : bool, default=True

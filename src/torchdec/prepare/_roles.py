@@ -24,7 +24,14 @@ _MOST_COUNTERS = 2
 
 _ID_NAMES = frozenset({"id", "ids", "index", "rowid", "uuid", "guid", "nulldaskindex", ""})
 _INDEX_NAME = re.compile(r"Unnamed: \d+|__index_level_\d+__")
-_ID_ENDING = re.compile(r"(?:^|[\s_.\-])(?:id|uuid|guid)$", re.IGNORECASE), re.compile(r"[a-z0-9]I[dD]$")
+_ID_ENDING = (
+    re.compile(r"(?:^|[\s_.\-])(?:id|uuid|guid|nr)$|nummer$|^level_\d+$", re.IGNORECASE),
+    re.compile(r"[a-z0-9](?:I[dD]|N[ro])$"),
+)
+# Endings of names of whole numbers that are ids if none repeats, but may as well count or measure (NO is a gas).
+_NUMBER_ENDING = re.compile(
+    r"(?:^|[\s_.\-])(?:no|num|number|numero|key|pk|code|row|record|seq|sequence|zeile)$|[a-z0-9](?:Num|Number|Key)$"
+)
 # Amounts (a currency, thousands, a unit), lists, dates and times that were written as text.
 _MEASURE = re.compile(
     r"[^\w]*(?:[A-Z]{1,3}\s)?[-+]?\d[\d.,' \u00a0]*\s*(?:[%$€£°]|[A-Za-z]{0,3})"
@@ -70,7 +77,7 @@ class Sorter:
         if self._named and is_id_name(name):
             what = "an index" if _INDEX_NAME.fullmatch(name) else "an id"
             return LeftOut(name, f"is named like {what}", "id", number)
-        if self._named and any(ending.search(name) for ending in _ID_ENDING):
+        if self._named and _has_id_ending(name):
             if _is_distinct(self._column(field)):
                 return LeftOut(name, "is named like an id", "id", number)
             if number:
@@ -78,6 +85,8 @@ class Sorter:
                     f"column {name!r} is named like an id, but its values repeat, so it stays a feature; --ignore "
                     f"{shlex.quote(name)} leaves it out"
                 )
+        elif number and self._named and _is_number_name(name) and _is_numbering(self._column(field)):
+            return LeftOut(name, "is named like an id", "id", is_number=True)
         elif number and self._may_count(name) and _counts_rows(self._column(field)):
             return LeftOut(name, _COUNTS, "id", is_number=True)
         elif is_text(field.type) and _is_name(self._column(field)):
@@ -98,6 +107,8 @@ class Sorter:
 
     def _column(self, field: pa.Field) -> Any:
         column = self._values(field.name)
+        if pa.types.is_float16(column.type):  # of which Arrow has no least value
+            column = column.cast(pa.float32())
         return column.cast(field.type.value_type) if pa.types.is_dictionary(field.type) else column
 
 
@@ -143,15 +154,39 @@ def is_id_name(name: str) -> bool:
     return _plain(name) in _ID_NAMES or _INDEX_NAME.fullmatch(name) is not None
 
 
+def may_be_id_name(name: str) -> bool:
+    """Tell whether a name is that of an id if the values allow it."""
+    return is_id_name(name) or _has_id_ending(name) or _is_number_name(name)
+
+
+def _has_id_ending(name: str) -> bool:
+    return any(ending.search(name) for ending in _ID_ENDING)
+
+
+def _is_number_name(name: str) -> bool:
+    return any(_NUMBER_ENDING.search(spelt) for spelt in (name, name.lower()))
+
+
 def _counts_rows(column: Any) -> bool:
-    """Tell whether values are 0 to n - 1 or 1 to n, in any order."""
+    """Tell whether values are 0 to n - 1 or 1 to n in any order, or other whole numbers that go on by 1."""
     n, kind = len(column), column.type
     if n < _ENOUGH or column.null_count or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return False
     least, most = pc.min_max(column).as_py().values()
-    if least not in (0, 1) or most != least + n - 1:
+    if most - least != n - 1:
         return False
-    return bool(np.array_equal(np.sort(column.to_numpy()), np.arange(least, least + n)))
+    values, counted = column.to_numpy(), least + np.arange(n)
+    if least in (0, 1):
+        values = np.sort(values)
+    return least % 1 == 0 and any(np.array_equal(values, way) for way in (counted, counted[::-1]))
+
+
+def _is_numbering(column: Any) -> bool:
+    """Tell whether values are whole numbers of which none repeats."""
+    if len(column) < _ENOUGH or column.null_count or not _is_distinct(column):
+        return False
+    values = column.to_numpy()
+    return values.dtype.kind in "iu" or (values.dtype.kind == "f" and bool((values % 1 == 0).all()))
 
 
 def _is_distinct(column: Any) -> bool:

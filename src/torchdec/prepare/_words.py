@@ -6,7 +6,7 @@ from functools import cache
 from itertools import pairwise
 
 # Letters, marks and digits of scripts that are written without blanks between words; no punctuation, so that a
-# run ends at it. Hangul has blanks.
+# run ends at it.
 _UNSPACED = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e50-\u0e59"  # Thai
     "\u0e81-\u0edf"  # Lao
@@ -18,6 +18,14 @@ _UNSPACED = (
     "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f\U0001b000-\U0001b16f"  # kana
     "\u3105-\u312f\u31a0-\u31bf\ua000-\ua48c"  # Bopomofo and Yi
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Chinese
+)
+# Letters that are syllables, of scripts with blanks between words: one may be a word, as many in Korean are.
+_SYLLABLES = (
+    "\uac00-\ud7a3"  # Hangul
+    "\u1200-\u135a\u2d80-\u2dde\uab01-\uab2e"  # Ethiopic
+    "\u1401-\u166c\u166f-\u167f"  # Canadian
+    "\u13a0-\u13fd\uab70-\uabbf"  # Cherokee
+    "\ua500-\ua61f"  # Vai
 )
 # Signs that put the consonant after them below the one before.
 _STACKING = "[\u1039\u17d2\u1a60\ua9c0]"
@@ -42,15 +50,17 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     marks = _marks()
     letter = rf"[^\W{_UNSPACED}]"
     return (
-        re.compile(f"[{_UNSPACED}{marks}]"),
-        re.compile(rf"([{_UNSPACED}][{_UNSPACED}{marks}]*)|{letter}(?:{letter}|[{marks}])+"),
+        re.compile(f"[{_UNSPACED}{_SYLLABLES}{marks}]"),
+        re.compile(
+            rf"([{_UNSPACED}][{_UNSPACED}{marks}]*)|{letter}(?:{letter}|[{marks}])+|[{_SYLLABLES}](?!{letter})"
+        ),
         # Of Tibetan, whose syllables have a dot between them, a syllable; else a character with its marks.
         re.compile(rf"[\u0f00\u0f18-\u0fbc]+|[^\u0f0b\u0f0c](?:{_STACKING}.|[{marks}])*"),
     )
 
 
 def is_unusual(text: str) -> bool:
-    """Tell whether a text has letters that are no words between blanks, or marks, which would cut words."""
+    """Tell whether a text has letters that are no words between blanks, or one a word, or marks that cut words."""
     return _patterns()[0].search(text) is not None
 
 
@@ -60,7 +70,7 @@ def has_no_blanks(text: str) -> bool:
 
 
 def words_and_characters(text: str) -> list[str]:
-    """Return the words of two letters or more, in lower case, and of scripts without blanks characters and pairs.
+    """Return the words of two letters or a syllable or more, and of scripts without blanks characters and pairs.
 
     Single characters are words in some of these scripts, and pairs in others, so both are taken.
     """

@@ -12,8 +12,8 @@ from torchdec.rows._protocol import RowsError
 from torchdec.rows._zarr import refuse_code
 
 # How programs write the marks of `highly_variable`, in lower case: scanpy, R, tables that were joined.
-_YES = {"true", "t", "yes", "y", "1", "1.0"}
-_NO = {"false", "f", "no", "n", "0", "0.0"}
+_YES = {"true", "t", "yes", "y", "1", "1.0", "+"}
+_NO = {"false", "f", "no", "n", "0", "0.0", "-1", "-1.0", "-"}
 _MISSING = {"nan", "na", "<na>", "none", ""}
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from torchdec.prepare._columns import Columns, ColumnsError
-from torchdec.prepare._roles import first_of, is_number
+from torchdec.prepare._roles import first_of, is_number, is_text
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._convert import refuse_unusable
 from torchdec.rows._csv import read_written, refuse_cells
@@ -54,7 +54,7 @@ def read_csv(path: Path, reading: Reading, prepared: Columns | None) -> TableRow
         places = columns.places(table.column_names, named=form.named)
     except ColumnsError as error:
         refuse_cells(path, form, table, [name for name in error.columns if name in table.column_names])
-        raise RowsError(f"{path}: {error}") from None
+        raise RowsError(f"{path}: {_of_marks(table, reading, form.delimiter) or error}") from None
     features = table.select(places)
     if prepared is None:
         tell_of(columns, str(path))
@@ -77,9 +77,27 @@ def read_csv(path: Path, reading: Reading, prepared: Columns | None) -> TableRow
     )
 
 
+def _of_marks(table: pa.Table, reading: Reading, delimiter: str) -> str | None:
+    """Return what is wrong where the mark between columns may be another one."""
+    if table.num_columns > 1 or not is_text(table.schema.field(0).type):
+        return None
+    name = table.column_names[0]
+    where = (
+        "none of , ; | tab and blank cuts its lines into more"
+        if reading.delimiter is None
+        else (f"{delimiter!r} cuts its lines into no more")
+    )
+    return (
+        f"has one column of text, {name[:40]!r}, as {where}; name the mark between columns with --delimiter, or "
+        "cluster the texts with --text-column"
+    )
+
+
 def _values(table: pa.Table, path: Path) -> NDArray[Any]:
+    names = table.column_names  # made anew at each call, which counts where columns are many
+
     def column(j: int) -> NDArray[np.float64]:
-        return as_floats(table.column(j), f"{path}: column {table.column_names[j]!r}")
+        return as_floats(table.column(j), f"{path}: column {names[j]!r}")
 
     # What may be rounded, only a model knows: rows of one hour in a file of years differ by seconds.
     exact = all(_is_float32(column(j)) for j in range(table.num_columns))

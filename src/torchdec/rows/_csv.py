@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from torchdec.prepare._roles import is_text
-from torchdec.rows._csv_format import MISSING, Format, is_comment, look
+from torchdec.rows._csv_cells import MISSING, is_comment
+from torchdec.rows._csv_format import Format, look
+from torchdec.rows._csv_quotes import refuse_open_quotes
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Reading
 
@@ -59,11 +61,13 @@ def read_written(path: Path, reading: Reading, known: Collection[str] = ()) -> W
     """Read a table and tell how it is written; `known` are names that a header has if there is one."""
     form = look(path, reading, known)
     n_comments, table = _parsed(path, form, reading)
+    if not len(table) or any("\n" in name for name in form.names) or _has_line_breaks(table):
+        refuse_open_quotes(path, form)
     if n_comments:
         tell(f"{path}: {n_comments} more lines begin with # and are left out")
     table = _without_trailing(table, form, path)
     texts = () if reading.text_column is None else (reading.text_column,)
-    return Written(_with_numbers(table, form, texts, path), form)
+    return Written(_with_numbers(table, form, texts, path, is_said=reading.decimal is not None), form)
 
 
 def refuse_cells(path: Path, form: Format, table: pa.Table, names: Sequence[str]) -> None:
@@ -125,10 +129,15 @@ def _parsed(path: Path, form: Format, reading: Reading) -> tuple[int, pa.Table]:
     except pa.ArrowInvalid as error:
         if "Empty CSV file" in str(error):
             return 0, pa.table({name: pa.array([], pa.null()) for name in form.names})
+        refuse_open_quotes(path, form)
         _refuse_ragged(path, form)
         raise
     table = table.rename_columns(list(form.names))
     return sum(comments), table.slice(0, len(table) - _blank_lines_at_end(path)) if one_column else table
+
+
+def _has_line_breaks(table: pa.Table) -> bool:
+    return any(pa.types.is_string(column.type) and _any(column, "[\r\n]") for column in table.columns)
 
 
 def _source(path: Path, form: Format) -> Any:
@@ -175,6 +184,8 @@ def _refuse_ragged(path: Path, form: Format) -> None:
         also = f" (so have lines {', '.join(str(line) for line, _ in wrong[1:_NAMED])}" if len(wrong) > 1 else ""
         also += f" and {len(wrong) - _NAMED:,} more)" if len(wrong) > _NAMED else ")" if also else ""
         what = "the header" if form.named else "the first line"
+        if form.delimiter == "," and n_cells == 2 * width:
+            also += ", as decimal commas make them"
         raise RowsError(
             f"{path}: line {line} has {n_cells} cell{'s' if n_cells > 1 else ''} between {form.delimiter!r} where "
             f"{what} has {width}{also}; put quotes around cells that hold {form.delimiter!r}, or take away lines "
@@ -201,8 +212,8 @@ def _line_of(path: Path, form: Format, row: int) -> int:
     return next(line for number, line in enumerate(rows) if number == row)
 
 
-def _with_numbers(table: pa.Table, form: Format, texts: Collection[str], path: Path) -> pa.Table:
-    """Make columns of numbers that Arrow takes for text, for their marks, columns of numbers."""
+def _with_numbers(table: pa.Table, form: Format, texts: Collection[str], path: Path, *, is_said: bool) -> pa.Table:
+    """Make columns of numbers that Arrow takes for text, for their marks, columns of numbers; tell of guesses."""
     done: dict[str, list[str]] = {}
     for number, name in enumerate(table.column_names):
         column = table.column(number)
@@ -218,6 +229,8 @@ def _with_numbers(table: pa.Table, form: Format, texts: Collection[str], path: P
         elif mark == ",":
             done.setdefault("a decimal comma", []).append(repr(name))
         table = table.set_column(number, name, _numbers(column, missing, mark))
+    if is_said:
+        return table
     if form.decimal == "," and not done:
         done["a decimal comma"] = []
     for what, names in done.items():

@@ -6,25 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pyarrow import csv as arrow_csv
-
-from torchdec.prepare._names import is_label_name
-from torchdec.prepare._roles import is_id_name
+from torchdec.rows._csv_cells import MOST_CELLS, decimal_mark, is_comment, is_number, of_either_mark
+from torchdec.rows._csv_header import has_header
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Reading
 
-# What Arrow reads as a missing value.
-MISSING = frozenset(arrow_csv.ConvertOptions().null_values)
-
-# Lines, characters and cells that the look of a file is told from.
-_LINES, _CHARACTERS, _CELLS = 100, 1 << 22, 20_000
+# Lines and characters that the look of a file is told from.
+_LINES, _CHARACTERS = 100, 1 << 22
 _BLOCK = 1 << 24
 _DELIMITERS = (",", ";", "\t", "|", " ")
-_SHOWN = {"\t": "a tab", " ": "a blank"}
 # What a file may begin with, the longer first: UTF-32's begins as UTF-16's does.
 _BEGINNINGS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -33,17 +26,6 @@ _BEGINNINGS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_NUMBER = re.compile(
-    r"[-+]?(?:\d[\d.,'\u00a0\u202f]*|[.,]\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|infinity)", re.IGNORECASE
-)
-# Evidence for a decimal mark: a number that the other mark, as one of thousands, would not allow.
-_POINT = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+\.\d*|(?![1-9]\d{0,2}\.\d{3}$)\d*\.\d+(?:[eE][-+]?\d+)?)")
-_COMMA = re.compile(r"[-+]?(?:\d{1,3}(?:\.\d{3})+,\d*|(?![1-9]\d{0,2},\d{3}$)\d*,\d+(?:[eE][-+]?\d+)?)")
-# Numbers from which on rising ones, not evenly spaced, are no chance: one row in 120.
-_RISING = 5
-# Lines of decimals below whole numbers from which on these are names.
-_ENOUGH_BELOW = 3
-_WHOLE = re.compile(r"[-+]?\d+")
 
 
 @dataclass(frozen=True)
@@ -87,7 +69,9 @@ def look(path: Path, reading: Reading, known: Collection[str] = ()) -> Format:
     encoding = reading.encoding or _encoding(path)
     lines = _first_lines(path, encoding)
     start, said = _above(lines, path)
-    delimiter = reading.delimiter or said or _delimiter(lines[start:], path, reading.text_column)
+    delimiter = reading.delimiter or said or _told_delimiter(lines[start:], path, reading.text_column)
+    if reading.delimiter is not None:
+        _refuse_absent(reading.delimiter, lines[start:], path, reading.text_column)
     records = [
         (start + end, [cell.strip() for cell in cells])
         for end, cells in _records(lines[start:], delimiter)
@@ -98,16 +82,24 @@ def look(path: Path, reading: Reading, known: Collection[str] = ()) -> Format:
     width = _width([cells for _, cells in records])
     records, row_names = _without_title(records, width, path, reading, delimiter)
     (end, first), below = records[0], [cells for _, cells in records[1:] if len(cells) == width]
-    has_header = row_names or _has_header(first, below, path, reading, known)
-    if has_header:
+    quoted = _has_quotes_above(lines[end - 1 :], delimiter)
+    named = row_names or has_header(first, below, path, reading, known, is_quoted=quoted)
+    if named:
         if len(first) == width - 1:
             first = [*first, ""] if not row_names else ["", *first]
         names = _names(first, path)
     else:
         names = [str(number) for number in range(width)]
         end = _line_before(records[0], lines, delimiter, start)
-    decimal = reading.decimal or _decimal(below if has_header else [first, *below])
-    return Format(encoding, delimiter, decimal, end, tuple(names), has_header, row_names)
+    rows = below if named else [first, *below]
+    decimal = reading.decimal or decimal_mark(rows)
+    either = of_either_mark(rows) if decimal is None else None
+    if either is not None:
+        tell(
+            f"{path}: numbers such as {either} are read with a decimal point; if it stands between thousands, say "
+            "so with --decimal ,"
+        )
+    return Format(encoding, delimiter, decimal, end, tuple(names), named, row_names)
 
 
 def _encoding(path: Path) -> str:
@@ -214,26 +206,57 @@ def _width(rows: Sequence[Sequence[str]]) -> int:
     return max(counts, key=lambda width: (counts[width], width))
 
 
-def _delimiter(lines: Sequence[str], path: Path, text_column: str | None) -> str:
-    marks = _DELIMITERS if path.suffix.lower() != ".tsv" else ("\t", *_DELIMITERS)
-    best, chosen = 0.0, marks[0]
-    for mark in marks:
+def _told_delimiter(lines: Sequence[str], path: Path, text_column: str | None) -> str:
+    usual = "\t" if path.suffix.lower() == ".tsv" else ","
+    chosen = _delimiter(lines, usual, text_column) or usual
+    if chosen != usual:
+        tell(
+            f"{path}: {_shown(chosen)} stands between its columns, as its lines show; --delimiter names another "
+            "mark"
+        )
+    return chosen
+
+
+def _shown(delimiter: str) -> str:
+    return {"\t": "a tab", " ": "a blank"}.get(delimiter, repr(delimiter))
+
+
+def _refuse_absent(delimiter: str, lines: Sequence[str], path: Path, text_column: str | None) -> None:
+    """Refuse a mark that stands nowhere, where another one is between columns."""
+    if any(delimiter in line for line in lines):
+        return
+    other = _delimiter(lines, delimiter, text_column)
+    if other is not None and other in lines[0]:
+        raise RowsError(
+            f"{path}: {_shown(delimiter)}, named as its delimiter, stands in none of its first lines, in which "
+            f"{_shown(other)} stands between columns; leave out --delimiter, or name {_shown(other)}"
+        )
+
+
+def _delimiter(lines: Sequence[str], usual: str, text_column: str | None) -> str | None:
+    """Return the mark that cuts most lines into as many cells, the usual one if several do, None without one."""
+    best, chosen = 0.0, None
+    for mark in (usual, *_DELIMITERS):
         rows = [cells for _, cells in _records(lines, mark) if cells]
         if text_column is not None and not any(text_column in map(str.strip, cells) for cells in rows):
             continue
         width = _width(rows) if rows else 1
         if width < 2:
             continue
-        cells = [cell.strip() for row in (rows[1:] or rows) for cell in row][:_CELLS]
+        cells = [cell.strip() for row in (rows[1:] or rows) for cell in row][:MOST_CELLS]
         consistent = sum(len(row) == width for row in rows) / len(rows)
         numeric = sum(is_number(cell) for cell in cells) / len(cells)
         score = consistent * (1 + numeric) * (0.9 if mark == " " else 1)
         if score > best and consistent >= 0.5:
             best, chosen = score, mark
-    if chosen != marks[0]:
-        shown = _SHOWN.get(chosen, repr(chosen))
-        tell(f"{path}: {shown} stands between its columns, as its lines show; --delimiter names another mark")
     return chosen
+
+
+def _has_quotes_above(lines: Sequence[str], delimiter: str) -> bool:
+    """Tell whether all cells of the first line are in quotes, and numbers below it are not."""
+    cell, mark = r'\s*"[^"]*"\s*', re.escape(delimiter)
+    all_quoted = re.fullmatch(f"{cell}(?:{mark}{cell})*", lines[0]) is not None
+    return all_quoted and not any(re.search(r'"[-+]?[\d.,]+"', line) for line in lines[1:])
 
 
 def _without_title(
@@ -275,98 +298,6 @@ def _names_rows(cells: Sequence[str]) -> bool:
     return counts or (len(set(cells)) == len(cells) and not any(map(is_number, cells)))
 
 
-def _has_header(
-    first: list[str], below: Sequence[list[str]], path: Path, reading: Reading, known: Collection[str]
-) -> bool:
-    if reading.header is not None:
-        return reading.header
-    if known and set(known) <= set(first):
-        return True
-    filled = [cell for cell in first if cell]
-    numbers = [cell for cell in filled if is_number(cell) and cell not in MISSING]
-    texts = [number for number, cell in enumerate(first) if cell and not is_number(cell)]
-    if not filled or not numbers:
-        return bool(texts) or not filled
-    shown = ", ".join(first[:4]) + (", ..." if len(first) > 4 else "")
-    if any(all(is_number(row[j]) for row in below) for j in texts if below and j < len(below[0])):
-        return True  # words above numbers
-    has_role = any(
-        _names_a_role(first[j]) and all(row[j] != first[j] for row in below if j < len(row)) for j in texts
-    )
-    if has_role or _stands_above(first, numbers, below):
-        tell(
-            f"{path}: its first line ({shown}) holds numbers, and as the lines below tell, names the columns; "
-            "--no-header makes it a row"
-        )
-        return True
-    how = _rising(numbers)
-    if how is not None:
-        rows = [[row[j] for j, cell in enumerate(first) if cell in numbers and j < len(row)] for row in below]
-        counts = len(numbers) > 2 and numbers == [str(number) for number in range(len(numbers))]
-        is_header = numbers not in rows if counts else all(_rising(row) != how for row in rows)
-        if len(numbers) == 2 and not is_header:
-            return False  # two rising numbers are no more than that
-        what = (
-            "names the columns; --no-header makes it a row" if is_header else "is a row; --header makes it names"
-        )
-        rising = how.split()[1]
-        tell(f"{path}: its first line ({shown}) holds {rising} numbers, and as the lines below tell, {what}")
-        return is_header
-    if texts:
-        tell(
-            f"{path}: its first line ({shown}) is like those below and is taken as a row; --header makes it names"
-        )
-    return False
-
-
-def _names_a_role(cell: str) -> bool:
-    return is_id_name(cell) or is_label_name(cell)
-
-
-def _stands_above(first: Sequence[str], numbers: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """Tell whether numbers are names by the lines below: they stand above an index, or whole above decimals."""
-    if len(set(numbers)) < len(numbers) or len(numbers) < len(first) - (not first[0]):
-        return False
-    if not first[0]:  # as pandas writes an index
-        index = [row[0] for row in below]
-        return len(set(index)) == len(index) > 1 and all(cell.isdecimal() or not is_number(cell) for cell in index)
-    cells = [cell for row in below for cell in row]
-    return (
-        len(below) >= _ENOUGH_BELOW
-        and len(numbers) > 1
-        and _rising(numbers) is None
-        and all(cell.isdecimal() for cell in numbers)
-        and not any(_WHOLE.fullmatch(cell) for cell in cells)
-    )
-
-
-def _rising(cells: Sequence[str]) -> str | None:
-    """Tell how numbers rise or fall, if as names do: evenly, or many of them; two by 1."""
-    try:
-        values = [float(cell.replace(",", ".")) for cell in cells]
-    except ValueError:
-        return None
-    steps = [after - before for before, after in pairwise(values)]
-    if not steps or not (min(steps) > 0 or max(steps) < 0):
-        return None
-    way = "rising" if steps[0] > 0 else "falling"
-    if len(values) == 2:
-        return f"evenly {way}" if steps == [1] and all(cell.isdecimal() for cell in cells) else None
-    if max(steps) - min(steps) < 1e-6 * max(map(abs, steps)):
-        return f"evenly {way}"
-    return f"unevenly {way}" if len(values) >= _RISING else None
-
-
-def is_comment(line: str) -> bool:
-    """Tell whether a line is a comment, and no missing value as Excel writes it."""
-    return line.startswith("#") and not line.startswith("#N")
-
-
-def is_number(cell: str) -> bool:
-    """Tell whether a cell is a number in any spelling, or a missing value."""
-    return cell in MISSING or _NUMBER.fullmatch(cell.strip()) is not None
-
-
 def _names(cells: Sequence[str], path: Path) -> list[str]:
     """Return the names of the columns, each another one."""
     names: list[str] = []
@@ -388,11 +319,3 @@ def _line_before(record: tuple[int, Any], lines: Sequence[str], delimiter: str, 
     """Return the number of lines above a record, which may have line breaks within quotes."""
     ends = [start, *(start + end for end, cells in _records(lines[start:], delimiter))]
     return ends[ends.index(record[0]) - 1]
-
-
-def _decimal(rows: Sequence[Sequence[str]]) -> str | None:
-    cells = [cell for row in rows for cell in row][:_CELLS]
-    points, commas = (sum(mark.fullmatch(cell) is not None for cell in cells) for mark in (_POINT, _COMMA))
-    if points and commas:
-        return "." if points >= commas else ","
-    return "." if points else "," if commas else None

@@ -69,8 +69,9 @@ def read_rows(
           all images of the fit. Each page of a TIFF is a row, named as ``stack.tif#3``. Needs Pillow.
 
         Of a table, columns that are named like labels (label, class, target, species, ...), and those that name
-        the rows (id, index, Unnamed: 0, texts that are another in each row, 0 to n - 1 or 1 to n), are left out,
-        which is told. What names the rows is in the attribute `ids` and goes to the assignments.
+        the rows (id, index, Unnamed: 0, customerNo, texts that are another in each row, whole numbers that go on
+        by 1), are left out, which is told. What names the rows is in the attribute `ids` and goes to the
+        assignments.
     text_column : str, optional
         Column of a ``.csv``, ``.tsv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``.
     layer : str, optional

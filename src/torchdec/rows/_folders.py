@@ -49,7 +49,7 @@ def _tell_partitions(folder: Path, paths: Sequence[Path]) -> None:
     parts = [part for path in paths for part in path.relative_to(folder).parts[:-1] if "=" in part]
     names = list(dict.fromkeys(part.partition("=")[0] for part in parts))
     if names:
-        tell(f"{folder}: folders such as {parts[0]} name {first_of(names)}, which is left out of the columns")
+        tell(f"{folder}: folders such as {parts[0]} name {first_of(names)}, left out of the columns")
 
 
 def _tell_left_out(folder: Path, paths: Sequence[Path]) -> None:

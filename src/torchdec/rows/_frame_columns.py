@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from torchdec.prepare._roles import is_number, is_vector
+from torchdec.prepare._roles import is_number, is_vector, may_be_id_name
 from torchdec.rows._kinds import Refused, kind_of_type, kind_of_values
 from torchdec.rows._protocol import RowsError
 from torchdec.rows._vectors import plain, spread, stacked, unequal
@@ -131,13 +131,12 @@ def searched(column: Column) -> Any:
     """Return the values that are searched for whether they are ids; none where the first of them tell already."""
     values = column.values()
     if not isinstance(values, np.ndarray):
-        return values.cast(pa.float32()) if pa.types.is_float16(values.type) else values
+        return values
     first = values[:_LOOKED_AT]
     with np.errstate(invalid="ignore"):  # of infinite values
         whole_numbers = bool((first % 1 == 0).all())
-    counts = whole_numbers and first.min(initial=0) >= 0 and first.max(initial=0) <= len(values)
-    named_so = str(column.name).lower().endswith("id")
-    if len(np.unique(first)) < len(first) or not (counts or named_so):
+    counts = whole_numbers and bool(len(first)) and np.ptp(first.astype(np.float64)) < len(values)
+    if len(np.unique(first)) < len(first) or not (counts or may_be_id_name(str(column.name))):
         return pa.chunked_array([[]])
     whole = values.astype(np.int64 if values.dtype.kind in "biu" else np.float64)
     return pa.chunked_array([pa.array(whole)])

@@ -7,7 +7,10 @@ from pathlib import Path
 from torchdec.rows._protocol import RowsError, tell
 
 # Of tools that keep a table's current state in a log, beside files that are no part of it any more.
-_LOGS = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}
+_LOGS = {"_delta_log": "Delta Lake", ".hoodie": "Hudi", ".hoodie_partition_metadata": "Hudi"}
+_OF_ICEBERG = (".metadata.json", ".metadata.json.gz", "version-hint.text")
+# Folders above the one to be read in which such a log is looked for.
+_LEVELS_ABOVE = 4
 # Suffixes of tables, of which Spark, Hive and Dask write unfinished ones and marks under names that begin with _.
 _TABLES = (".parquet", ".npz")
 
@@ -53,18 +56,25 @@ def _begins(path: Path, mark: str) -> bool:
 
 def _refuse_logs(folder: Path, found: Sequence[Path]) -> None:
     """Refuse tables whose files are not all of them part of it: only their log tells which are."""
-    above = {parent for path in found for parent in path.parents if parent.is_relative_to(folder)}
-    for place in sorted(above):
-        tool = next((tool for name, tool in _LOGS.items() if (place / name).is_dir()), None)
-        if tool is None and any(
-            path.name.endswith((".metadata.json", ".avro")) for path in (place / "metadata").glob("*")
-        ):
-            tool = "Iceberg"
+    inside = {parent for path in found for parent in path.parents if parent.is_relative_to(folder)}
+    # A part of a table, as `table/data` or `table/year=2020`, is as little to be read without its log.
+    above = folder.resolve().parents[:_LEVELS_ABOVE]
+    for place in (*sorted(inside), *above):
+        tool = _tool_of(place)
         if tool is not None:
+            what = f"{place}: is a table" if place in inside else f"{folder}: is part of {place.name}, a table"
             raise RowsError(
-                f"{place}: is a table of {tool}, whose log says which of its files count; read it with a library "
-                f"of {tool} and write the rows as plain Parquet"
+                f"{what} of {tool}, whose log says which of its files count; read it with a library of {tool} and "
+                "write the rows as plain Parquet"
             )
+
+
+def _tool_of(place: Path) -> str | None:
+    """Return the tool that keeps a table in this folder, None where there is no sign of one."""
+    tool = next((tool for name, tool in _LOGS.items() if (place / name).exists()), None)
+    if tool is None and any(path.name.endswith(_OF_ICEBERG) for path in (place / "metadata").glob("*")):
+        return "Iceberg"
+    return tool
 
 
 def _refuse_links(folder: Path, paths: Sequence[Path]) -> None:

@@ -20,8 +20,8 @@ _PANDAS = {
     "periods": "give days since the first: d = pandas.PeriodIndex(X[{0!r}]).to_timestamp(); (d - d.min()).days",
     "intervals": "give their middles: X[{0!r}].map(lambda interval: interval.mid).astype(float)",
     "categories": "give a column of 0 and 1 for each category: pandas.get_dummies(X, columns={1})",
-    "categories that are numbers": "give a column of 0 and 1 for each category: pandas.get_dummies(X, "
-    "columns={1}); or, if they are amounts, X[{0!r}].astype(float)",
+    "categories that are numbers": "give a column of 0 and 1 for each category, pandas.get_dummies(X, "
+    "columns={1}), or X[{0!r}].astype(float) if they are amounts",
     "text": "drop it: X.drop(columns={1}); or give a column of 0 and 1 for each category: pandas.get_dummies(X, "
     "columns={1})",
     "text of numbers": "give numbers: pandas.to_numeric(X[{0!r}], errors='coerce') has NaN in place of other text",
@@ -119,7 +119,7 @@ def refusal(columns: Sequence[Refused], *, polars: bool) -> str:
     for kind, group in groups.items():
         names = [column.name for column in group]
         such = f" such as {group[0].example!r}" if group[0].example else ""
-        shown = kind.removesuffix(" of numbers").removesuffix(" that are numbers")
+        shown = kind.removesuffix(" of numbers")
         who = (
             f"columns {', '.join(map(repr, names))} of X hold"
             if len(names) > 1

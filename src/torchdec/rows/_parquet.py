@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from torchdec.prepare._columns import Columns, ColumnsError
-from torchdec.prepare._roles import is_number, is_vector
+from torchdec.prepare._roles import first_of, is_number, is_vector
 from torchdec.rows._blocks import BlockRows
 from torchdec.rows._columns import as_floats, refuse_text, tell_of, tell_unknown
 from torchdec.rows._convert import refuse_unusable
 from torchdec.rows._ids import beside, ids_in_files
-from torchdec.rows._protocol import RowsError
+from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 
 # Rows that are decoded at a time within a row group.
@@ -68,6 +68,7 @@ class ParquetRows(BlockRows):
         self.preparation = Preparation(reading, columns)
         if prepared is None:
             tell_of(columns, shown)
+            _tell_categories(self._files[0], columns, reading, shown)
             _refuse_new(self._files, columns)
         else:
             unknown = dict.fromkeys(name for file in self._files for name in columns.unknown(file.schema.names))
@@ -138,6 +139,14 @@ class _File:
         self.n_rows = sum(sizes)
         # A range index is described in the metadata by a dict; it has no column.
         stored = (self.schema.pandas_metadata or {}).get("index_columns", [])
+        written = (self.schema.pandas_metadata or {}).get("columns", [])
+        kinds = {column.get("name"): column.get("pandas_type") for column in written}
+        # Parquet holds categories that are numbers as numbers.
+        self.categories = [
+            name
+            for name in self.schema.names
+            if kinds.get(name) == "categorical" and is_number(self.schema.field(name).type)
+        ]
         self.index = [name for name in stored if isinstance(name, str) and name in self.schema.names]
 
     def extent(self, name: str) -> tuple[float, float] | None:
@@ -147,8 +156,8 @@ class _File:
             metadata = self._metadata.row_group(group.number)
             chunks = (metadata.column(number) for number in range(metadata.num_columns))
             statistics = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == name), None)
-            if statistics is None or not statistics.has_min_max:
-                return None
+            if statistics is None or not statistics.has_min_max or isinstance(statistics.min, bytes):
+                return None  # half precision comes as bytes
             extents.append((statistics.min, statistics.max))
         return min(least for least, _ in extents), max(most for _, most in extents)
 
@@ -168,7 +177,7 @@ def _decided(files: Sequence[_File], reading: Reading) -> Columns:
         if len(known) < len(extents) or not known:
             return True
         least, most = min(least for least, _ in known), max(most for _, most in known)
-        return least in (0, 1) and most == least + n_rows - 1
+        return most - least == n_rows - 1
 
     def values(name: str) -> pa.ChunkedArray:
         parts: list[pa.ChunkedArray] = []
@@ -185,6 +194,21 @@ def _decided(files: Sequence[_File], reading: Reading) -> Columns:
         )
     except ColumnsError as error:
         raise RowsError(f"{first.path}: {error}") from None
+
+
+def _tell_categories(file: _File, columns: Columns, reading: Reading, shown: str) -> None:
+    """Tell which features are categories that pandas wrote as numbers, and put in an order so."""
+    names = [name for name in columns.features if name in file.categories and name not in reading.use]
+    if names:
+        what = (
+            "columns hold categories that are numbers, which are"
+            if len(names) > 1
+            else ("column holds categories that are numbers, which are")
+        )
+        tell(
+            f"{shown}: {len(names)} {what} taken as amounts: {first_of(names)}; make a column of 0 and 1 of each "
+            "category (pandas.get_dummies), or say --use COLUMN for amounts"
+        )
 
 
 def _length(files: Sequence[_File], name: str) -> int | None:

@@ -143,7 +143,12 @@ def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table | None]:
     held = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not (pa.types.is_null(held) or any(is_text(held) for is_text in _TEXT_TYPES)):
         raise RowsError(f"{path}: column {name!r} holds {kind}, no text; name another one")
-    ids = id_columns(table.drop_columns([name]))
+    if reading.use:
+        raise RowsError(
+            f"{path}: beside the texts of {name!r}, column {reading.use[0]!r} is no feature; leave out --use, or "
+            "--text-column"
+        )
+    ids = [column for column in id_columns(table.drop_columns([name])) if column not in reading.ignore]
     texts = [text or "" for text in table.column(name).to_pylist()]
     return texts, table.select(ids) if ids else None
 
