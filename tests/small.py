@@ -124,5 +124,5 @@ def _unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
 def stage_2_gives(patch: pytest.MonkeyPatch, labels: NDArray[np.int64]) -> None:
     """Let stage 2 of every `DEC` be these clusters of the rows."""
 
-    given = Partition(labels.astype(np.int32), "given", None, {})
+    given = Partition(labels.astype(np.int32), "given", 0, None, {})
     patch.setattr(_starts, "partition", lambda *_, **__: given)

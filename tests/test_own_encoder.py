@@ -110,7 +110,7 @@ def test_what_is_given_in_place_of_the_class_is_named(given: Any, message: str, 
     with pytest.raises(ModelFileError, match=message) as caught:
         load(tmp_path / "model", modules={"OddNetwork": given})
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
-    with pytest.raises(TypeError, match="modules is .*; give classes by their names"):
+    with pytest.raises(TypeError, match=r"modules is .*; give classes by their names"):
         load(tmp_path / "model", modules=[OddNetwork])  # type: ignore[arg-type]
 
 

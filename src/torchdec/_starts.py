@@ -123,7 +123,7 @@ def _of_embedding(dec: Any, embedded: Embedded, seeds: dict[str, int]) -> Partit
     codes = [embedding.numpy() for embedding in embedded.embeddings]
     found = partition(codes, k, graph=graph, points=points, random_state=seeds["centroids"])
     labels = workers.same(torch.from_numpy(found.labels))
-    places = drawn_to_clusters(embedded.embeddings[0], labels.long())
+    places = drawn_to_clusters(embedded.embeddings[found.code], labels.long())
     index = None if embedded.index is None else torch.from_numpy(embedded.index)
     return Partitioned(choice, k, found.name, index, labels, places)
 

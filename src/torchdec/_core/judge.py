@@ -11,8 +11,8 @@ from scipy.special import gammaln, multigammaln
 
 from torchdec._core.refinement import log_likelihood
 
-# Nats an edge that a cut e times as clean is worth. On 40 embeddings of 12 datasets .05 to .08 choose equally well,
-# .03 is worse on unequal sizes and .1 on images. A cut below 1e-5 is none.
+# Nats an edge that a cut e times as clean is worth. On 40 embeddings of 12 data sets .05 to .08 choose equally
+# well, .03 is worse on unequal sizes and .1 on images. A cut below 1e-5 is none.
 _CLEAN, _NO_CUT = 0.07, 1e-5
 # Of the normal-inverse-Wishart prior: rows that the mean counts for, and degrees of freedom beyond the columns.
 _PRIOR_ROWS, _PRIOR_FREEDOM = 0.01, 2
@@ -32,9 +32,9 @@ def graph_score(counts: NDArray[np.float64]) -> float:
 def gaussian_evidence(points: NDArray[np.float32], labels: NDArray[np.integer], k: int) -> float:
     """Return the log marginal likelihood a row, where each cluster is a Gaussian of any mean and covariance.
 
-    Those are integrated out under a prior around the covariance of all rows, shrunk for `k` clusters; so clusters of
-    fewer rows than columns have a likelihood too (Murphy, Conjugate Bayesian analysis of the Gaussian distribution,
-    2007). Sizes come from a uniform Dirichlet prior.
+    Those are integrated out under a prior around the covariance of all rows, shrunk for `k` clusters; so clusters
+    of fewer rows than columns have a likelihood too (Murphy, Conjugate Bayesian analysis of the Gaussian
+    distribution, 2007). Sizes come from a uniform Dirichlet prior.
     """
     x = np.asarray(points, dtype=np.float64)
     n, d = x.shape

@@ -4,8 +4,9 @@ No way of finding clusters is best everywhere: on images the spanning tree of th
 k-means, on cells communities of the graph. Each candidate is refined, and all are judged on the graph of the rows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
@@ -34,6 +35,8 @@ class Partition:
         The cluster of each row, from 0 to k - 1; each has a row.
     name : str
         How it was found.
+    code : int
+        The number of the code that it was found in, from 0; 0 too where it was found in the points.
     runner_up : str or None
         How the next best one was found that differs from it.
     scores : dict
@@ -42,8 +45,15 @@ class Partition:
 
     labels: Int32[NDArray[np.int32], " rows"]
     name: str
+    code: int
     runner_up: str | None
     scores: dict[str, float]
+
+
+class _Found(NamedTuple):
+    name: str
+    code: int
+    labels: NDArray[np.integer]
 
 
 def partition(
@@ -63,7 +73,8 @@ def partition(
     n_clusters : int
         k, from 1 to n.
     graph : int64 (n, w), or None
-        Nearest other rows of each row, nearest first, found in the space of the rows; None finds them in the first code.
+        Nearest other rows of each row, nearest first, found in the space of the rows; None finds them in the first
+        code.
     points : float32 (n, p), optional
         The rows themselves, of small tables: candidates are found in them too, and far neighbours are left out.
     random_state : int
@@ -76,45 +87,35 @@ def partition(
     """
     n = len(codes[0])
     if n_clusters == 1 or n_clusters == n:
-        return Partition(np.arange(n, dtype=np.int32) % n_clusters, "only one", None, {})
+        return Partition(np.arange(n, dtype=np.int32) % n_clusters, "only one", 0, None, {})
+    codes = [np.ascontiguousarray(code, dtype=np.float32) for code in codes]
     with threadpool_limits(1, user_api="blas"):  # threads add up products in an order of their own
         if graph is None:
             graph = nearest(codes[0], min(_NEIGHBORS, n - 1), cosine=False)
         edges = weighted(graph, points)
         few = points if n <= _FEW_ROWS else None
-        found, raw = dict[str, NDArray[np.integer]](), list[NDArray[np.integer]]()
+        found, raw = list[_Found](), list[NDArray[np.integer]]()
         random = np.random.RandomState(random_state)
-        for name, labels in _of_all(codes, n_clusters, graph, edges, points, random):
-            known = any(np.array_equal(labels, other) for other in raw)
-            if not known and np.bincount(labels, minlength=n_clusters).min() > 0:
+        for number, code in enumerate(codes):
+            some = candidates(code, n_clusters, graph, edges, None if number else points, random)
+            for name, labels in some:
+                known = any(np.array_equal(labels, other) for other in raw)
+                if known or np.bincount(labels, minlength=n_clusters).min() == 0:
+                    continue
                 raw.append(labels)
-                found[name] = refined(edges, labels, n_clusters)
+                name = f"{name}, code {number + 1}" if number else name
+                found.append(_Found(name, number, refined(edges, labels, n_clusters)))
                 if few is not None:  # the graph of few rows joins what is far apart, and may refine for the worse
-                    found[f"{name}, as found"] = labels
+                    found.append(_Found(f"{name}, as found", number, labels))
         return _judged(found, edges, few, n_clusters)
 
 
-def _of_all(
-    codes: Sequence[NDArray[np.float32]],
-    k: int,
-    graph: NDArray[np.int64],
-    edges: csr_matrix,
-    points: NDArray[np.float32] | None,
-    random: np.random.RandomState,
-) -> Iterator[tuple[str, NDArray[np.integer]]]:
-    """Yield the candidates of each code, and once those of the points."""
-    for number, code in enumerate(codes):
-        code = np.ascontiguousarray(code, dtype=np.float32)
-        for name, labels in candidates(code, k, graph, edges, None if number else points, random):
-            yield f"{name}, code {number + 1}" if number else name, labels
-
-
-def _judged(
-    found: dict[str, NDArray[np.integer]], edges: csr_matrix, points: NDArray[np.float32] | None, k: int
-) -> Partition:
-    scores = {name: graph_score(between(edges, labels, k)) for name, labels in found.items()}
+def _judged(found: Sequence[_Found], edges: csr_matrix, points: NDArray[np.float32] | None, k: int) -> Partition:
+    scores = {each.name: graph_score(between(edges, each.labels, k)) for each in found}
     if points is not None:
-        scores = {name: score + gaussian_evidence(points, found[name], k) for name, score in scores.items()}
-    best, *others = sorted(scores, key=lambda name: -scores[name])
-    runner_up = next((name for name in others if scores[name] < scores[best]), None)
-    return Partition(found[best].astype(np.int32), best, runner_up, scores)
+        for each in found:
+            scores[each.name] += gaussian_evidence(points, each.labels, k)
+    best = max(found, key=lambda each: scores[each.name])
+    others = {name: score for name, score in scores.items() if score < scores[best.name]}
+    runner_up = max(others, key=lambda name: others[name], default=None)
+    return Partition(best.labels.astype(np.int32), best.name, best.code, runner_up, scores)
