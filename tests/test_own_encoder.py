@@ -110,7 +110,7 @@ def test_what_is_given_in_place_of_the_class_is_named(given: Any, message: str, 
     with pytest.raises(ModelFileError, match=message) as caught:
         load(tmp_path / "model", modules={"OddNetwork": given})
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
-    with pytest.raises(TypeError, match="modules is .*; give classes by their names"):
+    with pytest.raises(TypeError, match=r"modules is .*; give classes by their names"):
         load(tmp_path / "model", modules=[OddNetwork])  # type: ignore[arg-type]
 
 
@@ -161,7 +161,10 @@ def _with_factor(width: int) -> nn.Module:
             "is torch's Sequential, and a file does not say which layers and arguments it has; make it a class",
         ),
         (lambda d: nn.Linear(d, 2), "is torch's Linear, and a file does not say"),
-        (lambda d: nn.Sequential(*(nn.BatchNorm1d(d) for _ in range(30)), nn.Linear(d, 2)), "is torch's Sequential"),
+        (
+            lambda d: nn.Sequential(*(nn.BatchNorm1d(d) for _ in range(30)), nn.Linear(d, 2)),
+            "is torch's Sequential",
+        ),
         (NeedsWidth, "missing 1 required positional argument: 'width'.*attribute config"),
         (_with_factor, "it computes something else.*attribute config"),
     ],
