@@ -61,11 +61,20 @@ def test_the_representation_that_fit_is_asked_for_can_be_chosen_by(cli, data, tm
     assert read_run(tmp_path / "run").choice == choice
 
 
-@pytest.mark.parametrize("k", ["5-2", "0-3", "2-", "-3", "2-x", "many", "2.5"])
+def test_fit_chooses_among_several_numbers(cli, data, tmp_path):
+    cli.ok("fit", data, "-k", "4,3", "-o", tmp_path / "run", "--quiet")
+    choice = read_run(tmp_path / "run").choice
+    assert [candidate["n_clusters"] for candidate in choice["candidates"]] == [3, 4]
+
+
+@pytest.mark.parametrize("k", ["5-2", "0-3", "2-", "-3", "2-x", "many", "2.5", "3,", "3,0", "3, 5", "2-3,5"])
 def test_what_is_no_number_of_clusters_is_refused(cli, data, tmp_path, k):
     result = cli("fit", data, f"-k{k}", "-o", tmp_path / "run")
     assert result.exit_code == 2
-    assert f"{k!r} is no number of clusters; give 1 or more, a range such as 2-12, or auto" in result.stderr
+    assert (
+        f"{k!r} is no number of clusters; give 1 or more, a range such as 2-12, several such as 3,5"
+        in result.stderr
+    )
 
 
 @pytest.mark.parametrize(("k", "n", "message"), [

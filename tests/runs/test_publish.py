@@ -102,6 +102,18 @@ def test_force_keeps_the_old_run_when_the_new_one_fails(old, tmp_path):
     assert _tree(tmp_path) == before
 
 
+def test_force_replaces_a_run_beside_half_of_a_page_that_a_killed_report_left(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    _write_run(out)
+    (out / ".report.html.0123abcd.partial").mkdir()
+    (out / ".report.html.0123abcd.partial" / "report.html").write_text("half")
+    check_directory(out, force=True)
+    (out / ".thesis.tex.0123abcd.partial").write_text("not ours")
+    with pytest.raises(RunError, match=r"also \.thesis\.tex\.0123abcd\.partial, which no run wrote"):
+        check_directory(out, force=True)
+
+
 def test_force_replaces_an_empty_directory_and_without_it_nothing(tmp_path):
     out = tmp_path / "out"
     out.mkdir()

@@ -97,17 +97,22 @@ LabelColumn = Annotated[
 ]
 
 
-def _clusters(text: str) -> int | range | str:
+def _clusters(text: str) -> int | range | list[int] | str:
     """Read what `-k` can be."""
     if text == "auto":
         return text
+    numbers = text.split(",")
+    if len(numbers) > 1 and all(number.isdecimal() and int(number) > 0 for number in numbers):
+        return [int(number) for number in numbers]
     first, dash, last = text.partition("-")
     if first.isdecimal() and int(first) > 0:
         if not dash:
             return int(first)
         if last.isdecimal() and int(last) >= int(first):
             return range(int(first), int(last) + 1)
-    raise typer.BadParameter(f"{text!r} is no number of clusters; give 1 or more, a range such as 2-12, or auto.")
+    raise typer.BadParameter(
+        f"{text!r} is no number of clusters; give 1 or more, a range such as 2-12, several such as 3,5 or auto."
+    )
 
 
 Clusters = Annotated[
@@ -117,8 +122,8 @@ Clusters = Annotated[
         "--clusters",
         metavar="K",
         parser=lambda value: _clusters(str(value)),
-        help="How many clusters; 2-12 chooses among 2 to 12 as choose-k --from 2 --to 12 does, and auto as "
-        "choose-k does without a range.",
+        help="How many clusters; 2-12 chooses among 2 to 12 as choose-k --from 2 --to 12 does, 3,5,8 among these, "
+        "and auto as choose-k does without a range.",
     ),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory that the run becomes.")]

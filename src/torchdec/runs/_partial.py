@@ -34,9 +34,13 @@ def partial(target: Path) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def is_partial(name: str, target: str) -> bool:
+    """Tell whether a name is that of a folder which `partial` makes for a target of that name."""
+    return re.fullmatch(rf"\.{re.escape(target)}\.[0-9a-f]{{8}}\.partial", name) is not None
+
+
 def _remove_leftovers(target: Path) -> None:
-    ours = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.partial")
-    for path in [path for path in target.parent.iterdir() if ours.fullmatch(path.name)]:
+    for path in [path for path in target.parent.iterdir() if is_partial(path.name, target.name)]:
         with contextlib.suppress(OSError), _lock(path) as held:
             if held:
                 shutil.rmtree(path)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from torchdec.runs._partial import discard, partial, sibling
+from torchdec.runs._partial import discard, is_partial, partial, sibling
 from torchdec.runs._record import REPORT, RunError, read_run
 
 _FORCE = "force=True (--force on the command line)"
@@ -61,7 +61,8 @@ def _check_only_a_run(target: Path, shown: str | Path, names: list[str]) -> None
             f"{shown} exists and holds no run that this torchdec can read, so it is never replaced; "
             "name a new directory."
         ) from None
-    foreign = [name for name in names if name not in own]
+    # A report that was killed leaves half of a page.
+    foreign = [name for name in names if name not in own and not is_partial(name, REPORT)]
     if foreign:
         raise RunError(
             f"{shown} holds a run and also {', '.join(foreign[:3])}, which no run wrote, so it is never "
