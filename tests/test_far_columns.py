@@ -118,7 +118,7 @@ def test_an_offset_of_all_columns_changes_no_cluster(offset: float, representati
     truth = random.integers(0, 3, 200)
     centers = 8 * random.normal(size=(3, 5))
     x = centers[truth] + random.normal(size=(200, 5)) + offset
-    stage_1 = clone(REPRESENTATIONS[representation]).set_params(max_steps=150)
+    stage_1 = clone(REPRESENTATIONS[representation]).set_params(max_epochs=20)
     model = fit(x, representation=stage_1, precision=precision)
     assert accuracy(model, truth) == 1
 

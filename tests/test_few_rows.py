@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from small import REPRESENTATIONS, small_dec
-from torchdec import DEC, NeighborEncoder, _starts
+from torchdec import DEC, NeighborEncoder
 
 
 def far_groups(sizes: Sequence[int], d: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -83,19 +83,3 @@ def test_from_150_rows_on_the_code_is_what_fifteen_neighbors_make_of_it() -> Non
     encoder = clone(REPRESENTATIONS["neighbors"]).set_params(random_state=0)
     code = encoder.fit(X).transform(X)
     np.testing.assert_array_equal(clone(encoder).set_params(n_neighbors=15).fit(X).transform(X), code)
-
-
-def test_k_means_on_the_rows_is_tried_below_1000_rows_and_not_where_k_means_alone_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    tried = []
-    leading = _starts.principal_components
-    monkeypatch.setattr(
-        _starts, "principal_components", lambda rows, *rest: tried.append(len(rows)) or leading(rows, *rest)
-    )
-    X, _ = far_groups([500, 500], 5)
-    small_dec(2, "neighbors").fit(X)
-    small_dec(2, "neighbors", init="k-means++").fit(X[:999])
-    assert tried == []
-    small_dec(2, "neighbors").fit(X[:999])
-    assert tried == [999]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.base import clone
 
 from small import REPRESENTATIONS, Unchanged, blobs, rings, stage_2_gives
 from torchdec import DEC, save
@@ -41,7 +42,7 @@ dist.destroy_process_group()
 
 
 def dec(name: str) -> DEC:
-    representation = REPRESENTATIONS.get(name, REPRESENTATIONS["neighbors"])
+    representation = clone(REPRESENTATIONS.get(name, REPRESENTATIONS["neighbors"]))
     own = {
         "layer-wise": {"dropout": 0.0},  # each worker drops by its own random numbers
         "own": {"max_epochs": 3},  # its absolute errors, and Adam, make much of last digits

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torchdec._core import workers
 from torchdec._core.batches import CHUNK, in_order, joined
 from torchdec._core.compute import Compute, Precision
-from torchdec._core.distillation import learn_embedding
+from torchdec._core.distillation import in_units_of, learn_embedding
 from torchdec._core.free_embedding import Embedded, free_embedding
 from torchdec._core.graph_space import components_agree, lengths_and_fullness
 from torchdec._core.journal import Journal
@@ -260,7 +260,7 @@ class NeighborEncoder(Representation):
             n_steps=max_epochs * source.steps_an_epoch,
             learning_rate=self.learning_rate,
         )
-        self.encoder_ = freeze(without_batch_norm(encoder))
+        self.encoder_ = freeze(in_units_of(places, without_batch_norm(encoder)))
         self.decoder_ = freeze(without_batch_norm(decoder)) if decoder else None
 
     def _seeds(self, journal: Journal) -> dict[str, int]:

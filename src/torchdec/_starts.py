@@ -170,7 +170,7 @@ def _with_centers(
     partitioned: Partitioned, code: Tensor | Streamed, seeds: dict[str, int], began: float
 ) -> tuple[Any, Centroids]:
     """Place centres where the clusters of a partition lie in the code, and give all rows a cluster."""
-    k, labels = partitioned.n_clusters, partitioned.labels
+    k, labels = partitioned.n_clusters, partitioned.labels.clone()  # a file holds no tensor twice
     some = code if partitioned.index is None else code[partitioned.index]
     random_state = np.random.RandomState(seeds["centroids"])
     centers, of_center = place_centers(some, labels.numpy(), k, random_state)

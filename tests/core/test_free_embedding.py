@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from small import blobs
 from torchdec._core.compute import resolve
-from torchdec._core.distillation import drawn_to_clusters, learn_embedding
+from torchdec._core.distillation import drawn_to_clusters, in_units_of, learn_embedding
 from torchdec._core.free_embedding import _slopes, free_embedding
 from torchdec._core.nearest import nearest
 from torchdec._core.networks import stack
@@ -70,7 +70,7 @@ def learnt(embedding: Tensor, X: np.ndarray, decoder: nn.Module | None = None, *
     settings = {"reconstruction_weight": 0.0, "dropout": 0.0, "n_steps": 300, "learning_rate": 1e-2, **parameters}
     records = list(learn_embedding(encoder, decoder, embedding, source, **settings))
     assert records[-1].loss < records[0].loss or len(records) == 1
-    return encoder
+    return in_units_of(embedding, encoder)
 
 
 @pytest.mark.parametrize(("offset", "extent"), [(0.0, 1.0), (50.0, 0.01), (-3.0, 1000.0)])

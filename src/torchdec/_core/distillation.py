@@ -1,13 +1,15 @@
 """Stage 1c: an encoder learns where the rows lie in an embedding that was made without one."""
 
 from collections.abc import Iterator
+from copy import deepcopy
+from typing import cast
 
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
 from torchdec._core import workers
-from torchdec._core.networks import linear_layers
+from torchdec._core.layers import Stack
 from torchdec._core.objective import reconstruction_error
 from torchdec._core.records import Epoch
 from torchdec._core.training import Source, one_cycle, train
@@ -42,15 +44,15 @@ def learn_embedding(
     n_steps: int,
     learning_rate: float,
 ) -> Iterator[Epoch]:
-    """Train the encoder to give each row its place: mean squared error, in units of the embedding's deviation.
+    """Train the encoder to give each row its place, in units of the embedding's deviation: mean squared error.
+
+    `in_units_of` makes the encoder that is wanted of it, once it is trained.
 
     It sees each row without a share `dropout` of its features, drawn anew each time, and half of the rows changed
     where there is an augmentation. Where there is a decoder it learns too, to reconstruct all of them, whole, from
     their codes.
     """
-    middle = embedding.mean(dim=0)
-    deviation = (embedding - middle).square().mean().sqrt().clamp(min=torch.finfo(torch.float32).tiny)
-    middle, deviation = middle.to(source.compute.device), deviation.to(source.compute.device)
+    middle, deviation = (value.to(source.compute.device) for value in _middle_and_deviation(embedding))
 
     def loss(index: Tensor) -> Tensor:
         own, part = workers.share(index)
@@ -70,11 +72,20 @@ def learn_embedding(
     optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
     schedule = one_cycle(optimizer, learning_rate, n_steps)
     yield from train("embedding", networks, source, loss, optimizer, schedule, n_steps)
-    _in_units_of(linear_layers(encoder)[-1], middle, deviation)
 
 
-@torch.no_grad()
-def _in_units_of(last: nn.Linear, middle: Tensor, deviation: Tensor) -> None:
-    """Have the last layer give what it gives times the deviation, and the middle added."""
-    last.weight.mul_(deviation)
-    last.bias.mul_(deviation).add_(middle)
+def in_units_of(embedding: Float32[Tensor, "rows embedding"], encoder: nn.Sequential) -> Stack:
+    """Return an encoder that gives places of the embedding, made of one that gives them in its deviations."""
+    *layers, last = encoder
+    last = deepcopy(cast("nn.Linear", last))
+    middle, deviation = (value.to(last.bias.device) for value in _middle_and_deviation(embedding))
+    with torch.no_grad():
+        last.weight.mul_(deviation)
+        last.bias.mul_(deviation).add_(middle)
+    return Stack(*layers, last)
+
+
+def _middle_and_deviation(embedding: Tensor) -> tuple[Tensor, Tensor]:
+    middle = embedding.mean(dim=0)
+    deviation = (embedding - middle).square().mean().sqrt()
+    return middle, deviation.clamp(min=torch.finfo(torch.float32).tiny)
