@@ -11,8 +11,8 @@ from torchdec._core.communities import k_communities
 from torchdec._core.kmeans import kmeans
 from torchdec._core.spanning_tree import SmallClusters, linkage, small_clusters, spanning_tree
 
-# The Gini index of the sizes that a tree may have: nearly alike, somewhat, and as they come.
-_GINI = (0.1, 0.2, 0.3, 0.5)
+# The Gini index of the sizes that a tree may have, from nearly alike to nearly as they come.
+_GINI = (0.1, 0.2, 0.3, 0.5, 0.8)
 # Rows go in so many small groups into what merges groups one by one.
 _MOST_SMALL = 1500
 # Starts of k-means that are candidates each, and how many more there are of which the lowest inertia is one. They

@@ -13,13 +13,13 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from torchdec._core.candidates import candidates
-from torchdec._core.judge import gaussian_evidence, graph_score
+from torchdec._core.judge import gaussian_evidence, graph_score, leading_components
 from torchdec._core.refinement import between, refined, weighted
 from torchdec._nearest import nearest
 
 # Neighbours of each row where no graph is given.
 _NEIGHBORS = 15
-# Up to so many rows, where the points are given, what they say counts beside the graph.
+# Up to so many rows the points count beside their graph, which shows less of few rows.
 _FEW_ROWS = 500
 
 
@@ -68,6 +68,11 @@ def partition(
     random_state : int
         For k-means and mixtures. The same gives the same labels, whatever the number of threads.
 
+    Returns
+    -------
+    Partition
+        The labels, how they were found, and what all candidates are worth.
+
     Raises
     ------
     ValueError
@@ -81,7 +86,7 @@ def partition(
         if graph is None:
             graph = nearest(code, min(_NEIGHBORS, n - 1), cosine=False)
         edges = weighted(graph, points)
-        few = points if n <= _FEW_ROWS else None
+        few = leading_components(points) if points is not None and n <= _FEW_ROWS else None
         found, raw = dict[str, NDArray[np.integer]](), list[NDArray[np.integer]]()
         random = np.random.RandomState(random_state)
         for name, labels in candidates(code, n_clusters, graph, edges, points, random):
@@ -95,7 +100,7 @@ def partition(
 
 
 def _judged(
-    found: dict[str, NDArray[np.integer]], edges: csr_matrix, points: NDArray[np.float32] | None, k: int
+    found: dict[str, NDArray[np.integer]], edges: csr_matrix, points: NDArray[np.float64] | None, k: int
 ) -> Partition:
     scores = {name: graph_score(between(edges, labels, k)) for name, labels in found.items()}
     if points is not None:
