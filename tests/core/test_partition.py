@@ -158,6 +158,7 @@ def test_where_there_are_many_rows_candidates_come_from_some_of_them(monkeypatch
 
 def test_more_clusters_than_small_groups_are_found_by_k_means_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "_MOST_SMALL", 10)
+    monkeypatch.setattr(candidates, "_FOR_COMMUNITIES", 10)
     points, truth = groups([20] * 15, 6)
     result = found(points, 15, with_points=False)
     assert ari(truth, result) == 1

@@ -9,12 +9,13 @@ from sklearn.mixture import GaussianMixture
 
 from torchdec._core.communities import k_communities
 from torchdec._core.kmeans import kmeans
-from torchdec._core.spanning_tree import SmallClusters, linkage, small_clusters, spanning_tree
+from torchdec._core.spanning_tree import SmallClusters, SpanningTree, linkage, small_clusters, spanning_tree
 
 # The Gini index of the sizes that a tree may have, from nearly alike to nearly as they come.
 _GINI = (0.1, 0.2, 0.3, 0.5, 0.8)
-# Rows go in so many small groups into what merges groups one by one.
-_MOST_SMALL = 1500
+# Rows go in so many small groups into what merges groups one by one, and into communities: those of larger groups
+# are better.
+_MOST_SMALL, _FOR_COMMUNITIES = 1500, 500
 # Starts of k-means that are candidates each, and how many more there are of which the lowest inertia is one. They
 # see so many rows at most.
 _STARTS, _MORE_STARTS, _MOST_SEEN = 4, 6, 20_000
@@ -35,19 +36,16 @@ def candidates(
     random_state: np.random.RandomState,
 ) -> Iterator[tuple[str, Labels]]:
     """Yield the name and the labels of each candidate; each has k clusters, and no two are the same rows."""
-    small = small_clusters(spanning_tree(code, graph), _MOST_SMALL)
+    tree = spanning_tree(code, graph)
     yield from _kmeans(code, k, random_state, "")
-    yield from _trees(small, k, "")
-    yield "ward", ward(code, small, k)
-    found = communities_of(edges, small, k)
+    yield from _merged(code, tree, k, "")
+    found = communities_of(edges, small_clusters(tree, _FOR_COMMUNITIES), k)
     if found is not None:
         yield "communities", found
     if points is None or len(points) > _FEW_ROWS:
         return
-    small = small_clusters(spanning_tree(points, graph), _MOST_SMALL)
     yield from _kmeans(points, k, random_state, " of rows")
-    yield from _trees(small, k, " of rows")
-    yield "ward of rows", ward(points, small, k)
+    yield from _merged(points, spanning_tree(points, graph), k, " of rows")
     yield from _gaussians(points, k, random_state)
 
 
@@ -64,10 +62,12 @@ def _kmeans(
         yield f"k-means{of}{name}", start.labels_ if seen is points else start.predict(points)
 
 
-def _trees(small: SmallClusters, k: int, of: str) -> Iterator[tuple[str, Labels]]:
+def _merged(points: NDArray[np.float32], tree: SpanningTree, k: int, of: str) -> Iterator[tuple[str, Labels]]:
+    small = small_clusters(tree, _MOST_SMALL)
     if len(small.sizes) >= k:
         for gini in _GINI:
             yield f"tree {gini}{of}", linkage(small, gini, k)
+        yield f"ward{of}", ward(points, small, k)
 
 
 def _gaussians(
@@ -83,7 +83,7 @@ def _gaussians(
 
 
 def communities_of(edges: csr_matrix, small: SmallClusters, k: int) -> Labels | None:
-    """Return k communities of the graph of the small groups, for all rows."""
+    """Return k communities of the graph of the small groups, for all rows; None where there are none."""
     n, m = len(small.labels), len(small.sizes)
     member = csr_matrix((np.ones(n), (np.arange(n), small.labels)), shape=(n, m))
     found = k_communities(csr_matrix(member.T @ edges @ member), k)

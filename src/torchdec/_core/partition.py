@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from torchdec._core.candidates import candidates
@@ -81,30 +80,38 @@ def partition(
     n = len(code)
     if n_clusters == 1 or n_clusters == n:
         return Partition(np.arange(n, dtype=np.int32) % n_clusters, "only one", None, {})
-    code = np.ascontiguousarray(code, dtype=np.float32)
-    with threadpool_limits(1, user_api="blas"):  # threads add up products in an order of their own
-        if graph is None:
-            graph = nearest(code, min(_NEIGHBORS, n - 1), cosine=False)
-        edges = weighted(graph, points)
-        few = leading_components(points) if points is not None and n <= _FEW_ROWS else None
-        found, raw = dict[str, NDArray[np.integer]](), list[NDArray[np.integer]]()
-        random = np.random.RandomState(random_state)
-        for name, labels in candidates(code, n_clusters, graph, edges, points, random):
-            known = any(np.array_equal(labels, other) for other in raw)
-            if not known and np.bincount(labels, minlength=n_clusters).min() > 0:
-                raw.append(labels)
-                found[name] = refined(edges, labels, n_clusters)
-                if few is not None:  # the graph of few rows joins what is far apart, and may refine for the worse
-                    found[f"{name}, as found"] = labels
-        return _judged(found, edges, few, n_clusters)
-
-
-def _judged(
-    found: dict[str, NDArray[np.integer]], edges: csr_matrix, points: NDArray[np.float64] | None, k: int
-) -> Partition:
-    scores = {name: graph_score(between(edges, labels, k)) for name, labels in found.items()}
-    if points is not None:
-        scores = {name: score + gaussian_evidence(points, found[name], k) for name, score in scores.items()}
+    found, scores = judged_candidates(code, n_clusters, graph=graph, points=points, random_state=random_state)
     best, *others = sorted(scores, key=lambda name: -scores[name])
     runner_up = next((name for name in others if scores[name] < scores[best]), None)
     return Partition(found[best].astype(np.int32), best, runner_up, scores)
+
+
+def judged_candidates(
+    code: NDArray[np.float32],
+    k: int,
+    *,
+    graph: NDArray[np.int64] | None,
+    points: NDArray[np.float32] | None,
+    random_state: int,
+) -> tuple[dict[str, NDArray[np.integer]], dict[str, float]]:
+    """Return the labels of each candidate, refined, by its name, and what the judge says it is worth."""
+    code = np.ascontiguousarray(code, dtype=np.float32)
+    with threadpool_limits(1, user_api="blas"):  # threads add up products in an order of their own
+        if graph is None:
+            graph = nearest(code, min(_NEIGHBORS, len(code) - 1), cosine=False)
+        edges = weighted(graph, points)
+        few = leading_components(points) if points is not None and len(code) <= _FEW_ROWS else None
+        found, raw = dict[str, NDArray[np.integer]](), list[NDArray[np.integer]]()
+        random = np.random.RandomState(random_state)
+        for name, labels in candidates(code, k, graph, edges, points, random):
+            known = any(np.array_equal(labels, other) for other in raw)
+            if known or np.bincount(labels, minlength=k).min() == 0:
+                continue
+            raw.append(labels)
+            found[name] = refined(edges, labels, k)
+            if few is not None:  # the graph of few rows joins what is far apart, and may refine for the worse
+                found[f"{name}, as found"] = labels
+        scores = {name: graph_score(between(edges, labels, k)) for name, labels in found.items()}
+        if few is not None:
+            scores = {name: score + gaussian_evidence(few, found[name], k) for name, score in scores.items()}
+    return found, scores
