@@ -163,3 +163,16 @@ def test_more_clusters_than_small_groups_are_found_by_k_means_alone(monkeypatch:
     result = found(points, 15, with_points=False)
     assert ari(truth, result) == 1
     assert all(name.startswith("k-means") for name in result.scores)
+
+
+def test_where_most_of_many_rows_are_the_same_the_others_are_seen_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "_MOST_SEEN", 20)
+    points = np.zeros((600, 3), dtype=np.float32)
+    points[:4] = np.eye(4, 3) * 5 + 1
+    assert sorted(np.bincount(found(points, 5, with_points=False).labels)) == [1, 1, 1, 1, 596]
+
+
+def test_gaussians_that_never_settle_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "_MOST_ROUNDS", 2)
+    points, _ = blobs(200, 3, 4, spread=0.9)
+    assert "gaussians" in found(points, 4).scores

@@ -1,11 +1,14 @@
 """Partitions of the same rows into k clusters, found in several ways; none of them is best on all data."""
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 
 from torchdec._core.communities import k_communities
 from torchdec._core.kmeans import kmeans
@@ -21,8 +24,8 @@ _MOST_SMALL, _FOR_COMMUNITIES = 1500, 500
 _STARTS, _MORE_STARTS, _MOST_SEEN = 4, 6, 20_000
 # Up to so many rows the points themselves are clustered too; full Gaussians take so many columns at most.
 _FEW_ROWS, _MOST_COLUMNS = 5000, 64
-# Added to the variances of Gaussians, relative to the mean variance of the columns.
-_RIDGE = 1e-3
+# Added to the variances of Gaussians, relative to the mean variance of the columns; their rounds at most.
+_RIDGE, _MOST_ROUNDS = 1e-3, 200
 
 Labels = NDArray[np.integer]
 
@@ -54,7 +57,8 @@ def _kmeans(
 ) -> Iterator[tuple[str, Labels]]:
     seen = points
     if len(points) > _MOST_SEEN:
-        seen = points[np.sort(random_state.permutation(len(points))[:_MOST_SEEN])]
+        some = points[np.sort(random_state.permutation(len(points))[:_MOST_SEEN])]
+        seen = some if len(np.unique(some, axis=0)) >= k else points  # where most rows are the same
     starts = [kmeans(seen, k, random_state) for _ in range(_STARTS + _MORE_STARTS)]
     best = min(starts, key=lambda start: start.inertia_)
     others = [start for start in starts[:_STARTS] if start is not best]
@@ -78,8 +82,12 @@ def _gaussians(
     if d > _MOST_COLUMNS or n < k * (d + 1):
         return
     ridge = _RIDGE * float(points.var(axis=0).mean()) + np.finfo(np.float32).tiny
-    model = GaussianMixture(k, reg_covar=ridge, n_init=3, max_iter=200, random_state=random_state)
-    yield "gaussians", model.fit_predict(points.astype(np.float64))
+    model = GaussianMixture(k, reg_covar=ridge, n_init=3, max_iter=_MOST_ROUNDS, random_state=random_state)
+    # It starts from k-means, whose threads add up in an order of their own; and some Gaussians never settle.
+    with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = model.fit_predict(points.astype(np.float64))
+    yield "gaussians", labels
 
 
 def communities_of(edges: csr_matrix, small: SmallClusters, k: int) -> Labels | None:
