@@ -45,6 +45,13 @@ def test_of_two_cuts_the_cleaner_one_is_worth_more_even_if_it_is_less_even() -> 
     assert graph_score(uneven) > graph_score(even)
 
 
+def test_pieces_of_the_graph_are_worth_more_than_even_sizes() -> None:
+    pieces = np.diag([990.0, 5.0, 5.0])
+    even = np.array([[480.0, 15.0, 0.0], [15.0, 480.0, 0.0], [0.0, 0.0, 10.0]])
+    assert log_likelihood(pieces) < log_likelihood(even)
+    assert graph_score(pieces) > graph_score(even) + 1
+
+
 def test_the_refined_partition_is_likelier_and_mends_rows_that_are_wrong() -> None:
     points = two_blobs()
     edges, truth = weighted(nearest(points, 10, cosine=False)), np.repeat([0, 1], 100)

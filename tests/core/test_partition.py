@@ -97,6 +97,11 @@ def test_clusters_of_unequal_sizes_are_not_evened_out(sizes: list[int], with_poi
     assert ari(truth, found(points, len(sizes), with_points=with_points)) == 1
 
 
+def test_few_rows_that_are_no_gaussians_are_clusters_where_the_graph_keeps_them_apart() -> None:
+    points, truth = make_moons((450, 50), noise=0.06, random_state=1)
+    assert ari(truth, found(points.astype(np.float32), 2)) == 1
+
+
 def test_of_few_rows_gaussians_count_where_the_graph_cannot_tell() -> None:
     points, truth = load_iris(return_X_y=True)
     points = points.astype(np.float32)
