@@ -36,7 +36,7 @@ def test_max_epochs_and_max_steps_bound_the_history() -> None:
 def test_training_moves_the_weights_of_every_layer(name: str) -> None:
     X = blobs(64, 5, 2)[0]
     short, long = (
-        clone(REPRESENTATIONS[name]).set_params(max_steps=steps, random_state=0).fit(X) for steps in (1, 20)
+        clone(REPRESENTATIONS[name]).set_params(max_epochs=passes, random_state=0).fit(X) for passes in (1, 20)
     )
     for before, after in zip(short.encoder_.parameters(), long.encoder_.parameters(), strict=True):
         assert not np.array_equal(before.numpy(), after.numpy())

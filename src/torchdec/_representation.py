@@ -129,15 +129,18 @@ def _rows_of_frame(estimator: BaseEstimator, frame: Frame, *, reset: bool) -> Ro
         try:
             validate_data(estimator, header, reset=reset, skip_check_array=True)
         except ValueError as error:  # scikit-learn's own words, which its checks of estimators ask for
-            raise ValueError(f"{error}{_as_at_fit(names, estimator.feature_names_in_)}") from None
+            raise ValueError(f"{error}{_as_at_fit(names, estimator)}") from None
         return frame.rows(places, columns)
     rows = frame.rows(places, columns)
     validate_data(estimator, np.empty((0, rows.shape[1])), reset=reset, skip_check_array=True)
     return rows
 
 
-def _as_at_fit(names: Sequence[str], fitted_names: Sequence[str]) -> str:
+def _as_at_fit(names: Sequence[str], estimator: BaseEstimator) -> str:
     """Say how to come from a frame of these columns to one of those at fit."""
+    fitted_names = getattr(estimator, "feature_names_in_", None)
+    if fitted_names is None:
+        return ""
     if set(fitted_names) <= set(names):
         return "Give the columns of the fit in their order: X[list(model.feature_names_in_)]."
     return f"Give the columns {_first(fitted_names)}."

@@ -121,7 +121,7 @@ def test_the_order_of_the_rows_does_not_matter(representation, order):
 def test_a_loss_that_is_not_finite_names_stage_step_and_what_to_try(representation):
     x, _ = blobs(100, 6, 2)
     stage_1 = REPRESENTATIONS[representation]
-    model = DEC(2, representation=type(stage_1)((16,), 3, max_steps=60, learning_rate=1e30), random_state=0)
+    model = DEC(2, representation=type(stage_1)((16,), 3, learning_rate=1e30), random_state=0)
     with pytest.raises(
         FloatingPointError, match=r"stage '\w+' is (nan|inf) at step \d+; try a learning_rate below"
     ):

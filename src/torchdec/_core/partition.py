@@ -30,7 +30,7 @@ class Partition:
     Attributes
     ----------
     labels : int32 (n,)
-        The cluster of each row, from 0 to k - 1; each has a row.
+        The cluster of each row, from 0 to k - 1, numbered by their first rows; each has a row.
     name : str
         How it was found.
     code : int
@@ -98,7 +98,13 @@ def partition(
     best = max(found, key=lambda each: scores[each.name])
     others = {name: score for name, score in scores.items() if score < scores[best.name]}
     runner_up = max(others, key=lambda name: others[name], default=None)
-    return Partition(best.labels.astype(np.int32), best.name, best.code, runner_up, scores)
+    return Partition(_in_order(best.labels), best.name, best.code, runner_up, scores)
+
+
+def _in_order(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Renumber the clusters by their first rows, however they were found."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first)).astype(np.int32)[inverse]
 
 
 def judged_candidates(

@@ -81,7 +81,10 @@ def has_header(
     commas = (
         "; if its commas are decimal marks, put ; between the columns" if _cut_decimals([first, *below]) else ""
     )
-    tell(f"{path}: its first line ({shown}) {what} and is taken as a row; --header makes it names{commas}")
+    # Names are distinct, and hold no fractions: any other line of numbers is a row without a doubt.
+    could_be_names = len(set(first)) == len(first) and all(cell.lstrip("+-").isdigit() for cell in numbers)
+    if texts or commas or could_be_names:
+        tell(f"{path}: its first line ({shown}) {what} and is taken as a row; --header makes it names{commas}")
     return False
 
 
