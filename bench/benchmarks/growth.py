@@ -3,8 +3,8 @@
     python bench/benchmarks/growth.py     prints and writes results/growth.json
 
 Each fit runs in a process of its own, on generated rows read from a file on disk: stage 1 at its defaults, whose
-graph holds 100,000 rows at most, then two updates. The exponent is the slope of log seconds, or log megabytes beyond
-the imports, between the last two sizes.
+graph holds 100,000 rows at most, then two updates. The exponent is the slope of log seconds, or log megabytes
+beyond the imports, between the last two sizes.
 """
 
 import json

@@ -8,9 +8,10 @@
 
 Each library trains the net 784-500-500-2000-10 in batches of its own default, on the same rows, in turn. Seconds
 an epoch are the difference between a fit of more and one of fewer epochs: nothing else that a fit does is counted.
-Labels are read after the fits, for the accuracy. Rows that a method calls noise count as wrong, and in a second
-figure as of the cluster of the nearest row that has one. What takes hours runs on one thread and is measured by the
-processor's time, so other programs may run beside it; a side that has its line in the file is not run again.
+Labels are read after the fits, for the accuracy. Rows that a method calls noise count as wrong; a
+second figure gives them the cluster of the nearest row that has one. What takes hours runs on one thread and is
+measured by the processor's time, so other programs may run beside it; a side that has its line in the file is not
+run again.
 """
 
 import json

@@ -2,8 +2,8 @@
 
     python bench/benchmarks/search.py     prints and writes results/search.json; MNIST from TORCHDEC_DATA
 
-The recall of a search is the fraction of the exact 15 neighbours of 1,000 rows that it finds. The 1,000,000 x 64 rows
-lie in 100 overlapping groups, each of which varies mainly in 10 directions of its own.
+The recall of a search is the fraction of the exact 15 neighbours of 1,000 rows that it finds. The rows of 64
+columns lie in 100 overlapping groups, each of which varies mainly in 10 directions of its own.
 """
 
 from typing import Any
