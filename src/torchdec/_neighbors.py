@@ -39,7 +39,7 @@ _EMBEDDINGS, _EMBEDDINGS_OF_MANY = 3, 2
 # Deviation of what is added to where an embedding starts, beside one of 1.
 _NOISE = 0.01
 # Rows up to which their own components are handed on too, for partitions of small tables.
-_SMALL_TABLE = 2000
+_SMALL_TABLE = 5000
 # Neighbours of each row where their number is left open.
 _FEWEST_NEIGHBORS, _MOST_NEIGHBORS = 3, 15
 # Rows that are larger as a float32 array (1 GiB) are only looked at through their components, and not copied.

@@ -32,7 +32,7 @@ from torchdec.rows import Rows
 # The most rows, evenly spaced, whose code a number of clusters is chosen on, and whose code is partitioned.
 _MOST_TO_CHOOSE, _MOST_TO_PARTITION = 2**20, 20_000
 # Components that few rows are partitioned by too, beside their code.
-_COMPONENTS, _FEW_ROWS = 50, 2000
+_COMPONENTS, _FEW_ROWS = 50, 5000
 
 
 @dataclass(frozen=True)

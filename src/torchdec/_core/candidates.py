@@ -1,27 +1,31 @@
 """Partitions of the same rows into k clusters, found in several ways; none of them is best on all data."""
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 
 from torchdec._core.communities import k_communities
 from torchdec._core.kmeans import kmeans
-from torchdec._core.spanning_tree import SmallClusters, linkage, small_clusters, spanning_tree
+from torchdec._core.spanning_tree import SmallClusters, SpanningTree, linkage, small_clusters, spanning_tree
 
-# The Gini index of the sizes that a tree may have: nearly alike, somewhat, and as they come.
-_GINI = (0.1, 0.2, 0.3, 0.5)
-# Rows go in so many small groups into what merges groups one by one.
-_MOST_SMALL = 1500
+# The Gini index of the sizes that a tree may have, from nearly alike to nearly as they come.
+_GINI = (0.1, 0.2, 0.3, 0.5, 0.8)
+# Rows go in so many small groups into what merges groups one by one, and into communities: those of larger groups
+# are better.
+_MOST_SMALL, _FOR_COMMUNITIES = 1500, 500
 # Starts of k-means that are candidates each, and how many more there are of which the lowest inertia is one. They
 # see so many rows at most.
 _STARTS, _MORE_STARTS, _MOST_SEEN = 4, 6, 20_000
 # Up to so many rows the points themselves are clustered too; full Gaussians take so many columns at most.
 _FEW_ROWS, _MOST_COLUMNS = 5000, 64
-# Added to the variances of Gaussians, relative to the mean variance of the columns.
-_RIDGE = 1e-3
+# Added to the variances of Gaussians, relative to the mean variance of the columns; their rounds at most.
+_RIDGE, _MOST_ROUNDS = 1e-3, 200
 
 Labels = NDArray[np.integer]
 
@@ -35,19 +39,16 @@ def candidates(
     random_state: np.random.RandomState,
 ) -> Iterator[tuple[str, Labels]]:
     """Yield the name and the labels of each candidate; each has k clusters, and no two are the same rows."""
-    small = small_clusters(spanning_tree(code, graph), _MOST_SMALL)
+    tree = spanning_tree(code, graph)
     yield from _kmeans(code, k, random_state, "")
-    yield from _trees(small, k, "")
-    yield "ward", ward(code, small, k)
-    found = communities_of(edges, small, k)
+    yield from _merged(code, tree, k, "")
+    found = communities_of(edges, small_clusters(tree, _FOR_COMMUNITIES), k)
     if found is not None:
         yield "communities", found
     if points is None or len(points) > _FEW_ROWS:
         return
-    small = small_clusters(spanning_tree(points, graph), _MOST_SMALL)
     yield from _kmeans(points, k, random_state, " of rows")
-    yield from _trees(small, k, " of rows")
-    yield "ward of rows", ward(points, small, k)
+    yield from _merged(points, spanning_tree(points, graph), k, " of rows")
     yield from _gaussians(points, k, random_state)
 
 
@@ -56,7 +57,8 @@ def _kmeans(
 ) -> Iterator[tuple[str, Labels]]:
     seen = points
     if len(points) > _MOST_SEEN:
-        seen = points[np.sort(random_state.permutation(len(points))[:_MOST_SEEN])]
+        some = points[np.sort(random_state.permutation(len(points))[:_MOST_SEEN])]
+        seen = some if len(np.unique(some, axis=0)) >= k else points  # where most rows are the same
     starts = [kmeans(seen, k, random_state) for _ in range(_STARTS + _MORE_STARTS)]
     best = min(starts, key=lambda start: start.inertia_)
     others = [start for start in starts[:_STARTS] if start is not best]
@@ -64,10 +66,12 @@ def _kmeans(
         yield f"k-means{of}{name}", start.labels_ if seen is points else start.predict(points)
 
 
-def _trees(small: SmallClusters, k: int, of: str) -> Iterator[tuple[str, Labels]]:
+def _merged(points: NDArray[np.float32], tree: SpanningTree, k: int, of: str) -> Iterator[tuple[str, Labels]]:
+    small = small_clusters(tree, _MOST_SMALL)
     if len(small.sizes) >= k:
         for gini in _GINI:
             yield f"tree {gini}{of}", linkage(small, gini, k)
+        yield f"ward{of}", ward(points, small, k)
 
 
 def _gaussians(
@@ -78,12 +82,16 @@ def _gaussians(
     if d > _MOST_COLUMNS or n < k * (d + 1):
         return
     ridge = _RIDGE * float(points.var(axis=0).mean()) + np.finfo(np.float32).tiny
-    model = GaussianMixture(k, reg_covar=ridge, n_init=3, max_iter=200, random_state=random_state)
-    yield "gaussians", model.fit_predict(points.astype(np.float64))
+    model = GaussianMixture(k, reg_covar=ridge, n_init=3, max_iter=_MOST_ROUNDS, random_state=random_state)
+    # It starts from k-means, whose threads add up in an order of their own; and some Gaussians never settle.
+    with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = model.fit_predict(points.astype(np.float64))
+    yield "gaussians", labels
 
 
 def communities_of(edges: csr_matrix, small: SmallClusters, k: int) -> Labels | None:
-    """Return k communities of the graph of the small groups, for all rows."""
+    """Return k communities of the graph of the small groups, for all rows; None where there are none."""
     n, m = len(small.labels), len(small.sizes)
     member = csr_matrix((np.ones(n), (np.arange(n), small.labels)), shape=(n, m))
     found = k_communities(csr_matrix(member.T @ edges @ member), k)

@@ -11,42 +11,53 @@ from scipy.special import gammaln, multigammaln
 
 from torchdec._core.refinement import log_likelihood
 
-# Nats an edge that a cut e times as clean is worth. On 40 embeddings of 12 data sets .05 to .08 choose equally
-# well, .03 is worse on unequal sizes and .1 on images. A cut below 1e-5 is none.
-_CLEAN, _NO_CUT = 0.07, 1e-5
+# Nats an edge that a cut e times as clean is worth. On 38 embeddings of 12 datasets, 30 shapes and 21 tables .055
+# to .075 choose equally well; .03 is worse on unequal sizes, .1 on images. Less than 1e-5 is no cut.
+_CLEAN, _NO_CUT = 0.065, 1e-5
+# Nats more for clusters that are pieces of the graph: no Gaussians (moons are none) and no even sizes (far groups
+# have none) are worth as much. 1 to 2 choose equally, and so do proportions of .001 to .002 that take most of it.
+_PIECES, _NO_PIECES = 2.0, 0.0015
 # Of the normal-inverse-Wishart prior: rows that the mean counts for, and degrees of freedom beyond the columns.
 _PRIOR_ROWS, _PRIOR_FREEDOM = 0.01, 2
+# In more columns Gaussians of few rows drown the graph: 300 rows of the digits lose .44 ARI in all 64.
+_COMPONENTS = 10
 
 
 def graph_score(counts: NDArray[np.float64]) -> float:
     """Return what a partition is worth by the weight of the edges between each two clusters, in nats an edge.
 
-    What the cluster of one end of an edge tells about that of the other, and the logarithm of the proportion of
-    edges that leave a cluster, mean over clusters, whatever their size.
+    What the cluster of one end of an edge tells about that of the other, and how small a proportion of its edges
+    leaves a cluster, mean over clusters, whatever their size.
     """
     ends = counts.sum(axis=1)
     leaving = 1 - np.diag(counts)[ends > 0] / ends[ends > 0]
-    return log_likelihood(counts) - _CLEAN * float(np.log(leaving.mean() + _NO_CUT))
+    cut = float(leaving.mean())
+    return float(log_likelihood(counts) - _CLEAN * np.log(cut + _NO_CUT) + _PIECES * np.exp(-cut / _NO_PIECES))
 
 
-def gaussian_evidence(points: NDArray[np.float32], labels: NDArray[np.integer], k: int) -> float:
-    """Return the log marginal likelihood a row, where each cluster is a Gaussian of any mean and covariance.
+def leading_components(points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return principal components of the points, float64 (n, at most 10), in which few rows have a covariance."""
+    centred = points.astype(np.float64) - points.mean(axis=0, dtype=np.float64)
+    left, extent, _ = np.linalg.svd(centred, full_matrices=False)
+    return np.asarray((left * extent)[:, :_COMPONENTS])
 
-    Those are integrated out under a prior around the covariance of all rows, shrunk for `k` clusters; so clusters
-    of fewer rows than columns have a likelihood too (Murphy, Conjugate Bayesian analysis of the Gaussian
-    distribution, 2007). Sizes come from a uniform Dirichlet prior.
+
+def gaussian_evidence(points: NDArray[np.float64], labels: NDArray[np.integer], k: int) -> float:
+    """Return the log marginal likelihood a row of centred points whose clusters are Gaussians of any kind.
+
+    Means and covariances are integrated out under a prior around the covariance of all rows, shrunk for `k`
+    clusters; so clusters of fewer rows than columns have a likelihood too (Murphy, Conjugate Bayesian analysis of
+    the Gaussian distribution, 2007). Sizes come from a uniform Dirichlet prior.
     """
-    x = np.asarray(points, dtype=np.float64)
-    n, d = x.shape
-    x = x - x.mean(axis=0)
-    total = x.T @ x / n
+    n, d = points.shape
+    total = points.T @ points / n
     total += (1e-6 * np.trace(total) / d + np.finfo(np.float32).tiny) * np.eye(d)
     freedom = d + _PRIOR_FREEDOM
     prior = total * k ** (-2 / d) * (freedom - d - 1)
     log_prior = freedom / 2 * np.linalg.slogdet(prior)[1] - multigammaln(freedom / 2, d)
     evidence = gammaln(k) - gammaln(n + k)
     for cluster in range(k):
-        rows = x[labels == cluster]
+        rows = points[labels == cluster]
         m = len(rows)
         mean = rows.mean(axis=0)
         apart = rows - mean

@@ -6,22 +6,20 @@ k-means, on cells communities of the graph. Each candidate is refined, and all a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from torchdec._core.candidates import candidates
-from torchdec._core.judge import gaussian_evidence, graph_score
+from torchdec._core.judge import gaussian_evidence, graph_score, leading_components
 from torchdec._core.nearest import nearest
 from torchdec._core.refinement import between, refined, weighted
 
 # Neighbours of each row where no graph is given.
 _NEIGHBORS = 15
-# Up to so many rows, where the points are given, what they say counts beside the graph.
+# Up to so many rows the points count beside their graph, which shows less of few rows.
 _FEW_ROWS = 500
 
 
@@ -50,7 +48,10 @@ class Partition:
     scores: dict[str, float]
 
 
-class _Found(NamedTuple):
+@dataclass(frozen=True)
+class Found:
+    """A candidate: how it was found, in which code, and the cluster of each row."""
+
     name: str
     code: int
     labels: NDArray[np.integer]
@@ -80,6 +81,11 @@ def partition(
     random_state : int
         For k-means and mixtures. The same gives the same labels, whatever the number of threads.
 
+    Returns
+    -------
+    Partition
+        The labels, how they were found, and what all candidates are worth.
+
     Raises
     ------
     ValueError
@@ -88,34 +94,42 @@ def partition(
     n = len(codes[0])
     if n_clusters == 1 or n_clusters == n:
         return Partition(np.arange(n, dtype=np.int32) % n_clusters, "only one", 0, None, {})
-    codes = [np.ascontiguousarray(code, dtype=np.float32) for code in codes]
-    with threadpool_limits(1, user_api="blas"):  # threads add up products in an order of their own
-        if graph is None:
-            graph = nearest(codes[0], min(_NEIGHBORS, n - 1), cosine=False)
-        edges = weighted(graph, points)
-        few = points if n <= _FEW_ROWS else None
-        found, raw = list[_Found](), list[NDArray[np.integer]]()
-        random = np.random.RandomState(random_state)
-        for number, code in enumerate(codes):
-            some = candidates(code, n_clusters, graph, edges, None if number else points, random)
-            for name, labels in some:
-                known = any(np.array_equal(labels, other) for other in raw)
-                if known or np.bincount(labels, minlength=n_clusters).min() == 0:
-                    continue
-                raw.append(labels)
-                name = f"{name}, code {number + 1}" if number else name
-                found.append(_Found(name, number, refined(edges, labels, n_clusters)))
-                if few is not None:  # the graph of few rows joins what is far apart, and may refine for the worse
-                    found.append(_Found(f"{name}, as found", number, labels))
-        return _judged(found, edges, few, n_clusters)
-
-
-def _judged(found: Sequence[_Found], edges: csr_matrix, points: NDArray[np.float32] | None, k: int) -> Partition:
-    scores = {each.name: graph_score(between(edges, each.labels, k)) for each in found}
-    if points is not None:
-        for each in found:
-            scores[each.name] += gaussian_evidence(points, each.labels, k)
+    found, scores = judged_candidates(codes, n_clusters, graph=graph, points=points, random_state=random_state)
     best = max(found, key=lambda each: scores[each.name])
     others = {name: score for name, score in scores.items() if score < scores[best.name]}
     runner_up = max(others, key=lambda name: others[name], default=None)
     return Partition(best.labels.astype(np.int32), best.name, best.code, runner_up, scores)
+
+
+def judged_candidates(
+    codes: Sequence[NDArray[np.float32]],
+    k: int,
+    *,
+    graph: NDArray[np.int64] | None,
+    points: NDArray[np.float32] | None,
+    random_state: int,
+) -> tuple[list[Found], dict[str, float]]:
+    """Return each candidate, refined, and what the judge says it is worth, by its name."""
+    codes = [np.ascontiguousarray(code, dtype=np.float32) for code in codes]
+    n, random = len(codes[0]), np.random.RandomState(random_state)
+    with threadpool_limits(1, user_api="blas"):  # threads add up products in an order of their own
+        if graph is None:
+            graph = nearest(codes[0], min(_NEIGHBORS, n - 1), cosine=False)
+        edges = weighted(graph, points)
+        few = leading_components(points) if points is not None and n <= _FEW_ROWS else None
+        found, raw = list[Found](), list[NDArray[np.integer]]()
+        for number, code in enumerate(codes):
+            of = f", code {number + 1}" if number else ""
+            for name, labels in candidates(code, k, graph, edges, None if number else points, random):
+                known = any(np.array_equal(labels, other) for other in raw)
+                if known or np.bincount(labels, minlength=k).min() == 0:
+                    continue
+                raw.append(labels)
+                found.append(Found(name + of, number, refined(edges, labels, k)))
+                if few is not None:  # the graph of few rows joins what is far apart, and may refine for the worse
+                    found.append(Found(f"{name}{of}, as found", number, labels))
+        scores = {each.name: graph_score(between(edges, each.labels, k)) for each in found}
+        if few is not None:
+            for each in found:
+                scores[each.name] += gaussian_evidence(few, each.labels, k)
+    return found, scores
