@@ -34,6 +34,8 @@ TESTS = {
     "src/torchdec/_core/kmeans.py": ["tests/core/test_kmeans.py", "tests/core/test_centroids.py"],
     "src/torchdec/_core/nearest.py": ["tests/core/test_neighbor_graph.py"],
     "src/torchdec/_core/free_embedding.py": ["tests/core/test_free_embedding.py"],
+    "src/torchdec/_core/judge.py": ["tests/core/test_judge.py"],
+    "src/torchdec/_core/partition.py": ["tests/core/test_partition.py"],
     "src/torchdec/_core/place_centers.py": ["tests/core/test_several_centers.py"],
     "src/torchdec/metrics/_agreement.py": ["tests/metrics/test_agreement.py"],
     "src/torchdec/metrics/_generalizability.py": ["tests/metrics/test_generalizability.py"],
