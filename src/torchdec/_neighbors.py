@@ -1,4 +1,4 @@
-"""Stage 1 from the neighbour graph: its embedding, and an encoder that learns it, with `Autoencoder`'s interface."""
+"""Stage 1 from the neighbour graph: its embedding, and an encoder that learns it; `Autoencoder`'s interface."""
 
 import math
 from collections.abc import Callable, Generator, Iterator
