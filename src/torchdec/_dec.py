@@ -70,7 +70,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         Steps between updates of the targets; "epoch" is one pass over the rows. More often follows the
         clusters faster and costs one pass through the encoder each time. "auto" is one pass, or ten with an
         augmentation: targets had better stay until the encoder gives changed rows the clusters of the rows.
-    tol : float, default=0.001
+    tol : float, default=0.002
         Stop when less than this share of the rows changed their cluster between two updates. Changes are
         counted a update, so a smaller `update_interval` stops sooner.
     max_iter : int, default=20
@@ -86,12 +86,14 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         Rows a step. "auto" is 256, or 2,048 from 32,768 rows on where `update_interval` is counted in
         passes: products of more rows run faster, and steps are fewer.
     n_init : int, default=20
-        Starts of k-means where `init` is "k-means++"; the one with the lowest inertia is kept.
+        Starts of k-means on the code, where that is what clusters it; the one with the lowest inertia is kept.
     init : {"auto", "k-means++"}, default="auto"
         What self-training starts from. "k-means++" is the paper's: k-means on the code. "auto" is the best of
-        several partitions of the rows, into clusters of any shape, by the graph of their neighbours;
-        `NeighborEncoder` then learns the clusters together with its embedding, and a cluster gets several centres
-        where its shape takes them.
+        several partitions of the rows, into clusters of any shape, by the graph of their neighbours, where
+        `NeighborEncoder` embeds the rows before it is trained; it then learns the clusters with the embedding, and
+        a cluster gets several centres where its shape takes them. Few rows are partitioned so too. On a code that
+        was learnt first it is k-means, and where the graph of the code shows that k-means took two clusters for
+        one, or cut one in two, they are cut anew.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is: half of the rows of every training step;
         the targets come from the rows as they are (as in DEC-DA). `torchdec.augment.ShiftRotate` is for images,
@@ -193,7 +195,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         alpha: float = 1.0,
         reconstruction_weight: float = 0.0,
         update_interval: int | Literal["epoch", "auto"] = "auto",
-        tol: float = 1e-3,
+        tol: float = 2e-3,
         max_iter: int = 20,
         patience: int = 5,
         learning_rate: float | Literal["auto"] = "auto",

@@ -21,6 +21,7 @@ from torchdec._core.free_embedding import Embedded, free_embedding
 from torchdec._core.graph_space import components_agree, lengths_and_fullness
 from torchdec._core.journal import Journal
 from torchdec._core.nearest import NearestRows, nearest
+from torchdec._core.neighbor_embedding import embed_neighbors
 from torchdec._core.neighbor_graph import COPIES, changed_copies, layout, layout_weight, principal_components
 from torchdec._core.networks import stack, without_batch_norm
 from torchdec._core.randomness import generator, split
@@ -36,6 +37,8 @@ from torchdec.rows._part import PartOfRows
 _COMPONENTS, _COMPONENTS_OF_EMBEDDINGS = 50, 200
 # Embeddings of the rows, each by its own draw; of many rows they differ less.
 _EMBEDDINGS, _EMBEDDINGS_OF_MANY = 3, 2
+# Steps that are never reached.
+_NO_LIMIT = 2**62
 # Deviation of what is added to where an embedding starts, beside one of 1.
 _NOISE = 0.01
 # Rows up to which their own components are handed on too, for partitions of small tables.
@@ -44,9 +47,12 @@ _SMALL_TABLE = 5000
 _FEWEST_NEIGHBORS, _MOST_NEIGHBORS = 3, 15
 # Rows that are larger as a float32 array (1 GiB) are only looked at through their components, and not copied.
 _MOST_VALUES = 2**28
-# Rows with a smaller share of values that are not zero hold few of many features: they go without some of these,
-# and may have their neighbours found among themselves.
-_SPARSE, _DROPOUT = 0.05, 0.3
+# So many rows with a smaller share of values that are not zero, as counts of words or genes have, are not embedded
+# without a network: it sees what they share, and follows single neighbours less.
+_SPARSE, _MANY_SPARSE = 0.15, 1000
+# With a smaller share yet, rows hold few of many features: they go without some of these, and may have their
+# neighbours found among themselves.
+_VERY_SPARSE, _DROPOUT = 0.05, 0.3
 
 
 class NeighborEncoder(Representation):
@@ -93,11 +99,14 @@ class NeighborEncoder(Representation):
         rest on few of them. "auto" is 0.3 for rows that hold few of many features, as texts hold words (less than
         a twentieth of all values is not zero), and 0 for others: pixels and measurements lose accuracy by it.
     max_epochs : int or "auto", default="auto"
-        Passes of the encoder over the rows. "auto" is 100,000 rows in all, but 4 to 20 passes.
+        Passes of the encoder over the rows. "auto" is 100,000 rows in all, but 4 to 20 passes; of many sparse rows
+        80 passes, but 2,000 steps at most.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is an eighth of them, 64 to 512, or 1,024 from 32,768 rows on.
-    learning_rate : float, default=0.004
-        Peak of the one-cycle schedule of Adam.
+        Rows a step. "auto" is an eighth of them, 64 to 512, or 1,024 from 32,768 rows on; of many sparse rows 512
+        or 1,024, and as many neighbours.
+    learning_rate : float or "auto", default="auto"
+        Peak of the one-cycle schedule of Adam. "auto" is 0.004; of many sparse rows 0.002, or 0.006
+        from 32,768 rows on.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is. The neighbours of a row are then those
         that are nearest to it or to any of 32 changed copies of it; the search takes 33 times as long. Half of
@@ -165,7 +174,7 @@ class NeighborEncoder(Representation):
         "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "augment": [callable, None],
         "standardize": ["boolean", StrOptions({"auto"})],
         "device": [str],
@@ -186,7 +195,7 @@ class NeighborEncoder(Representation):
         dropout: float | Literal["auto"] = "auto",
         max_epochs: int | Literal["auto"] = "auto",
         batch_size: int | Literal["auto"] = "auto",
-        learning_rate: float = 4e-3,
+        learning_rate: float | Literal["auto"] = "auto",
         augment: Augment | None = None,
         standardize: bool | Literal["auto"] = "auto",
         device: str = "auto",
@@ -211,7 +220,7 @@ class NeighborEncoder(Representation):
         self.random_state = random_state
 
     def embed(self, rows: Rows, started: float, journal: Journal) -> Generator[Search, None, Embedded]:
-        """Embed rows that were validated: their graph and free vectors, for which no network is trained."""
+        """Embed rows that were validated: their graph and free vectors, of many sparse ones the graph alone."""
         compute = self._scaled(rows, journal)
         return (yield from self._embed(self.prepared(rows), compute, started, journal))
 
@@ -228,7 +237,11 @@ class NeighborEncoder(Representation):
             random = generator(seeds["components"])
             journal.results["graph"] = yield from self._search(rows, random, compute, started)
         self.space_, graph = journal.results["graph"]
-        embeddings = journal.once("embeddings", lambda: self._embeddings(rows, graph, seeds["layout"], compute))
+        embeddings: tuple[Tensor, ...] = ()
+        if len(rows) < _MANY_SPARSE or lengths_and_fullness(rows)[1] >= _SPARSE:
+            embeddings = journal.once(
+                "embeddings", lambda: self._embeddings(rows, graph, seeds["layout"], compute)
+            )
         points = None
         if len(rows) <= _SMALL_TABLE:
             points, _ = principal_components(rows, _COMPONENTS, generator(seeds["components"]), compute)
@@ -238,7 +251,7 @@ class NeighborEncoder(Representation):
         self, rows: Rows, compute: Compute, started: float, journal: Journal, places: Tensor | None = None
     ) -> Iterator[Search | Epoch]:
         embedded = yield from self._embed(rows, compute, started, journal)
-        if places is None:
+        if places is None and embedded.embeddings:
             places = embedded.embeddings[0]
         seeds = self._seeds(journal)
         if embedded.index is not None:
@@ -248,21 +261,23 @@ class NeighborEncoder(Representation):
         decoder = None
         if self.has_decoder:
             decoder = stack(widths[::-1], generator(seeds["decoder"]), batch_norm=True).to(compute.device)
-        batch_size, max_epochs = self._pace(len(rows))
+        batch_size, learning_rate, n_passes, most_steps = self._pace(len(rows), on_graph=places is None)
         batches = generator(seeds["batches"])
         source = Source(rows, self.scale_, batch_size, batches, compute, started, self.augment, journal)
         self.dropout_ = journal.once("dropout", lambda: self._dropout(rows, compute))
-        yield from learn_embedding(
-            encoder,
-            decoder,
-            places,
-            source,
-            reconstruction_weight=self.reconstruction_weight,
-            dropout=self.dropout_,
-            n_steps=max_epochs * source.steps_an_epoch,
-            learning_rate=self.learning_rate,
-        )
-        self.encoder_ = freeze(in_units_of(places, without_batch_norm(encoder)))
+        settings: dict[str, Any] = {
+            "reconstruction_weight": self.reconstruction_weight,
+            "dropout": self.dropout_,
+            "n_steps": source.steps(n_passes, most_steps),
+            "learning_rate": learning_rate,
+        }
+        if places is None:
+            yield from embed_neighbors(encoder, decoder, embedded.graph, source, **settings)
+            trained = without_batch_norm(encoder)
+        else:
+            yield from learn_embedding(encoder, decoder, places, source, **settings)
+            trained = in_units_of(places, without_batch_norm(encoder))
+        self.encoder_ = freeze(trained)
         self.decoder_ = freeze(without_batch_norm(decoder)) if decoder else None
 
     def _seeds(self, journal: Journal) -> dict[str, int]:
@@ -336,18 +351,29 @@ class NeighborEncoder(Representation):
         if d <= 2 * _COMPONENTS or n <= _COMPONENTS or n * d > _MOST_VALUES:
             return _COMPONENTS
         one_length, share = lengths_and_fullness(rows)
-        if share >= _SPARSE:
+        if share >= _VERY_SPARSE:
             return _COMPONENTS_OF_EMBEDDINGS if one_length else _COMPONENTS
         agree = components_agree(rows, _COMPONENTS, n_neighbors, random, compute, cosine=cosine)
         return _COMPONENTS if agree else None
 
-    def _pace(self, n_rows: int) -> tuple[int, int]:
-        """Return the rows a step and the passes, where they were left open."""
-        batch_size = 1024 if n_rows >= MANY_ROWS else min(512, max(64, n_rows // 8))
-        max_epochs = min(20, max(4, 100_000 // n_rows))
+    def _pace(self, n_rows: int, *, on_graph: bool) -> tuple[int, float, int, int]:
+        """Return rows a step, learning rate, passes and the most steps, where they were left open."""
+        many = n_rows >= MANY_ROWS
+        if on_graph:
+            batch_size, learning_rate, max_epochs, most_steps = (
+                (1024 if many else 512),
+                (6e-3 if many else 2e-3),
+                80,
+                2000,
+            )
+        else:
+            batch_size, learning_rate = (1024 if many else min(512, max(64, n_rows // 8))), 4e-3
+            max_epochs, most_steps = min(20, max(4, 100_000 // n_rows)), _NO_LIMIT
         return (
             batch_size if self.batch_size == "auto" else self.batch_size,
+            learning_rate if self.learning_rate == "auto" else self.learning_rate,
             max_epochs if self.max_epochs == "auto" else self.max_epochs,
+            most_steps if self.max_epochs == "auto" else _NO_LIMIT,
         )
 
     def _dropout(self, rows: Rows, compute: Compute) -> float:
@@ -355,7 +381,7 @@ class NeighborEncoder(Representation):
         if self.dropout != "auto":
             return self.dropout
         n_given = sum(int(chunk.count_nonzero()) for chunk in in_order(rows, 1.0, compute))
-        return _DROPOUT if n_given < _SPARSE * math.prod(rows.shape) else 0.0
+        return _DROPOUT if n_given < _VERY_SPARSE * math.prod(rows.shape) else 0.0
 
 
 def _projected(

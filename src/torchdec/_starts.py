@@ -29,10 +29,10 @@ from torchdec._presets import new_representation, own_networks
 from torchdec._representation import Representation
 from torchdec.rows import Rows
 
-# The most rows, evenly spaced, whose code a number of clusters is chosen on, and whose code is partitioned.
-_MOST_TO_CHOOSE, _MOST_TO_PARTITION = 2**20, 20_000
-# Components that few rows are partitioned by too, beside their code.
-_COMPONENTS, _FEW_ROWS = 50, 5000
+# The most rows, evenly spaced, whose code a number of clusters is chosen on.
+_MOST_TO_CHOOSE = 2**20
+# Fewer rows than so many are partitioned by their components too, beside a code that was learnt first.
+_FEW_ROWS, _COMPONENTS = 1000, 50
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,15 @@ def first_clusters(
     partitioned = None
     if not frozen or not isinstance(dec.representation.estimator, Representation):
         embedded = (yield from representation.embed(rows, began, journal)) if dec.init == "auto" else None
-        if embedded is not None:
+        if embedded is not None and embedded.embeddings:
             partitioned = journal.once("partition", lambda: _of_embedding(dec, embedded, seeds))
         yield from representation.learn(rows, began, journal, partitioned.places if partitioned else None)
     encoder, decoder = own_networks(representation, dec.reconstruction_weight, compute)
     if "start" not in journal.results:
         prepared = representation.prepared(rows)
         code = code_of(encoder, prepared, representation.scale_, compute)
-        if partitioned is None and dec.init == "auto":
-            partitioned = _of_code(dec, code, prepared, seeds, compute)
+        if partitioned is None and dec.init == "auto" and len(rows) < _FEW_ROWS:
+            partitioned = _of_few(dec, code, prepared, seeds, compute)
         if partitioned is None:
             start, record = _kmeans(dec, code, seeds, began)
         else:
@@ -128,21 +128,13 @@ def _of_embedding(dec: Any, embedded: Embedded, seeds: dict[str, int]) -> Partit
     return Partitioned(choice, k, found.name, index, labels, places)
 
 
-def _of_code(
-    dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int], compute: Compute
-) -> Partitioned:
-    """Partition the code, or that of some rows, drawn without replacement."""
-    index, points, n = None, None, len(rows)
+def _of_few(dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int], compute: Compute) -> Partitioned:
+    """Partition few rows by their code and their components."""
     choice, k = _number(dec, code, seeds)
-    if n > _MOST_TO_PARTITION:
-        random = np.random.default_rng(seeds["centroids"])
-        index = torch.from_numpy(np.sort(random.choice(n, _MOST_TO_PARTITION, replace=False, shuffle=False)))
-    elif n <= _FEW_ROWS:
-        components, _ = principal_components(rows, _COMPONENTS, generator(seeds["centroids"]), compute)
-        points = components.cpu().numpy()
-    some = code[torch.arange(n) if index is None else index].cpu().numpy()
+    components, _ = principal_components(rows, _COMPONENTS, generator(seeds["centroids"]), compute)
+    points, some = components.cpu().numpy(), code[torch.arange(len(rows))].cpu().numpy()
     found = partition([some], k, graph=None, points=points, random_state=seeds["centroids"])
-    return Partitioned(choice, k, found.name, index, workers.same(torch.from_numpy(found.labels)), None)
+    return Partitioned(choice, k, found.name, None, workers.same(torch.from_numpy(found.labels)), None)
 
 
 def _number(dec: Any, code: Tensor | Streamed, seeds: dict[str, int]) -> tuple[Choice | None, int]:
@@ -160,7 +152,7 @@ def choose_on(code: Tensor | Streamed, ks: Sequence[int], seed: int) -> Choice:
 
 
 def _kmeans(dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: float) -> tuple[Any, Centroids]:
-    """Run k-means on the code, as the paper does."""
+    """Run k-means on the code, as the paper does; with "auto", cut anew what its graph separates better."""
     choice, k = _number(dec, code, seeds)
     centers, labels, record = kmeans_centroids(code, k, n_init=dec.n_init, seed=seeds["centroids"], started=began)
     return (choice, centers, list(range(k)), labels), record

@@ -13,6 +13,7 @@ from torchdec._core.kmeans import kmeans
 from torchdec._core.objective import squared_distances
 from torchdec._core.owners import Owners
 from torchdec._core.records import Centroids
+from torchdec._core.separation import separated
 
 # Rows that the starts are compared on; where there are more, only the best start goes on with all of them.
 _MOST_ROWS = 2**17
@@ -27,9 +28,12 @@ def kmeans_centroids(
     n_init: int,
     seed: int,
     started: float,
+    separate: bool = False,
 ) -> tuple[Float[Tensor, "clusters code"], Int32[Tensor, " rows"], Centroids]:
     """Run k-means on the code of all rows from `n_init` starts and keep the lowest inertia (paper, section 3.1.2).
 
+    With `separate`, the graph of near rows of the code may give clusters that are separated better
+    (`_core/separation.py`).
     Of more than 131,072 rows the starts see a sample of so many, and the chosen one then settles on all rows, in
     passes over their code.
 
@@ -48,6 +52,8 @@ def kmeans_centroids(
     seen = some.cpu().numpy()
     starts = [kmeans(seen, n_clusters, random_state) for _ in range(n_init)]
     best = min(starts, key=lambda start: start.inertia_)
+    if separate:
+        best = separated(seen, best, random_state)
     centers = workers.same(torch.from_numpy(best.cluster_centers_).to(some))
     labels, inertia = torch.from_numpy(best.labels_).to(some.device), float(best.inertia_)
     if len(some) < len(code):

@@ -34,7 +34,8 @@ class Embedded:
     graph : Tensor of shape (n, w), int64
         Nearest other rows of each, nearest first.
     embeddings : tuple of Tensor of shape (n, z), float32
-        Several, since another draw of the neighbours gives another one.
+        Several, since another draw of the neighbours gives another one; none where the encoder had better learn
+        from the graph itself.
     points : Tensor of shape (n, p), float32, or None
         The leading principal components of the rows, where these are few.
     """

@@ -101,7 +101,7 @@ def _embedding(dec: DEC, rows: Rows, seed: int) -> Tensor | Streamed:
     if not isinstance(dec.representation, FrozenEstimator):
         journal = Journal()
         embedded = _last(representation.embed(rows, perf_counter(), journal))
-        if embedded is not None:
+        if embedded is not None and embedded.embeddings:
             return embedded.embeddings[0]
         for _ in representation.learn(rows, perf_counter(), journal):
             pass
