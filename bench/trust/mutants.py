@@ -36,6 +36,7 @@ TESTS = {
     "src/torchdec/_core/free_embedding.py": ["tests/core/test_free_embedding.py"],
     "src/torchdec/_core/judge.py": ["tests/core/test_judge.py"],
     "src/torchdec/_core/partition.py": ["tests/core/test_partition.py"],
+    "src/torchdec/_core/separation.py": ["tests/core/test_separation.py"],
     "src/torchdec/_core/place_centers.py": ["tests/core/test_several_centers.py"],
     "src/torchdec/metrics/_agreement.py": ["tests/metrics/test_agreement.py"],
     "src/torchdec/metrics/_generalizability.py": ["tests/metrics/test_generalizability.py"],

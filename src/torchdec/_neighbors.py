@@ -62,7 +62,8 @@ class NeighborEncoder(Representation):
     graph is embedded without a network: each row has a free vector, and each step maximises the likelihood of
     picking a neighbour among a group of rows, by Student's t kernel of the vectors. Then the encoder learns to
     give each row its vector. In a `DEC` it learns the clusters with it: the graph is partitioned first, and the
-    vectors of a cluster are drawn together.
+    vectors of a cluster are drawn together. Many sparse rows have no free vectors: there the encoder is trained on
+    the graph itself.
 
     Parameters
     ----------
