@@ -79,7 +79,8 @@ def fits() -> str:
         + [f"{r[key]:.3f}" for key in ("acc", "acc_noise_placed", "nmi")]
         for r in results_of("fits")
     ]
-    return table(["MNIST, whole fits, one seed", "processor's seconds", "noise", "ACC", "ACC, noise placed", "NMI"], rows)
+    titles = ["MNIST, whole fits, one seed", "processor's seconds", "noise", "ACC", "ACC, noise placed", "NMI"]
+    return table(titles, rows)
 
 
 def defaults() -> str:
