@@ -105,7 +105,7 @@ def fit(representation: str, path: str, model_path: str) -> dict[str, Any]:
     from torchdec.metrics import clustering_accuracy
 
     rows = np.load(path, mmap_mode="r")
-    small = NeighborEncoder((32,), SMALL_CODE, graph_rows=10_000, max_steps=100)
+    small = NeighborEncoder((32,), SMALL_CODE, graph_rows=10_000, max_epochs=5)
     stages = {"small": small, "short": Autoencoder(max_steps=200)}
     stage_1 = stages.get(representation, representation)
     interval = 500 if representation in stages else "epoch"

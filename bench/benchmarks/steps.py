@@ -28,12 +28,12 @@ def main(quick: bool) -> None:
     repeats = 5 if quick else 15
     results = []
     for batch_size in QUICK_BATCHES if quick else BATCHES:
-        for name, widths, rows_a_step, step in (
-            ("autoencoder", AUTOENCODER, batch_size, autoencoder(batch_size)),
-            ("neighbors", NET, 2 * batch_size, neighbors(batch_size)),
-            ("self-training", NET, batch_size, self_training(batch_size)),
+        for name, widths, step in (
+            ("autoencoder", AUTOENCODER, autoencoder(batch_size)),
+            ("neighbors", NET, neighbors(batch_size)),
+            ("self-training", NET, self_training(batch_size)),
         ):
-            bare = products(widths, rows_a_step, fast, DEVICE, backward=True)
+            bare = products(widths, batch_size, fast, DEVICE, backward=True)
             results.append(share(f"{name} step", batch_size, fast, in_turn({"bare": bare, "ours": step}, repeats)))
     for name, precision in (("pass while fitting", fast), ("predict", "float32")):
         bare_chunk = products(NET, 1024, precision, DEVICE, backward=False)
@@ -84,18 +84,20 @@ def autoencoder(batch_size: int) -> Callable[[], float]:
 
 
 def neighbors(batch_size: int) -> Callable[[], float]:
+    import torch
+
     from torchdec._core import training
-    from torchdec._core.neighbor_embedding import embed_neighbors
+    from torchdec._core.distillation import learn_embedding
     from torchdec._core.networks import stack
     from torchdec._core.randomness import generator
 
     training.RECORD_EVERY = 5
-    graph = np.random.default_rng(0).integers(0, N_ROWS, size=(N_ROWS, 15))
+    places = torch.randn(N_ROWS, NET[-1], generator=generator(0))
     encoder = stack(NET, generator(0), batch_norm=True).to(DEVICE)
-    records = embed_neighbors(
+    records = learn_embedding(
         encoder,
         None,
-        graph,
+        places,
         source(batch_size),
         reconstruction_weight=0.0,
         dropout=0.0,
@@ -144,7 +146,8 @@ def whole_pass(name: str, precision: str) -> Callable[[], float]:
         model.encoder_, model.scale_, model.cluster_names_ = stack(NET, generator(0)), 1.0, [""] * 10
         model.cluster_centers_ = np.random.default_rng(1).normal(size=(10, NET[-1])).astype(np.float32)
         model.center_clusters_ = np.arange(10, dtype=np.int32)
-        model.n_features_in_, model.feature_means_, model.feature_deviations_ = NET[0], None, None
+        model.n_features_in_, model.transformer_ = NET[0], None
+        model.feature_means_, model.feature_deviations_ = None, None
         return lambda: seconds_of(lambda: model.predict(rows)) / 20
     encoder, compute = stack(NET, generator(0)).to(DEVICE), resolve(DEVICE, precision)  # type: ignore[arg-type]
     return lambda: seconds_of(lambda: embed(encoder, as_rows(rows), 1.0, compute)) / 20

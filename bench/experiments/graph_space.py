@@ -40,7 +40,8 @@ def results() -> Iterator[dict[str, Any]]:
 
     from torchdec._core.compute import resolve
     from torchdec._core.graph_space import agreements, components_agree, sample
-    from torchdec._core.neighbor_graph import nearest_neighbors, principal_components
+    from torchdec._core.nearest import nearest
+    from torchdec._core.neighbor_graph import principal_components
     from torchdec._core.randomness import generator
     from torchdec.rows import as_rows
     from torchdec_bench.datasets import load
@@ -55,7 +56,7 @@ def results() -> Iterator[dict[str, Any]]:
             principal_components(rows, 50, generator(0), compute)[0],
             torch.from_numpy(rows.take(np.arange(len(y)))),
         )
-        graphs = [nearest_neighbors(each, 15, cosine=True, compute=compute) for each in points]
+        graphs = [nearest(each, 15, cosine=True) for each in points]
         scores = [
             agreements(sample(rows, generator(seed)), 50, 15, generator(seed), compute, cosine=True)
             for seed in range(N_SPLITS)

@@ -30,10 +30,14 @@ RESULTS = Path(__file__).parent / "results" / "mutants.json"
 # Each module and the tests that are to notice, fast ones first.
 TESTS = {
     "src/torchdec/_core/objective.py": ["tests/core/test_objective.py"],
-    "src/torchdec/_core/medoid.py": ["tests/core/test_medoid.py"],
     "src/torchdec/_core/centroids.py": ["tests/core/test_centroids.py"],
     "src/torchdec/_core/kmeans.py": ["tests/core/test_kmeans.py", "tests/core/test_centroids.py"],
+    "src/torchdec/_core/nearest.py": ["tests/core/test_neighbor_graph.py"],
+    "src/torchdec/_core/free_embedding.py": ["tests/core/test_free_embedding.py"],
+    "src/torchdec/_core/judge.py": ["tests/core/test_judge.py"],
+    "src/torchdec/_core/partition.py": ["tests/core/test_partition.py"],
     "src/torchdec/_core/separation.py": ["tests/core/test_separation.py"],
+    "src/torchdec/_core/place_centers.py": ["tests/core/test_several_centers.py"],
     "src/torchdec/metrics/_agreement.py": ["tests/metrics/test_agreement.py"],
     "src/torchdec/metrics/_generalizability.py": ["tests/metrics/test_generalizability.py"],
     "src/torchdec/_model_file.py": ["tests/test_model_file.py"],

@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def small(number: int) -> DEC:
-    stage_1 = Autoencoder((32,), 4, max_steps=60) if number % 2 else NeighborEncoder((32,), 4, max_steps=60)
+    stage_1 = Autoencoder((32,), 4, max_steps=60) if number % 2 else NeighborEncoder((32,), 4, max_epochs=5)
     return DEC(4, representation=stage_1, tol=1.0, random_state=number)
 
 

@@ -42,9 +42,10 @@ _COLLAPSED = 0.9
 class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     """Deep Embedded Clustering: learn an embedding and clusters in it together, without labels.
 
-    Three stages. A representation is learnt from the rows; k-means puts centres into its code; then encoder and
-    centres learn together from their own confident assignments: minimise KL(P || Q), where Q is the soft
-    assignment of rows to clusters and P the sharpened target, computed over all rows at each update.
+    Three stages. The rows are embedded and partitioned into clusters; an encoder learns both, and centres are
+    placed in its code (another representation is learnt first, and its code partitioned). Then encoder and centres
+    learn together from their own confident assignments: minimise KL(P || Q), where Q is the soft assignment of
+    rows to clusters and P the sharpened target, computed over all rows at each update.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Stage 1 from the neighbour graph: an encoder that keeps neighbours together, with `Autoencoder`'s interface."""
+"""Stage 1 from the neighbour graph: its embedding, and an encoder that learns it; `Autoencoder`'s interface."""
 
 import math
 from collections.abc import Callable, Generator, Iterator
@@ -58,10 +58,12 @@ _VERY_SPARSE, _DROPOUT = 0.05, 0.3
 class NeighborEncoder(Representation):
     """Encoder d-500-500-2000-10 trained so that rows that are neighbours get codes that are near.
 
-    The nearest neighbours of each row are found once, among the rows or their leading principal components. Each
-    step then embeds a batch of rows together with one neighbour of each, and maximises the likelihood of picking
-    that neighbour among all other rows of the batch, by Student's t kernel of their codes. The rows of a batch are
-    as they are, even with an augmentation: changing them there made the clusters worse (docs/accuracy.md).
+    The nearest neighbours of each row are found once, among the rows or their leading principal components. Their
+    graph is embedded without a network: each row has a free vector, and each step maximises the likelihood of
+    picking a neighbour among a group of rows, by Student's t kernel of the vectors. Then the encoder learns to
+    give each row its vector. In a `DEC` it learns the clusters with it: the graph is partitioned first, and the
+    vectors of a cluster are drawn together. Many sparse rows have no free vectors: there the encoder is trained on
+    the graph itself.
 
     Parameters
     ----------
@@ -72,8 +74,8 @@ class NeighborEncoder(Representation):
     n_neighbors : int or "auto", default="auto"
         Neighbours of each row. More make clusters coarser and forget small ones. "auto" is 15, or a tenth of the
         rows where there are fewer than 150, but at least 3. A graph of so few rows joins what is far apart, so
-        with fewer than 150 rows the code is also trained towards their leading principal components, and with 50
-        or fewer towards these alone.
+        with fewer than 150 rows the embedding is blended with their leading principal components, and with 50 or
+        fewer it is these alone.
     metric : {"auto", "cosine", "euclidean"}, default="auto"
         Between rows in the space of the graph. "auto" is the cosine for rows of more than 50 features, where it
         makes fewer rows the neighbour of all, and Euclidean for others, whose length says more.
@@ -87,8 +89,8 @@ class NeighborEncoder(Representation):
         50 where the rows have 100 features or fewer, or would take more than 1 GiB as a float32 array.
     graph_rows : int, default=100_000
         Most rows that the graph is made of. Where there are more, the encoder learns on so many, drawn at random
-        without replacement, and serves them all. The search is exact up to 200,000 and approximate above; time
-        and memory grow with it (docs/scale.md).
+        without replacement, and serves them all. The search is exact up to 16,384 and approximate above; time and
+        memory grow with it (docs/scale.md).
     reconstruction_weight : float, default=0.0
         Weight of the reconstruction error, a mean over rows and features of rows scaled so that predicting zero
         costs 1. Above 0 a decoder is trained too, which keeps in the code what the graph does not hold, and
@@ -108,7 +110,8 @@ class NeighborEncoder(Representation):
         from 32,768 rows on.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is. The neighbours of a row are then those
-        that are nearest to it or to any of 32 changed copies of it; the search takes 33 times as long.
+        that are nearest to it or to any of 32 changed copies of it; the search takes 33 times as long. Half of
+        the rows that the encoder learns from are changed too.
         `torchdec.augment.ShiftRotate` is for images, `torchdec.augment.Augment` the form of others.
     standardize : bool or "auto", default="auto"
         Whether each column is first brought to mean 0 and standard deviation 1. "auto" does so where columns have

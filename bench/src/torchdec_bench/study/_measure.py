@@ -123,7 +123,9 @@ def measure(case: Case) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         clique_size = own_settings.get("clique_size", method.clique_size)
         neighbors, shared = _nearest_rows(rows_key, clique_size - 1)
     k = case.n_clusters or dataset.n_clusters
-    problem = Problem(rows, k, case.seed, own_settings, dataset.image_shape, representation, neighbors)
+    problem = Problem(
+        rows, k, case.seed, own_settings, dataset.image_shape, representation, neighbors, case.stage_1
+    )
     began = _now()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -1,14 +1,17 @@
 """The methods that a plan can name: each takes a problem and returns something fitted, with `labels_`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a method gets: rows, k, a seed, and the trained representation or the near rows that it asked for."""
+    """What a method gets: rows, k, a seed, and the trained representation or the near rows that it asked for.
+
+    `stage_1` are the parameters of the representation, for a method that trains its own.
+    """
 
     rows: Any
     n_clusters: int
@@ -17,6 +20,7 @@ class Problem:
     image_shape: tuple[int, ...] | None = None
     representation: Any = None
     neighbors: Any = None
+    stage_1: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,19 +109,25 @@ def _dec(problem: Problem) -> Any:
     ).fit(problem.rows)
 
 
+def _neighbors(problem: Problem, **settings: Any) -> Any:
+    """Fit a DEC with an encoder that no other method shares: it learns the clusters of the rows too."""
+    from torchdec import DEC, NeighborEncoder
+
+    return DEC(
+        problem.n_clusters,
+        representation=NeighborEncoder(**problem.stage_1),
+        random_state=problem.seed,
+        **settings,
+        **problem.settings,
+    ).fit(problem.rows)
+
+
 def _shift_rotated(problem: Problem) -> Any:
-    """Fit a DEC with an encoder that no other method shares: the neighbours depend on the augmentation too."""
-    from torchdec import DEC
     from torchdec.augment import ShiftRotate
 
     if problem.image_shape is None:
         raise ValueError("The method augmented needs rows that are images.")
-    return DEC(
-        problem.n_clusters,
-        augment=ShiftRotate(problem.image_shape),
-        random_state=problem.seed,
-        **problem.settings,
-    ).fit(problem.rows)
+    return _neighbors(problem, augment=ShiftRotate(problem.image_shape))
 
 
 def _without_backprop(problem: Problem) -> Any:
@@ -172,7 +182,7 @@ METHODS = {
     "dec": Method("DEC, autoencoder", _dec, "autoencoder", PAPER),
     "idec": Method("IDEC, autoencoder", _dec, "autoencoder", {"reconstruction_weight": 10, **PAPER}),
     "paper": Method("DEC, stacked denoising autoencoder", _dec, "sdae", PAPER),
-    "code": Method("neighbors + k-means", _dec, "neighbors", {"max_iter": 0}),
-    "neighbors": Method("DEC, neighbors (default)", _dec, "neighbors"),
+    "code": Method("neighbors, no self-training", _neighbors, settings={"max_iter": 0}),
+    "neighbors": Method("DEC, neighbors (default)", _neighbors),
     "augmented": Method("DEC, neighbors, shift-rotate", _shift_rotated),
 }
