@@ -1,6 +1,7 @@
 """Every candidate of the partition and the judge's choice, on datasets of TORCHDEC_DATA and shapes, five seeds.
 
     python bench/experiments/partition.py [NAME ...]    partition.jsonl beside it: what is missing; then the table
+                                                        of docs/accuracy.md
     python bench/experiments/partition.py --table       the table alone, from the file
 
 A line holds what the judge says each candidate is worth, and its ACC, NMI and ARI; labels serve for these alone.
@@ -23,8 +24,12 @@ from accuracy import ORDER
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+from torchdec_bench.pages import renewed
+
 SEEDS = range(5)
 RESULTS = Path(__file__).with_suffix(".jsonl")
+DOCS = Path(__file__).parents[2] / "docs" / "accuracy.md"
+BEGIN, END = "<!-- partitions: begin -->", "<!-- partitions: end -->"
 DATA = Path(os.environ.get("TORCHDEC_DATA", "."))
 # Vectors of other models.
 EMBEDDINGS = ("agnews_minilm", "cifar10_efficientnet")
@@ -50,7 +55,12 @@ def main(arguments: list[str]) -> None:
                     record = measured(data, seed)
                     with RESULTS.open("a") as file:
                         file.write(json.dumps(record) + "\n")
-    print(table())
+    DOCS.write_text(with_table(DOCS.read_text()))
+
+
+def with_table(text: str) -> str:
+    """Return the text with the table between the two marks made anew from the file of results."""
+    return renewed(text, BEGIN, END, table() + "\n")
 
 
 def datasets(wanted: list[str]) -> Iterator[Data]:

@@ -16,6 +16,7 @@ import choose_k  # noqa: E402
 import edits  # noqa: E402
 import graph_space  # noqa: E402
 import own_data  # noqa: E402
+import partition  # noqa: E402
 import page as trust_page  # noqa: E402
 import reproduction  # noqa: E402
 import table as benchmark_tables  # noqa: E402
@@ -33,6 +34,11 @@ def test_a_table_is_made_from_the_results(path: Path) -> None:
 def test_the_table_of_graph_spaces_is_made_from_its_file() -> None:
     text = graph_space.DOCS.read_text()
     assert graph_space.with_table(text) == text
+
+
+def test_the_table_of_partitions_is_made_from_its_file() -> None:
+    text = partition.DOCS.read_text()
+    assert partition.with_table(text) == text
 
 
 def test_the_table_of_changed_rows_is_made_from_its_file() -> None:
