@@ -16,8 +16,8 @@ import choose_k  # noqa: E402
 import edits  # noqa: E402
 import graph_space  # noqa: E402
 import own_data  # noqa: E402
-import partition  # noqa: E402
 import page as trust_page  # noqa: E402
+import partition  # noqa: E402
 import reproduction  # noqa: E402
 import table as benchmark_tables  # noqa: E402
 
