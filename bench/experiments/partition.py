@@ -1,10 +1,10 @@
 """Every candidate of the partition and the judge's choice, on datasets of TORCHDEC_DATA and shapes, five seeds.
 
-    python bench/experiments/partition.py [NAME ...]    partition.jsonl beside it: what is missing; then the table
+    python bench/experiments/partition.py [NAME ...]    partition.json beside it: what is missing; then the table
                                                         of docs/accuracy.md
     python bench/experiments/partition.py --table       the table alone, from the file
 
-A line holds what the judge says each candidate is worth, and its ACC, NMI and ARI; labels serve for these alone.
+A record holds what the judge says each candidate is worth, and its ACC, NMI and ARI; labels serve for these alone.
 Rows whose label is 0 are noise in tables, and are left out of the scores there.
 """
 
@@ -27,7 +27,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from torchdec_bench.pages import renewed
 
 SEEDS = range(5)
-RESULTS = Path(__file__).with_suffix(".jsonl")
+RESULTS = Path(__file__).with_suffix(".json")
 DOCS = Path(__file__).parents[2] / "docs" / "accuracy.md"
 BEGIN, END = "<!-- partitions: begin -->", "<!-- partitions: end -->"
 DATA = Path(os.environ.get("TORCHDEC_DATA", "."))
@@ -52,9 +52,7 @@ def main(arguments: list[str]) -> None:
         for data in datasets(arguments):
             for seed in SEEDS:
                 if (data.name, seed) not in done:
-                    record = measured(data, seed)
-                    with RESULTS.open("a") as file:
-                        file.write(json.dumps(record) + "\n")
+                    keep([*records(), measured(data, seed)])
     DOCS.write_text(with_table(DOCS.read_text()))
 
 
@@ -151,7 +149,12 @@ def embedding_of(x: NDArray[np.float32], seed: int) -> Any:
 
 
 def records() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+
+
+def keep(several: list[dict[str, Any]]) -> None:
+    lines = ",\n".join(json.dumps(record) for record in several)
+    RESULTS.write_text(f"[\n{lines}\n]\n")
 
 
 def table() -> str:
