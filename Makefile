@@ -33,6 +33,7 @@ results: $(VENV)/installed-bench
 	$(RUN)torchdec-bench study bench/experiments/ablation.toml
 	$(RUN)python bench/experiments/accuracy.py
 	$(RUN)python bench/experiments/graph_space.py
+	$(RUN)python bench/experiments/partition.py
 	$(RUN)python bench/experiments/changed_rows.py
 	$(RUN)python bench/experiments/choose_k.py
 	$(RUN)python bench/experiments/edits.py
