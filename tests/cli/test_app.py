@@ -73,7 +73,7 @@ def test_a_fit_with_the_default_network_works_in_a_pipe(rows, tmp_path):
     result = _python("-m", "torchdec", "fit", rows, "-k", 3, "-o", out, "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["cluster_sizes"] == [20, 20, 20]
-    assert "neighbors: " in result.stderr
+    assert "embedding: " in result.stderr
     assert "\x1b" not in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "x.npy"]
 
@@ -99,7 +99,7 @@ def test_a_bug_has_a_traceback_in_a_real_process(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-@pytest.mark.parametrize("stage", ["search", "neighbors"])
+@pytest.mark.parametrize("stage", ["search", "embedding"])
 def test_ctrl_c_during_pretraining_writes_nothing(stage, tmp_path):
     np.save(tmp_path / "x.npy", blobs(20_000, 50)[0])
     args = [sys.executable, "-m", "torchdec", "fit", tmp_path / "x.npy", "-k", "3", "-o", tmp_path / "out"]

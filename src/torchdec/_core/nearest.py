@@ -10,7 +10,7 @@ from torch import Tensor
 # Up to here each row is compared with all others.
 EXACT_UP_TO = 2**14
 # Above, rows lie in so many lists for each root of their number, and are compared with those of so many lists.
-_LISTS, _PROBED = 2, 32
+_LISTS, _PROBED = 1, 48
 # k-means makes the lists from so many rows for each, in so many passes.
 _ROWS_A_LIST, _PASSES = 64, 8
 # Rows that are compared with all others at a time: their products take 64 MB at most.
@@ -20,7 +20,7 @@ _PART = 1024
 def nearest(points: Tensor | NDArray[np.float32], n_neighbors: int, *, cosine: bool) -> NDArray[np.int64]:
     """Find the `n_neighbors` nearest other rows of each row, nearest first, int64 (n, n_neighbors).
 
-    Exact up to `EXACT_UP_TO` rows. Of more about 96 of 100 are found (bench/benchmarks/search.py): the rows that
+    Exact up to `EXACT_UP_TO` rows. Of more about 98 of 100 are found (bench/benchmarks/search.py): the rows that
     lie in a list of an inverted file are compared with those of the nearest lists, all at once.
     A row of zeros has similarity 0 to all under the cosine, so it is nobody's near neighbour.
     """
