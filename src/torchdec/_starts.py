@@ -174,5 +174,6 @@ def _with_centers(
         n_init=1,
         sizes=tuple(torch.bincount(labels, minlength=k).tolist()),
         seconds=perf_counter() - began,
+        found_by=partitioned.found_by,
     )
     return (partitioned.choice, centers, of_center.tolist(), labels), record

@@ -263,7 +263,7 @@ LABELS = {
     "a damaged .npz": (lambda f: (_text(f, "y.npz", "PK\x03\x04 no"),), ["LABELS", "y.npz"]),
     "an archive called .npy": (lambda f: (_npz(f, y=Y).rename(f / "y.npy"),), ["LABELS", "y.npy"]),
     "an array called .npz": (lambda f: (_save(f, "y.npy", Y).rename(f / "y.npz"),), ["LABELS", "y.npz"]),
-    "an .npz without y": (lambda f: (_npz(f, z=Y),), ["LABELS", "y.npz", "holds z"]),
+    "an .npz without y": (lambda f: (_npz(f, z=Y),), ["LABELS", "y.npz", "holds the arrays z"]),
     "an empty .csv": (lambda f: (_text(f, "y.csv", ""),), ["LABELS", "y.csv", "empty"]),
     "a header alone": (lambda f: (_text(f, "y.csv", "y\n"),), ["LABELS", "y.csv", "no labels"]),
     "a gap": (lambda f: (_text(f, "y.csv", "y,z\n1,2\n,2\n"),), ["LABELS", "y.csv", "row 1"]),

@@ -72,12 +72,12 @@ def test_json_is_one_object_and_all_of_stdout(cli, data, tmp_path):
     assert contents["directory"] == str(tmp_path / "out")
     assert contents["cluster_sizes"] == list(read_run(tmp_path / "out").cluster_sizes)
     assert "history" not in contents
-    assert "neighbors" in result.stderr
+    assert "embedding: " in result.stderr
 
 
 def test_quiet_shows_no_progress(cli, data, tmp_path):
     result = cli.ok("fit", data, "-k", 3, "-o", tmp_path / "out", "--quiet")
-    assert "neighbors" not in result.stderr
+    assert "embedding: " not in result.stderr
     assert "mean confidence" in result.stdout
 
 

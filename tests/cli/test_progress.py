@@ -67,7 +67,7 @@ def test_a_line_says_stage_count_rate_time_left_and_facts():
     assert lines == [
         "pretraining: 100 of 1,000 steps, 10 steps/s, 1 min 30 s left, loss 0.5",
         "pretraining: 1,000 of 1,000 steps, 50 steps/s, loss 0.5",
-        "centroids: 20 of 20 starts of k-means, inertia 12.5",
+        "centroids: 1 of 1 partition, found by k-means, inertia 12.5",
         "self-training: 0 of at most 10 updates, 25.00% of the rows changed, mean confidence 0.750",
         LATER_UPDATE,
     ]
@@ -117,6 +117,6 @@ def test_a_terminal_gets_a_bar_for_each_stage(monkeypatch, capsys):
     drawn = terminal.getvalue()
     assert "\x1b[" in drawn
     last = drawn[drawn.rindex("pretraining") :]
-    for text in ("1,000 of 1,000 steps", "20 starts of k-means", "at most 16 s left", "25.00% of the rows"):
+    for text in ("1,000 of 1,000 steps", "found by k-means", "at most 16 s left", "25.00% of the rows"):
         assert text in last
     assert capsys.readouterr().out == ""

@@ -128,7 +128,7 @@ def test_a_checkpoint_of_another_fit_is_one_line(cli, data, tmp_path, monkeypatc
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("torchdec._starts.kmeans_centroids", stop)
+        patch.setattr("torchdec._starts.place_centers", stop)
         with pytest.raises(ZeroDivisionError):
             cli("fit", data, "-k", 3, "-o", tmp_path / "run", "--checkpoint-every", 60)
     result = cli("fit", data, "-k", 3, "-o", tmp_path / "run", "--resume", "--seed", 7)

@@ -61,12 +61,15 @@ class Centroids:
         Rows of each cluster.
     seconds : float
         Since the fit began.
+    found_by : str
+        "k-means", or the candidate partition that the judge preferred.
     """
 
     inertia: float
     n_init: int
     sizes: tuple[int, ...]
     seconds: float
+    found_by: str = "k-means"
 
 
 @dataclass(frozen=True, slots=True)

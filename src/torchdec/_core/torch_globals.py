@@ -35,17 +35,21 @@ def under_own_globals(function: _Function) -> _Function:
     def steps(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
         generator = function(*args, **kwargs)
         step = partial(next, generator)
-        while True:
-            try:
-                with own_globals():
-                    record = step()
-            except StopIteration as end:
-                return end.value
-            try:
-                yield record
-                step = partial(next, generator)
-            except BaseException as error:  # the caller's, GeneratorExit too: the generator decides
-                step = partial(generator.throw, error)
+        try:
+            while True:
+                try:
+                    with own_globals():
+                        record = step()
+                except StopIteration as end:
+                    return end.value
+                try:
+                    yield record
+                    step = partial(next, generator)
+                except BaseException as error:  # the caller's, GeneratorExit too: the generator decides
+                    step = partial(generator.throw, error)
+        finally:  # a signal may come while the globals are set back, and the generator has not seen it then
+            with own_globals():
+                generator.close()
 
     return cast("_Function", steps)
 

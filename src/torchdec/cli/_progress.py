@@ -71,8 +71,8 @@ class Pace:
             facts = f"{record.changed:.2%} of the rows changed, mean confidence {record.confidence:.3f}"
             done, total, unit, stage = record.number, self._max_updates, "updates", "self-training"
         else:
-            facts = f"inertia {record.inertia:.4g}"
-            done, total, unit, stage = record.n_init, record.n_init, "starts of k-means", "centroids"
+            facts = f"found by {record.found_by}, inertia {record.inertia:.4g}"
+            done, total, unit, stage = 1, 1, "partition", "centroids"
         if stage != self._stage:
             self._stage, self._stage_began = stage, self._latest
         self._latest = record.seconds
