@@ -6,7 +6,6 @@ Each begins with what is expected of it, which is checked here on what it prints
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,7 +121,9 @@ def test_a_script_prints_what_its_head_expects(number: str, tmp_path: Path) -> N
 def _environment(folder: Path) -> dict[str, str]:
     """Have each fit replace the run of the one before: some scripts are of when only one of theirs was done."""
     command = folder / "torchdec"
-    real = shutil.which("torchdec")
+    real = Path(sys.executable).with_name(
+        "torchdec"
+    )  # which is on no path where a virtual environment is not entered
     command.write_text(f'#!/bin/sh\ntest "$1" = fit && exec {real} "$@" --force\nexec {real} "$@"\n')
     command.chmod(0o755)
     return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONWARNINGS": "default"}
