@@ -41,7 +41,7 @@ _EMBEDDINGS, _EMBEDDINGS_OF_MANY = 3, 2
 _NO_LIMIT = 2**62
 # Deviation of what is added to where an embedding starts, beside one of 1.
 _NOISE = 0.01
-# Rows up to which their own components are handed on too, for partitions of small tables.
+# Rows up to which tables are small, and partitioned by their components too; pictures are wider, and are not.
 _SMALL_TABLE = 5000
 # Neighbours of each row where their number is left open.
 _FEWEST_NEIGHBORS, _MOST_NEIGHBORS = 3, 15
@@ -244,7 +244,7 @@ class NeighborEncoder(Representation):
                 "embeddings", lambda: self._embeddings(rows, graph, seeds["layout"], compute)
             )
         points = None
-        if len(rows) <= _SMALL_TABLE:
+        if len(rows) <= _SMALL_TABLE and rows.shape[1] <= 2 * _COMPONENTS:
             points, _ = principal_components(rows, _COMPONENTS, generator(seeds["components"]), compute)
         return Embedded(some, graph, embeddings, points)
 
