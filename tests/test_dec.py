@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Autoencoder, NeighborEncoder, _starts, load, save
+from torchdec._core import centroids
 from torchdec._core.objective import log_soft_assignment
 from torchdec._core.records import Centroids, Epoch, StopReason, Update
 from torchdec._core.self_training import SelfTraining
@@ -346,6 +347,22 @@ def test_a_column_of_text_is_named_and_a_series_is_no_table(two_blobs: Blobs) ->
         small_dec().fit(X.assign(plan="Pro"))
     with pytest.raises(ValueError, match="2-dimensional container"):
         small_dec().fit(X["a"])
+
+
+def test_a_code_that_was_learnt_first_is_cut_anew_by_its_graph_unless_the_paper_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+    real = centroids.separated
+    monkeypatch.setattr(
+        centroids, "separated", lambda points, *rest: seen.append(len(points)) or real(points, *rest)
+    )
+    X = np.random.default_rng(0).normal(size=(1000, 6)).astype(np.float32)
+    small_dec(init="k-means++").fit(X)
+    small_dec().fit(X[:999])  # few rows are partitioned
+    assert seen == []
+    small_dec().fit(X)
+    assert seen == [1000]
 
 
 def test_dead_clusters_are_reported_in_a_warning(two_blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,10 @@ def choose_on(code: Tensor | Streamed, ks: Sequence[int], seed: int) -> Choice:
 def _kmeans(dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: float) -> tuple[Any, Centroids]:
     """Run k-means on the code, as the paper does; with "auto", cut anew what its graph separates better."""
     choice, k = _number(dec, code, seeds)
-    centers, labels, record = kmeans_centroids(code, k, n_init=dec.n_init, seed=seeds["centroids"], started=began)
+    separate, seed = dec.init == "auto", seeds["centroids"]
+    centers, labels, record = kmeans_centroids(
+        code, k, n_init=dec.n_init, seed=seed, started=began, separate=separate
+    )
     return (choice, centers, list(range(k)), labels), record
 
 
