@@ -37,8 +37,6 @@ from torchdec.rows._part import PartOfRows
 _COMPONENTS, _COMPONENTS_OF_EMBEDDINGS = 50, 200
 # Embeddings of the rows, each by its own draw; of many rows they differ less.
 _EMBEDDINGS, _EMBEDDINGS_OF_MANY = 3, 2
-# Steps that are never reached.
-_NO_LIMIT = 2**62
 # Deviation of what is added to where an embedding starts, beside one of 1.
 _NOISE = 0.01
 # Rows up to which tables are small, and partitioned by their components too; pictures are wider, and are not.
@@ -357,24 +355,21 @@ class NeighborEncoder(Representation):
         agree = components_agree(rows, _COMPONENTS, n_neighbors, random, compute, cosine=cosine)
         return _COMPONENTS if agree else None
 
-    def _pace(self, n_rows: int, *, on_graph: bool) -> tuple[int, float, int, int]:
+    def _pace(self, n_rows: int, *, on_graph: bool) -> tuple[int, float, int, float]:
         """Return rows a step, learning rate, passes and the most steps, where they were left open."""
         many = n_rows >= MANY_ROWS
+        most_steps: float
         if on_graph:
-            batch_size, learning_rate, max_epochs, most_steps = (
-                (1024 if many else 512),
-                (6e-3 if many else 2e-3),
-                80,
-                2000,
-            )
+            batch_size, learning_rate = (1024, 6e-3) if many else (512, 2e-3)
+            max_epochs, most_steps = 80, 2000
         else:
-            batch_size, learning_rate = (1024 if many else min(512, max(64, n_rows // 8))), 4e-3
-            max_epochs, most_steps = min(20, max(4, 100_000 // n_rows)), _NO_LIMIT
+            batch_size, learning_rate = 1024 if many else min(512, max(64, n_rows // 8)), 4e-3
+            max_epochs, most_steps = min(20, max(4, 100_000 // n_rows)), math.inf
         return (
             batch_size if self.batch_size == "auto" else self.batch_size,
             learning_rate if self.learning_rate == "auto" else self.learning_rate,
             max_epochs if self.max_epochs == "auto" else self.max_epochs,
-            most_steps if self.max_epochs == "auto" else _NO_LIMIT,
+            most_steps if self.max_epochs == "auto" else math.inf,
         )
 
     def _dropout(self, rows: Rows, compute: Compute) -> float:

@@ -12,7 +12,7 @@ from torchdec._core import workers
 from torchdec._core.layers import Stack
 from torchdec._core.objective import reconstruction_error
 from torchdec._core.records import Epoch
-from torchdec._core.training import Source, one_cycle, train
+from torchdec._core.training import Source, train_by_adam
 
 # How far each row is moved towards the middle of its cluster before the encoder learns where it lies.
 _DRAWN = 0.8
@@ -68,10 +68,7 @@ def learn_embedding(
         return part * value
 
     networks = [encoder, decoder] if decoder else [encoder]
-    parameters = [parameter for network in networks for parameter in network.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
-    schedule = one_cycle(optimizer, learning_rate, n_steps)
-    yield from train("embedding", networks, source, loss, optimizer, schedule, n_steps)
+    yield from train_by_adam("embedding", networks, source, loss, n_steps, learning_rate)
 
 
 def in_units_of(embedding: Float32[Tensor, "rows embedding"], encoder: nn.Sequential) -> Stack:

@@ -15,7 +15,7 @@ from torchdec._core import workers
 from torchdec._core.neighbor_graph import edge_probabilities
 from torchdec._core.objective import reconstruction_error
 from torchdec._core.records import Epoch
-from torchdec._core.training import Source, one_cycle, train
+from torchdec._core.training import Source, train_by_adam
 
 
 def neighbor_loss(
@@ -98,7 +98,4 @@ def embed_neighbors(
         return part * value
 
     networks = [encoder, decoder] if decoder else [encoder]
-    parameters = [parameter for network in networks for parameter in network.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
-    schedule = one_cycle(optimizer, learning_rate, n_steps)
-    yield from train("neighbors", networks, source, loss, optimizer, schedule, n_steps)
+    yield from train_by_adam("neighbors", networks, source, loss, n_steps, learning_rate)

@@ -9,7 +9,7 @@ from torchdec._core import workers
 from torchdec._core.networks import linear_layers
 from torchdec._core.objective import reconstruction_error
 from torchdec._core.records import Epoch
-from torchdec._core.training import Source, one_cycle, train
+from torchdec._core.training import Source, train, train_by_adam
 
 # Of the code of the paper, not of its text (docs/method.md, "Paper and code"):
 CAFFE_MOMENTUM = 0.9
@@ -25,10 +25,8 @@ def end_to_end(
 
     Adam and the one-cycle schedule reach in a few thousand steps what constant SGD needs tens of thousands for.
     """
-    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=learning_rate, fused=True)
-    schedule = one_cycle(optimizer, learning_rate, n_steps)
     loss = _whole_loss(encoder, decoder, source)
-    yield from train("pretraining", [encoder, decoder], source, loss, optimizer, schedule, n_steps)
+    yield from train_by_adam("pretraining", [encoder, decoder], source, loss, n_steps, learning_rate)
 
 
 def layer_wise(

@@ -88,11 +88,10 @@ class Source:
         """Number of batches that one pass over the rows takes."""
         return -(-len(self.rows) // self.batch_size)
 
-    def steps(self, max_epochs: int | None, max_steps: int) -> int:
-        """Return the number of steps that `max_epochs` passes take, at most `max_steps`."""
-        if max_epochs is None:
-            return max_steps
-        return min(max_steps, max_epochs * self.steps_an_epoch)
+    def steps(self, max_epochs: int | None, max_steps: int | float) -> int:
+        """Return the number of steps that `max_epochs` passes take, at most `max_steps`, which may be infinite."""
+        passes = math.inf if max_epochs is None else max_epochs * self.steps_an_epoch
+        return int(min(max_steps, passes))
 
 
 def train(
@@ -136,6 +135,21 @@ def train(
             yield Epoch(stage, step, n_steps, mean, rate, perf_counter() - source.started)
             total.zero_()
             since = 0
+
+
+def train_by_adam(
+    stage: str,
+    networks: list[nn.Module],
+    source: Source,
+    loss_of: Callable[[Tensor], Tensor],
+    n_steps: int,
+    learning_rate: float,
+) -> Iterator[Epoch]:
+    """Train as `train` does, by Adam with one cycle of its rate, which has its peak at `learning_rate`."""
+    parameters = [parameter for network in networks for parameter in network.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    schedule = one_cycle(optimizer, learning_rate, n_steps)
+    yield from train(stage, networks, source, loss_of, optimizer, schedule, n_steps)
 
 
 def check_finite_loss(loss: float, stage: str, step: int, learning_rate: float) -> None:
