@@ -244,17 +244,22 @@ class NeighborEncoder(Representation):
         points = None
         if len(rows) <= _SMALL_TABLE and rows.shape[1] <= 2 * _COMPONENTS:
             points, _ = principal_components(rows, _COMPONENTS, generator(seeds["components"]), compute)
-        return Embedded(some, graph, embeddings, points)
+        return Embedded(rows, some, graph, embeddings, points)
 
     def _train(
-        self, rows: Rows, compute: Compute, started: float, journal: Journal, places: Tensor | None = None
+        self,
+        rows: Rows,
+        compute: Compute,
+        started: float,
+        journal: Journal,
+        embedded: Embedded | None = None,
     ) -> Iterator[Search | Epoch]:
-        embedded = yield from self._embed(rows, compute, started, journal)
+        if embedded is None:
+            embedded = yield from self._embed(rows, compute, started, journal)
+        places, rows = embedded.places, embedded.rows
         if places is None and embedded.embeddings:
             places = embedded.embeddings[0]
         seeds = self._seeds(journal)
-        if embedded.index is not None:
-            rows = _copied(PartOfRows(rows, embedded.index))
         widths = (rows.shape[1], *self.hidden, self.code_size)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
         decoder = None

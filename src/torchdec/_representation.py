@@ -369,14 +369,14 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
         return None
 
     def learn(
-        self, rows: Rows, started: float, journal: Journal, places: Tensor | None = None
+        self, rows: Rows, started: float, journal: Journal, embedded: Embedded | None = None
     ) -> Iterator[Search | Epoch]:
         """Fit to rows that were validated, as a part of the fit that has this journal and began at that time.
 
-        `places`, float32 (n, z), is where the rows of `embed` are to lie in the code.
+        `embedded` is what `embed` has made of them, with the places that they are to have in the code.
         """
         compute = self._scaled(rows, journal)
-        given = {} if places is None else {"places": places}
+        given = {} if embedded is None else {"embedded": embedded}
         for record in self._train(self.prepared(rows), compute, started, journal, **given):
             if isinstance(record, Epoch):
                 journal.record(record)

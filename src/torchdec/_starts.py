@@ -1,7 +1,8 @@
 """Stages 1 and 2 of a `DEC`: an encoder, and the clusters that self-training starts from."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 from time import perf_counter
 from typing import Any
@@ -94,8 +95,9 @@ def first_clusters(
     if not frozen or not isinstance(dec.representation.estimator, Representation):
         embedded = (yield from representation.embed(rows, began, journal)) if dec.init == "auto" else None
         if embedded is not None and embedded.embeddings:
-            partitioned = journal.once("partition", lambda: _of_embedding(dec, embedded, seeds))
-        yield from representation.learn(rows, began, journal, partitioned.places if partitioned else None)
+            partitioned = journal.once("partition", partial(_of_embedding, dec, embedded, seeds))
+            embedded = replace(embedded, places=partitioned.places)
+        yield from representation.learn(rows, began, journal, embedded)
     encoder, decoder = own_networks(representation, dec.reconstruction_weight, compute)
     if "start" not in journal.results:
         prepared = representation.prepared(rows)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from torchdec._core.batches import CHUNK
 from torchdec._core.compute import resolve
+from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Journal
 from torchdec._core.layers import Stack
 from torchdec._core.records import Epoch, Search
@@ -61,7 +62,7 @@ class Transformed(Representation):
         rows: Rows,
         started: float,  # noqa: ARG002
         journal: Journal,
-        places: Tensor | None = None,  # noqa: ARG002
+        embedded: Embedded | None = None,  # noqa: ARG002
     ) -> Iterator[Search | Epoch]:
         """Fit the transformer to rows that were validated."""
         self.transformer_ = self._fitted(rows)

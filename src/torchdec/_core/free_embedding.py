@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from torchdec._core.neighbor_graph import edge_probabilities
+from torchdec.rows._protocol import Rows
 
 # Each row is told apart from the others of a group of so many, and from a neighbour of each of these. More make
 # no better clusters, and cost in proportion.
@@ -29,6 +30,8 @@ class Embedded:
 
     Attributes
     ----------
+    rows : Rows of shape (n, d)
+        The rows, as the encoder takes them but for the scale.
     index : int64 (n,) or None
         Which rows of the source they are; None where they are all.
     graph : Tensor of shape (n, w), int64
@@ -38,12 +41,16 @@ class Embedded:
         from the graph itself.
     points : Tensor of shape (n, p), float32, or None
         The leading principal components of the rows, where these are few.
+    places : Tensor of shape (n, z), float32, or None
+        Where the encoder had better put them; None for the first of the embeddings.
     """
 
+    rows: Rows
     index: Int64[NDArray[np.int64], " rows"] | None
     graph: Int64[Tensor, "rows neighbors"]
     embeddings: tuple[Float32[Tensor, "rows embedding"], ...]
     points: Float32[Tensor, "rows components"] | None
+    places: Float32[Tensor, "rows embedding"] | None = None
 
 
 def free_embedding(
