@@ -24,7 +24,7 @@ def drawn_to_clusters(
     """Move the rows of each cluster near each other, whatever its shape, so that one centre can tell them.
 
     A graph has clusters that are long, or lie in several parts, in any embedding of it. An encoder that learns
-    them drawn together gives the nearest centre of 99 of 100 rows as the partition has it.
+    them drawn together gives nearly all rows the nearest centre that the partition gives them.
     """
     n_clusters = int(labels.max()) + 1
     sums = embedding.new_zeros(n_clusters, embedding.shape[1]).index_add_(0, labels, embedding)
