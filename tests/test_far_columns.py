@@ -14,6 +14,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn.base import clone
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.preprocessing import StandardScaler
 
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Checkpoint, NeighborEncoder, export_onnx, load, save
@@ -159,6 +161,17 @@ def test_the_offset_leaves_whether_columns_are_standardised_or_not(standardize: 
     model = fit(NEAR + SECONDS, representation=clone(NEIGHBORS).set_params(standardize=standardize))
     assert accuracy(model) == 1
     assert model.feature_means_.dtype == np.float64
+
+
+@pytest.mark.parametrize("offset", [500, SECONDS])
+@pytest.mark.parametrize("transformer", [TruncatedSVD(3), StandardScaler(with_mean=False), PCA(3)], ids=str)
+def test_an_offset_that_a_transformer_keeps_leaves_after_it(transformer: Any, offset: int, tmp_path: Path) -> None:
+    model = fit(NEAR + offset, representation=transformer)
+    assert accuracy(model) == 1
+    save(model, tmp_path / "m")
+    np.testing.assert_array_equal(
+        load(tmp_path / "m").predict_proba(NEAR + offset), model.predict_proba(NEAR + offset)
+    )
 
 
 @pytest.mark.parametrize("d", [5, 100])

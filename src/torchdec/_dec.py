@@ -134,7 +134,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     feature_means_, feature_deviations_ : ndarray of shape (d,), or None
         What is taken from each column and what it is then divided by, None where columns stay as they are
         (`standardize` of the representation). Float32, or float64 where a column lies so far from 0 (unix seconds)
-        that float32 would round what it differs by.
+        that float32 would round what it differs by. With a `transformer_`, of the columns that it makes.
     choice_ : Choice or None
         Why there are as many clusters, where `n_clusters` is not one number.
     history_ : list of Epoch, Centroids, Update and Stretch

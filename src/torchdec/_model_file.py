@@ -305,10 +305,12 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
     expected = {"centers", "radii", "confidences", *(_COLUMNS if parts & set(_COLUMNS) else ())}
     consistent = names is None or (len(names) == width and all(isinstance(name, str) for name in names))
     consistent = consistent and parts == expected and len(shapes["centers"]) == 2
-    consistent = consistent and all(shapes.get(name, (width,)) == (width,) for name in _COLUMNS)
     if consistent:
         n_centers, embedding_dim = shapes["centers"]
-        consistent = _clusters_fit(header, n_centers) and _stack_fits(header, shapes, embedding_dim)
+        n_inputs = (_n_inputs(header, embedding_dim),)
+        consistent = all(shapes.get(name, n_inputs) == n_inputs for name in _COLUMNS)
+        consistent = consistent and _clusters_fit(header, n_centers)
+        consistent = consistent and _stack_fits(header, shapes, embedding_dim)
         consistent = consistent and shapes["radii"] == (n_centers,) and shapes["confidences"] == (101,)
     if not consistent:
         raise ModelFileError(f"{path} is damaged: its tensors do not fit together: {shapes}.")

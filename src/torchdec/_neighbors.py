@@ -115,9 +115,8 @@ class NeighborEncoder(Representation):
         Whether each column is first brought to mean 0 and standard deviation 1. "auto" does so where columns have
         different units: fewer than 3 hold nearly all the variance of at least 5 times as many, or one alone all
         but a hundredth, and they are not centred. Columns that lie more than 10 times as far from 0 as they, and
-        columns on average, differ (years, pressures) are brought to mean 0 alone. Pixels, words, genes and
-        embeddings stay as they are; `feature_means_` tells. False still brings those to 0 that lie 1024 times as
-        far, as unix seconds: float32 would round what they differ by.
+        columns on average, differ (years, pressures) are brought to mean 0 alone, with False too. Pixels, words,
+        genes and embeddings stay as they are; `feature_means_` tells.
     device : str, default="auto"
         "auto" (CUDA if present), "cpu", "cuda", "cuda:1", ...
     precision : {"auto", "float32", "bfloat16"}, default="auto"

@@ -120,9 +120,9 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
         return self.prepared(validated_rows(self, X))
 
     def prepared(self, rows: Rows) -> Rows:
-        """Return the rows as the encoder takes them but for `scale_`: float32, standardised or transformed."""
+        """Return the rows as the encoder takes them but for `scale_`: float32, transformed, standardised."""
         if self.transformer_ is not None:
-            return TransformedRows(rows, self.transformer_)
+            rows = TransformedRows(rows, self.transformer_)
         return standardized(rows, self.feature_means_, self.feature_deviations_)
 
     def _predict_rows(

@@ -11,15 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from torchdec._core.batches import CHUNK
-from torchdec._core.compute import resolve
 from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Journal
 from torchdec._core.layers import Stack
 from torchdec._core.records import Epoch, Search
-from torchdec._core.scaling import learn_scale
 from torchdec._representation import Representation, freeze
 from torchdec.rows import Rows
 from torchdec.rows._shown import shown
+from torchdec.rows._transformed import TransformedRows
 
 
 class TransformerError(ValueError):
@@ -43,6 +42,8 @@ class Transformed(Representation):
     """
 
     has_decoder = False
+    # What a transformer makes has the units that it gave it; only an offset leaves, as a truncated SVD keeps.
+    standardize = False
 
     def __init__(
         self,
@@ -66,10 +67,8 @@ class Transformed(Representation):
     ) -> Iterator[Search | Epoch]:
         """Fit the transformer to rows that were validated."""
         self.transformer_ = self._fitted(rows)
-        self.feature_means_ = self.feature_deviations_ = None
-        compute = resolve(self.device, self.precision)
-        made = self.prepared(rows)
-        self.scale_, *_ = journal.once("scale", lambda: learn_scale(made, False, compute))
+        made = TransformedRows(rows, self.transformer_)
+        self._scaled(made, journal)
         width = made.shape[1]
         identity = nn.utils.skip_init(nn.Linear, width, width)  # type: ignore[no-untyped-call]
         with torch.no_grad():

@@ -20,7 +20,8 @@ _FEW, _TIMES = 3.0, 5.0
 _ALONE = 0.99
 # Columns with a smaller square of the mean beside the variance are centred: somebody has prepared them.
 _CENTRED = 0.1
-# Columns farther from 0 than so many times what columns differ by are brought there: bfloat16 has three digits.
+# Columns farther from 0 than so many times what columns differ by are brought there: bfloat16 has three digits,
+# and the scalar would make all distances small.
 _FAR = 10.0
 # Those farther than this are brought there in float64: float32 would round what they differ by.
 _FAR_FOR_FLOAT32 = 1024.0
@@ -35,8 +36,7 @@ def learn_scale(
 
     Where columns are standardised first, or with "auto" have different units, their means and deviations come with
     it, (d,), and the scalar is that of the standardised rows. Else columns that lie far from 0 lose their mean
-    alone: the means of the others are 0, and all deviations 1. How far, depends: with "auto" where bfloat16 would
-    lose what they differ by, with False where float32 would. Means and deviations are float32, or float64 where
+    alone: the means of the others are 0, and all deviations 1. Means and deviations are float32, or float64 where
     they have to leave before the rows are float32. Rows that are all zero are left as they are.
 
     Raises
@@ -48,7 +48,7 @@ def learn_scale(
     wanted = bool(varies.any()) and (units_differ(means, variances) if standardize == "auto" else standardize)
     # What a column has to be seen beside: how much it differs, and columns do on average.
     spread = torch.maximum(variances, variances.mean()).sqrt()
-    far = (means.abs() > (_FAR if standardize == "auto" else _FAR_FOR_FLOAT32) * spread) & varies.any()
+    far = (means.abs() > _FAR * spread) & varies.any()
     left = variances if wanted else torch.where(far, variances, mean_squares)
     size = math.sqrt(left.mean().item())
     if size > 0 and not 1 / _LARGEST < size < _LARGEST:
