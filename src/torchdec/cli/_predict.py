@@ -62,7 +62,8 @@ def predict(
 ) -> None:
     """Assign rows to the clusters of a model.
 
-    The columns are row, cluster and confidence, and name where clusters have names. Rows that hold nothing, such as empty texts, get the cluster -1.
+    The columns are row, cluster and confidence, and name where clusters have names. Rows that hold nothing, such
+    as empty texts, get the cluster -1.
     It is written in chunks, so DATA may be of any size. A folder of Parquet files becomes a folder of files of the
     same names, unless OUT ends in .parquet or .csv. An OUT that ends in .h5ad becomes a copy of DATA with the
     clusters in .obs and the code in .obsm.

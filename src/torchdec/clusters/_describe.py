@@ -128,11 +128,13 @@ def rules(model: DEC, X: Any) -> Rules | None:
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
+    >>> import numpy as np
+    >>> import pandas as pd
     >>> from torchdec import DEC, NeighborEncoder
     >>> from torchdec.clusters import rules
     >>> rng = np.random.default_rng(0)
-    >>> X = pd.DataFrame({"age": np.r_[rng.normal(20, 1, 99), rng.normal(60, 1, 99)], "height": rng.normal(170, 1, 198)})
+    >>> ages = np.concatenate([rng.normal(20, 1, 99), rng.normal(60, 1, 99)])
+    >>> X = pd.DataFrame({"age": ages, "height": rng.normal(170, 1, 198)})
     >>> model = DEC(2, representation=NeighborEncoder(max_epochs=5), random_state=0).fit(X)
     >>> found = rules(model, X)
     >>> found.fidelity, len(found.rules)

@@ -1,4 +1,4 @@
-"""Clusters of a table in words: the levels, amounts and gaps that tell the rows of one from those of the others."""
+"""Clusters of a table in words: the levels, amounts and gaps that tell the rows of one from all others."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
