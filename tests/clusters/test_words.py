@@ -115,6 +115,15 @@ def test_a_level_that_says_nothing_alone_is_named_with_its_column(level: str) ->
     assert automatic_names(traits(Parsed("app", "kind", values, (level, "Other"))))[0] == f"app {level}"
 
 
+def test_dates_are_early_or_late() -> None:
+    since = Parsed("since", "date", 18262.0 + 100 * LABELS, show=lambda days: str(np.datetime64(int(days), "D")))
+    found = traits(since)
+    assert [name.split(" (")[0] for name in automatic_names(found)] == ["since early", "average", "since late"]
+    assert found[0][0].text == (
+        "since 2020-01-01 (2020-01-01 to 2020-01-01), all: 2020-04-10 (2020-01-01 to 2020-07-19)"
+    )
+
+
 def test_a_cluster_without_rows_has_no_words() -> None:
     labels = np.where(LABELS == 1, 0, LABELS)
     found = traits(plan(), spend(), labels=labels)

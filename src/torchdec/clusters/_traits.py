@@ -30,7 +30,7 @@ class Trait:
         In words: ``plan Pro 71 % (all: 24 %)``.
     column : str
     kind : str
-        "level", "number" or "missing".
+        "level", "number", "date" or "missing".
     effect : float
         Cliff's delta, -1 to 1, between the cluster and the rows outside it: how much more often a value drawn from
         the cluster is the larger one than the smaller one. Of a level, or of gaps, that is the difference of the
@@ -159,6 +159,8 @@ def _parts(traits: Sequence[Trait]) -> list[str]:
 def _part(trait: Trait) -> str:
     if trait.kind == "missing":
         return f"{trait.column} {'missing' if trait.effect > 0 else 'known'}"
+    if trait.kind == "date":
+        return f"{trait.column} {'late' if trait.effect > 0 else 'early'}"
     if trait.kind == "number":
         return f"{trait.column} {'high' if trait.effect > 0 else 'low'}"
     level = trait.level or ""
@@ -231,13 +233,14 @@ def _of_numbers(
     effects = np.where(others > 0, 2 * larger / np.maximum(sizes * others, 1) - 1, 0.0)
     order = np.argsort(labels, kind="stable")
     parts = np.split(values[order], np.cumsum(sizes)[:-1])
+    kind = "date" if column.role == "date" else "number"
     all_quartiles = np.quantile(values, (0.25, 0.5, 0.75))
     for number in np.flatnonzero(sizes):
         quartiles = np.quantile(parts[number], (0.25, 0.5, 0.75))
         text = _number_text(column, quartiles, all_quartiles, parts[number].mean(), values.mean())
         low, middle, high = (float(value) for value in quartiles)
         effect, overall = _rounded(effects[number]), float(all_quartiles[1])
-        yield int(number), Trait(text, column.name, "number", effect, None, middle, overall, low, high)
+        yield int(number), Trait(text, column.name, kind, effect, None, middle, overall, low, high)
 
 
 def _number_text(
