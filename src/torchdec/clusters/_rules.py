@@ -80,7 +80,7 @@ def rules_of(table: Table) -> Rules | None:
         np.flatnonzero(kept), test_size=_HELD_OUT, random_state=0, stratify=table.labels[kept]
     )
     tree = DecisionTreeClassifier(
-        max_depth=_DEPTH, min_samples_leaf=max(2, len(train) // 200), class_weight="balanced", random_state=0
+        max_depth=_DEPTH, min_samples_leaf=max(5, len(train) // 100), class_weight="balanced", random_state=0
     ).fit(matrix[train], table.labels[train])
     predicted, leaf = tree.predict(matrix[test]), tree.apply(matrix[test])
     agrees = predicted == table.labels[test]
