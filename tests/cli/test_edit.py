@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -107,3 +108,35 @@ def test_predict_rejects_the_least_sure_rows(cli, run, data, tmp_path):
     assert rejected.mean() == pytest.approx(0.2, abs=0.04)
     assert f"{rejected.sum()} in none (-1)" in result.stdout
     assert table["confidence"][rejected].max() <= table["confidence"][~rejected].min()
+
+
+def test_a_table_is_told_in_words_by_every_command(cli, tmp_path):
+    rng = np.random.default_rng(0)
+    spend = np.concatenate([rng.normal(middle, 5, 40) for middle in (100, 500, 900)])
+    lines = [f"C{i:03d},{value:.2f},{rng.normal(0.01 * value, 1):.2f}\n" for i, value in enumerate(spend)]
+    (tmp_path / "t.csv").write_text("customer_id,spend,orders\n" + "".join(lines))
+    shown = cli.ok("fit", tmp_path / "t.csv", "-k", 3, "-o", tmp_path / "run", "--quiet").stdout
+    run = read_run(tmp_path / "run")
+    for number, about in enumerate(run.descriptions):
+        assert any(trait["column"] == "spend" for trait in about["traits"])
+        texts = "; ".join(trait["text"] for trait in about["traits"][:3])
+        assert f"{number} {about['automatic_name']}: {texts}" in shown
+    assert run.rules["fidelity"] > 0.8
+    cli.ok("rename", tmp_path / "run", "1=mine", "-o", tmp_path / "named")
+    cli.ok("predict", tmp_path / "named", tmp_path / "t.csv", "-o", tmp_path / "new.csv")
+    names = pq.read_table(tmp_path / "run" / "assignments.parquet").column_names
+    new = pd.read_csv(tmp_path / "new.csv")
+    assert "name" not in names
+    wanted = [about["automatic_name"] for about in run.descriptions]
+    wanted[1] = "mine"
+    assert new["name"].tolist() == [wanted[number] for number in new["cluster"]]
+    told = json.loads(cli.ok("summary", tmp_path / "named", tmp_path / "t.csv", "--json").stdout)
+    assert [cluster["automatic_name"] for cluster in told["clusters"]] == [
+        about["automatic_name"] for about in run.descriptions
+    ]
+    assert told["rules"] == run.rules
+    text = cli.ok("summary", tmp_path / "named", tmp_path / "t.csv").stdout
+    assert "rows held out where the model does" in text
+    assert f"C{told['clusters'][0]['exemplars'][0]:03d}" in text
+    cli.ok("merge", tmp_path / "named", 0, 1, "-o", tmp_path / "merged")
+    assert (read_run(tmp_path / "merged").descriptions, read_run(tmp_path / "merged").rules) == ((), None)

@@ -1,6 +1,7 @@
 """The page of a run says what the run holds, whole and in one file, and nothing in it is taken for markup."""
 
 import base64
+import html
 import io
 import json
 import math
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from small import blobs, small_dec
 from torchdec import DEC
-from torchdec.clusters import describe, merge, rename
+from torchdec.clusters import describe, merge, rename, rules
 from torchdec.report import ReportError, render
 from torchdec.report import _layout as placing
 from torchdec.report import _pictures as pictures
@@ -82,6 +85,29 @@ def test_the_clusters_are_those_of_the_description(model: DEC) -> None:
         assert ", ".join(map(str, cluster.exemplars)) in page
         name, by = cluster.features[0]
         assert f"<span>{name} {by:+.1f}</span>" in page
+
+
+def test_a_table_is_shown_in_its_own_units_with_its_ids_and_rules() -> None:
+    frame = pd.DataFrame({"spend": X[:, 0] * 100, "age": X[:, 1]})
+    rows = as_rows(frame)
+    rows.ids = pa.table({"customer": [f"<C{i:03d}>" for i in range(60)]})  # type: ignore[attr-defined]
+    model = rename(small_dec(3).fit(frame), 1, "mine")
+    run = run_of(model, data=fingerprint(rows, "table.csv"))
+    page = render(run, model, model.transform(frame), rows=rows)
+    clusters = describe(model, frame)
+    for cluster in clusters:
+        assert all(f"<li>{trait.text}</li>" in page for trait in cluster.traits)
+        assert f"{cluster.number} {cluster.name or cluster.automatic_name}" in page
+        row = cluster.exemplars[0]
+        assert re.search(rf"<li>&lt;C{row:03d}&gt;: [^<]*spend {frame.spend[row]:.4g}", page)
+    found = rules(model, frame)
+    assert found is not None
+    assert f"It puts {found.fidelity:.1%} of {found.n_held_out} rows" in page
+    assert all(" and ".join(map(html.escape, rule.conditions)) in page for rule in found.rules)
+    shown = data_of(page)["map"]
+    assert "features" not in shown
+    assert shown["text"][7].startswith("<C007>: ")
+    assert "<h2>Rules</h2>" not in page_of(small_dec(3).fit(X), rows=as_rows(X))
 
 
 def test_it_asks_for_nothing_from_the_network(model: DEC) -> None:

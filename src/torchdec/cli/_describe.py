@@ -9,10 +9,13 @@ import typer
 from torchdec.cli import _options
 from torchdec.cli._errors import naming, naming_rows, noting
 from torchdec.cli._summary import print_json
-from torchdec.cli._terminal import printable
+from torchdec.cli._terminal import printable, tell
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from torchdec.clusters._describe import Cluster
+    from torchdec.clusters._rules import Rules
 
 
 def summary(
@@ -23,42 +26,68 @@ def summary(
 ) -> None:
     """Tell what each cluster is.
 
-    Its size, how sure its rows are, the nearest other cluster, by how many standard deviations its features stand
-    out from the mean of all rows, and the numbers of the rows nearest to its centre.
+    Its size, how sure its rows are, the nearest other cluster, what tells its rows from all others, and the rows
+    nearest to its centre. Of a table that is told in its own units, and then as rules; of other rows by how many
+    standard deviations features stand out from the mean of all rows.
     """
+    from torchdec._assigned import Assigned
     from torchdec._model_file import load
-    from torchdec.clusters._describe import describe
+    from torchdec.clusters._describe import described
+    from torchdec.clusters._rules import rules_of
+    from torchdec.clusters._traits import sampled_table
     from torchdec.rows._files import read_rows
+    from torchdec.rows._ids import row_ids
 
     with naming("MODEL"):
         fitted = load(model)
     with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
     with naming_rows(str(data)):
-        clusters = describe(fitted, rows)
+        assigned = Assigned(fitted, fitted.predict_chunks(rows))
+        table = sampled_table(rows, assigned.labels, assigned.n_clusters)
+        clusters = described(fitted, assigned, rows, table)
+    rules = None if table is None else rules_of(table)
     if as_json:
-        print_json({"clusters": [asdict(cluster) for cluster in clusters]})
-    else:
-        _print(clusters)
+        print_json(
+            {
+                "clusters": [asdict(cluster) for cluster in clusters],
+                **({} if rules is None else {"rules": asdict(rules)}),
+            }
+        )
+        return
+    _print(clusters, row_ids(rows))
+    if rules is not None:
+        _print_rules(rules)
 
 
-def _print(clusters: "tuple[Cluster, ...]") -> None:
+def _print_rules(rules: "Rules") -> None:
+    for rule in rules.rules:
+        conditions = printable(" and ".join(rule.conditions)) or "all rows"
+        precision = "" if rule.precision is None else f" ({rule.precision:.0%} of these)"
+        tell(f"cluster {rule.cluster}: {conditions}{precision}")
+    tell(f"These rules put {rules.fidelity:.1%} of {rules.n_held_out:,} rows held out where the model does.")
+
+
+def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from torchdec.rows._ids import row_name
+
     table = Table(box=SIMPLE_HEAD)
     for heading in ("cluster", "rows", "share", "sure", "least 10 %", "nearest"):
         table.add_column(heading, justify="right")
-    table.add_column("stands out by", overflow="fold")
+    table.add_column("stands out", overflow="fold")
     table.add_column("typical rows")
     for cluster in clusters:
-        name = f"{cluster.number} {printable(cluster.name)}".strip()
+        name = f"{cluster.number} {printable(cluster.name or cluster.automatic_name)}".strip()
         sure, least = (
             "-" if value is None else f"{value:.3f}" for value in (cluster.confidence, cluster.confidence_p10)
         )
         features = ", ".join(f"{printable(feature)} {by:+.1f}" for feature, by in cluster.features[:3])
+        traits = "\n".join(printable(trait.text) for trait in cluster.traits[:3])
         table.add_row(
             escape(name),
             f"{cluster.size:,}",
@@ -66,7 +95,7 @@ def _print(clusters: "tuple[Cluster, ...]") -> None:
             sure,
             least,
             "-" if cluster.nearest is None else str(cluster.nearest),
-            escape(features),
-            ", ".join(map(str, cluster.exemplars[:4])),
+            escape(traits or features),
+            escape(", ".join(printable(row_name(ids, row)) for row in cluster.exemplars[:4])),
         )
     Console(highlight=False).print(table)

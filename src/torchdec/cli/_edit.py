@@ -164,6 +164,7 @@ def _write(directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any
     from torchdec.runs import _record
 
     clusters = write_run_files(directory, model, chunks, run.data.shape[0], ids)
+    is_same = len(model.cluster_names_) == len(run.cluster_names)
     edited = replace(
         run,
         parameters={**run.parameters, "n_clusters": model.n_clusters},
@@ -171,6 +172,9 @@ def _write(directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any
         cluster_confidences=clusters.confidences,
         cluster_names=tuple(model.cluster_names_),
         edits=tuple(model.edits_),
+        # A name changes no cluster; after a merge or a split they are others.
+        descriptions=run.descriptions if is_same else (),
+        rules=run.rules if is_same else None,
         files=_record.RUN_FILES,
     )
     _record.write_record(directory, edited)

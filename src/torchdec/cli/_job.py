@@ -201,6 +201,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
     clusters = write_run_files(directory, model, chunks, len(job.rows), row_ids(job.rows))
     for name, array in job.arrays.items():
         np.save(directory / name, array, allow_pickle=False)
+    described, rules = _in_words(job.rows, model)
     dtype = getattr(job.rows, "dtype", None)  # not every source of rows knows it
     history = _record.plain_history(model.history_)
     run = _record.Run(
@@ -215,10 +216,29 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         warnings=(*job.notes, *trained.notes, *trained.warnings),
         files=(*_record.RUN_FILES, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
+        descriptions=described,
+        rules=rules,
         choice=None if model.choice_ is None else _record.plain(asdict(model.choice_)),
     )
     _record.write_record(directory, run)
     return run
+
+
+def _in_words(rows: "Rows", model: "DEC") -> tuple[tuple[dict[str, Any], ...], dict[str, Any] | None]:
+    """Describe the clusters of a table for the record; of other rows, which have no words, nothing."""
+    from torchdec.clusters._rules import rules_of
+    from torchdec.clusters._traits import automatic_names, sampled_table, traits_of
+    from torchdec.runs._record import plain
+
+    table = sampled_table(rows, model.labels_, len(model.cluster_names_))
+    if table is None:
+        return (), None
+    traits, rules = traits_of(table), rules_of(table)
+    described = [
+        {"automatic_name": name, "traits": [asdict(trait) for trait in own]}
+        for name, own in zip(automatic_names(traits), traits, strict=True)
+    ]
+    return tuple(plain(described)), None if rules is None else plain(asdict(rules))
 
 
 def _report(job: Job, model: "DEC", run: "Run") -> None:

@@ -1,6 +1,6 @@
 """`torchdec predict`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,7 +62,8 @@ def predict(
 ) -> None:
     """Assign rows to the clusters of a model.
 
-    The columns are row, cluster and confidence. Rows that hold nothing, such as empty texts, get the cluster -1.
+    The columns are row, cluster and confidence, and name where clusters have names. Rows that hold nothing, such
+    as empty texts, get the cluster -1.
     It is written in chunks, so DATA may be of any size. A folder of Parquet files becomes a folder of files of the
     same names, unless OUT ends in .parquet or .csv. An OUT that ends in .h5ad becomes a copy of DATA with the
     clusters in .obs and the code in .obsm.
@@ -81,7 +82,8 @@ def predict(
         fitted = load(model, device=device)
     with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
-    found = _write_clusters(out, fitted, rows, data, reject, force=force)
+    names = _names(model, fitted)
+    found = _write_clusters(out, fitted, rows, data, reject, names, force=force)
     n_rows, n_empty = rows.shape[0], found.n_empty
     n_none = n_rows - sum(found.sizes)
     holds = "holds" if n_empty == 1 else "hold"
@@ -106,7 +108,7 @@ def _check_out(out: Path, data: Path, model: Path, *, force: bool) -> None:
 
 
 def _write_clusters(
-    out: Path, model: "DEC", rows: "Rows", data: Path, reject: float, *, force: bool
+    out: Path, model: "DEC", rows: "Rows", data: Path, reject: float, names: Sequence[str], *, force: bool
 ) -> "Clusters":
     """Write the clusters of rows as they are predicted, and return what they amount to."""
     from torchdec.rows._ids import row_ids
@@ -122,10 +124,20 @@ def _write_clusters(
         if _is_h5ad(out):
             done.append(write_h5ad(new, data, chunks, least))
         else:
-            done.append(write_assignments(new, (q for _, q in chunks), least, row_ids(rows)))
+            done.append(write_assignments(new, (q for _, q in chunks), least, row_ids(rows), names))
 
     write_file(out, write, force=force)
     return done[0]
+
+
+def _names(path: Path, model: "DEC") -> Sequence[str]:
+    """Return what the clusters are called: in a run, its record knows automatic names too."""
+    from torchdec.runs._record import RECORD, read_run
+
+    if not (path / RECORD).exists():
+        return model.cluster_names_
+    with naming("MODEL"):
+        return read_run(path).shown_names
 
 
 def _predict_folder(

@@ -33,6 +33,7 @@ def print_run(out: Path, run: "Run") -> None:
     from torchdec.runs._record import REPORT
 
     print_clusters(run)
+    print_traits(run)
     if run.choice:
         tell(run.choice["reason"])
     tell(StopReason.sentence(run.stop_reason))
@@ -66,6 +67,15 @@ def print_clusters(run: "Run") -> None:
     n_empty = run.data.shape[0] - n_rows
     if n_empty:
         tell(f"{n_empty:,} of {run.data.shape[0]:,} rows hold nothing and are in no cluster (-1).")
+
+
+def print_traits(run: "Run") -> None:
+    """Print of the clusters of a table a line each: number, name and the first three traits."""
+    for number, (name, about) in enumerate(zip(run.shown_names, run.descriptions, strict=False)):
+        traits = "; ".join(trait["text"] for trait in about["traits"][:3])
+        tell(printable(f"{number} {name}: {traits}" if traits else f"{number} has no rows"))
+    if run.rules:
+        tell(f"The page has rules that put {run.rules['fidelity']:.0%} of rows held out where the model does.")
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:

@@ -3,18 +3,24 @@
 from torchdec._core.number_of_clusters import Candidate, Choice
 from torchdec.clusters._change import merge, rename, split
 from torchdec.clusters._choose import choose_k
-from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, summary
+from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
+from torchdec.clusters._rules import Rule, Rules
+from torchdec.clusters._traits import Trait
 
 __all__ = [
     "Candidate",
     "Choice",
     "Cluster",
+    "Rule",
+    "Rules",
+    "Trait",
     "choose_k",
     "describe",
     "exemplars",
     "merge",
     "outlier_scores",
     "rename",
+    "rules",
     "split",
     "summary",
 ]

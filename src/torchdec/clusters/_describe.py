@@ -11,6 +11,8 @@ from scipy.spatial.distance import cdist
 
 from torchdec._assigned import Assigned
 from torchdec._dec import DEC
+from torchdec.clusters._rules import Rules, rules_of
+from torchdec.clusters._traits import Table, Trait, automatic_names, sampled_table, traits_of
 from torchdec.rows import as_rows
 from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
@@ -43,10 +45,16 @@ class Cluster:
         The cluster with the nearest centre; None where there is no other.
     features : tuple of (str, float)
         What stands out: names of features, and by how many of their standard deviations the mean of the cluster
-        differs from that of all rows, the largest difference first.
+        differs from that of all rows, the largest difference first. Empty where `traits` tell a table that was
+        encoded, whose features aren't its columns.
     exemplars : tuple of int
         Numbers of the rows nearest to its centre, nearest first; where it has several centres, the row nearest to
         each of these comes first, then the second of each, and so on.
+    traits : tuple of Trait
+        Of a table: what tells its rows from all others, in the units of the columns, the largest effect first.
+    automatic_name : str
+        Made of its strongest traits, such as "Pro, annual_spend high"; differs from those of the other clusters.
+        Empty where rows are no table.
     """
 
     number: int
@@ -58,6 +66,8 @@ class Cluster:
     nearest: int | None
     features: tuple[tuple[str, float], ...]
     exemplars: tuple[int, ...]
+    traits: tuple[Trait, ...] = ()
+    automatic_name: str = ""
 
 
 def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) -> tuple[Cluster, ...]:
@@ -70,7 +80,7 @@ def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) 
     X : array, sparse matrix, DataFrame or Rows of shape (n, d)
         The rows of the fit or others.
     n_features : int, default=5
-        Features named for each cluster.
+        Features, and traits of a table, named for each cluster.
     n_exemplars : int, default=10
         Rows named for each cluster.
 
@@ -96,15 +106,62 @@ def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) 
     """
     rows = as_rows(X)
     assigned = Assigned(model, model.predict_chunks(rows))
-    return described(model, assigned, rows, n_features=n_features, n_exemplars=n_exemplars)
+    table = sampled_table(rows, assigned.labels, assigned.n_clusters)
+    return described(model, assigned, rows, table, n_features=n_features, n_exemplars=n_exemplars)
+
+
+def rules(model: DEC, X: Any) -> Rules | None:
+    """Say who is in which cluster of a table, by a shallow decision tree that imitates the model.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted.
+    X : DataFrame or Rows of shape (n, d)
+        A table; of more than 100,000 rows that many are drawn.
+
+    Returns
+    -------
+    Rules or None
+        At most 16, with the fraction of rows held out for which they agree with the model. None where X is no
+        table, has fewer than 40 rows, or all rows are in one cluster.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from torchdec import DEC, NeighborEncoder
+    >>> from torchdec.clusters import rules
+    >>> rng = np.random.default_rng(0)
+    >>> ages = np.concatenate([rng.normal(20, 1, 99), rng.normal(60, 1, 99)])
+    >>> X = pd.DataFrame({"age": ages, "height": rng.normal(170, 1, 198)})
+    >>> model = DEC(2, representation=NeighborEncoder(max_epochs=5), random_state=0).fit(X)
+    >>> found = rules(model, X)
+    >>> found.fidelity, len(found.rules)
+    (1.0, 2)
+    """
+    rows = as_rows(X)
+    labels = Assigned(model, model.predict_chunks(rows)).labels
+    table = sampled_table(rows, labels, len(model.cluster_names_))
+    return None if table is None else rules_of(table)
 
 
 def described(
-    model: DEC, assigned: Assigned, rows: Rows | None, *, n_features: int = 5, n_exemplars: int = 10
+    model: DEC,
+    assigned: Assigned,
+    rows: Rows | None,
+    table: Table | None,
+    *,
+    n_features: int = 5,
+    n_exemplars: int = 10,
 ) -> tuple[Cluster, ...]:
     """Describe clusters from where their rows were put; without the rows themselves no feature stands out."""
     sizes = np.bincount(assigned.labels[assigned.labels >= 0], minlength=assigned.n_clusters)
-    features = _standing_out(rows, assigned.labels, sizes, n_features) if rows is not None else [()] * len(sizes)
+    features: list[tuple[tuple[str, float], ...]] = [()] * len(sizes)
+    if rows is not None and not hasattr(rows, "parsed"):
+        features = _standing_out(rows, assigned.labels, sizes, n_features)
+    traits: list[tuple[Trait, ...]] = [()] * len(sizes) if table is None else traits_of(table, n_features)
+    names = automatic_names(traits)
     nearest_rows = _nearest_rows(assigned, n_exemplars)
     neighbors = _nearest_clusters(model)
     n_rows = max(1, int(sizes.sum()))
@@ -122,6 +179,8 @@ def described(
                 nearest=neighbors[number],
                 features=features[number] if size else (),
                 exemplars=tuple(nearest_rows[number].tolist()),
+                traits=traits[number],
+                automatic_name=names[number],
             )
         )
     return tuple(described)

@@ -16,8 +16,11 @@ from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, apart, described
+from torchdec.clusters._rules import Rules, rules_of
+from torchdec.clusters._traits import parsed_rows, sampled_table, written
 from torchdec.report._layout import layout, sampled
 from torchdec.report._pictures import as_pixels, data_uri, sheet
+from torchdec.rows._ids import row_ids, row_name
 from torchdec.rows._part import numbered
 from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
@@ -25,6 +28,8 @@ from torchdec.runs._record import Run
 
 # Features told of each row on the map, and values of rows that are held at a time to find them.
 _FEATURES, _MOST_VALUES = 3, 1 << 22
+# Columns of a table whose values are told of each row.
+_COLUMNS = 6
 _MOST_UNCERTAIN = 20
 _MOST_CHARACTERS = 160
 # More pictures a cluster would not fit beside its numbers.
@@ -81,7 +86,8 @@ def render(
         raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes))
-    clusters = described(model, assigned, rows)
+    table = None if image_shape else sampled_table(rows, assigned.labels, assigned.n_clusters)
+    clusters = described(model, assigned, rows, table)
     titles = [_title(cluster) for cluster in clusters]
     colors = palette(len(clusters))
     given = np.flatnonzero(assigned.labels >= 0)  # the others hold nothing
@@ -90,11 +96,14 @@ def render(
     pictured = {row for cluster in clusters for row in cluster.exemplars[:_PICTURES]}
     pictured |= {row["number"] for row in uncertain}
     texts = getattr(rows, "texts", None)
+    in_words = (
+        _in_words(rows, np.union1d(points, sorted(pictured)), clusters) if table and rows is not None else {}
+    )
     images = _Images(rows, image_shape, points[:1000]) if rows is not None and image_shape else None
     charts = _charts(run, colors, titles)
     tree = _tree(model, clusters, titles, colors)
     data = {
-        "map": _map(codes, assigned, points, images, texts, rows),
+        "map": _map(codes, assigned, points, images, texts, in_words, rows),
         "clusters": [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)],
         "charts": charts,
         "tree": tree,
@@ -109,8 +118,10 @@ def render(
         empty=_empty_line(np.flatnonzero(assigned.labels < 0), len(codes)),
         clusters=_cluster_lines(clusters, titles, colors),
         largest_share=max(cluster.share for cluster in clusters),
-        any_features=images is None and any(cluster.features for cluster in clusters),
-        snippets=None if texts is None else {row: _snippet(texts[row]) for row in pictured},
+        any_traits=table is not None,
+        any_features=table is None and images is None and any(cluster.features for cluster in clusters),
+        rules=None if table is None else _rule_lines(rules_of(table), titles, colors),
+        snippets=in_words or (None if texts is None else {row: _snippet(texts[row]) for row in pictured}),
         pictures=images.data_uris(sorted(pictured)) if images else None,
         tree=tree,
         uncertain=uncertain,
@@ -183,7 +194,7 @@ def _check(
 
 
 def _title(cluster: Cluster) -> str:
-    return f"{cluster.number} {cluster.name}".strip()
+    return f"{cluster.number} {cluster.name or cluster.automatic_name}".strip()
 
 
 def _cluster_lines(clusters: tuple[Cluster, ...], titles: list[str], colors: list[str]) -> list[dict[str, Any]]:
@@ -197,6 +208,7 @@ def _cluster_lines(clusters: tuple[Cluster, ...], titles: list[str], colors: lis
             "confidence_p10": _three_digits(cluster.confidence_p10),
             "nearest": "" if cluster.nearest is None else titles[cluster.nearest],
             "features": cluster.features,
+            "traits": [trait.text for trait in cluster.traits],
             "exemplars": cluster.exemplars[:_PICTURES],
         }
         for cluster, title, color in zip(clusters, titles, colors, strict=True)
@@ -239,6 +251,7 @@ def _map(
     points: NDArray[np.int64],
     images: _Images | None,
     texts: Sequence[str] | None,
+    in_words: dict[int, str],
     rows: Rows | None,
 ) -> dict[str, Any]:
     placed = layout(np.array(codes[points]))
@@ -251,11 +264,47 @@ def _map(
     }
     if images:
         result |= images.sheet(points)
+    elif in_words:
+        result["text"] = [in_words[int(point)] for point in points]
     elif texts is not None:
         result["text"] = [_snippet(texts[point]) for point in points]
     elif rows is not None:
         result["features"] = _row_features(rows, points)
     return result
+
+
+def _in_words(rows: Rows, index: NDArray[np.int64], clusters: tuple[Cluster, ...]) -> dict[int, str]:
+    """Say what some rows of a table hold, in the columns that tell clusters apart, after their ids."""
+    strongest: dict[str, float] = {}
+    for trait in (trait for cluster in clusters for trait in cluster.traits):
+        strongest[trait.column] = max(abs(trait.effect), strongest.get(trait.column, 0))
+    chosen = sorted(strongest, key=lambda name: -strongest[name])[:_COLUMNS]
+    columns = {column.name: written(column) for column in parsed_rows(rows, index) if column.name in chosen}
+    ids = row_ids(rows)
+    told = {}
+    for place, row in enumerate(index.tolist()):
+        values = ", ".join(f"{name} {columns[name][place]}" for name in chosen)
+        told[row] = _snippet(f"{row_name(ids, row) if ids else f'row {row}'}: {values}")
+    return told
+
+
+def _rule_lines(rules: Rules | None, titles: list[str], colors: list[str]) -> dict[str, Any] | None:
+    if rules is None:
+        return None
+    return {
+        "fidelity": f"{rules.fidelity:.1%}",
+        "n_held_out": f"{rules.n_held_out:,}",
+        "lines": [
+            {
+                "title": titles[rule.cluster],
+                "color": colors[rule.cluster],
+                "conditions": rule.conditions or ("all rows",),
+                "share": f"{rule.share:.1%}",
+                "precision": "–" if rule.precision is None else f"{rule.precision:.0%}",
+            }
+            for rule in rules.rules
+        ],
+    }
 
 
 def _row_features(rows: Rows, points: NDArray[np.int64]) -> dict[str, Any]:

@@ -17,6 +17,13 @@ def row_ids(rows: Any) -> pa.Table | None:
     return None if names is None else pa.table({"name": pa.array(names, pa.string())})
 
 
+def row_name(ids: pa.Table | None, row: int) -> str:
+    """Name a row by its ids, or else by its number."""
+    if ids is None:
+        return str(row)
+    return " ".join(str(column[row].as_py()) for column in ids.columns)
+
+
 def ids_in_files(paths: Sequence[Path], sizes: Sequence[int], folder: Path) -> pa.Table:
     """Name the rows of files, below each other, by the file and the number of the row in it, from 0."""
     names = pa.array([path.relative_to(folder).as_posix() for path in paths], pa.string())

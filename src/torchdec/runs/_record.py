@@ -95,6 +95,11 @@ class Run:
     choice : dict or None
         Of the number of clusters, where it was chosen: `n_clusters`, `reason`, `runner_up` and the figures of all
         `candidates` (`DEC.choice_`).
+    descriptions : tuple of dict
+        Of a table, one for each cluster: its `automatic_name` and its `traits`, as `torchdec.clusters.Cluster` has
+        them. Empty of other rows, and after a merge or a split.
+    rules : dict or None
+        Of a table, who is in which cluster: `rules`, `fidelity` and `n_held_out` of `torchdec.clusters.Rules`.
     schema : int, default=2
         Version of these fields.
     """
@@ -112,12 +117,20 @@ class Run:
     cluster_names: tuple[str, ...] = ()
     edits: tuple[dict[str, Any], ...] = ()
     choice: dict[str, Any] | None = None
+    descriptions: tuple[dict[str, Any], ...] = ()
+    rules: dict[str, Any] | None = None
     schema: int = SCHEMA
 
     @property
     def n_updates(self) -> int:
         """Updates of the targets that were trained towards."""
         return max((record["number"] for record in self.history if record["record"] == "Update"), default=0)
+
+    @property
+    def shown_names(self) -> tuple[str, ...]:
+        """The name that each cluster was given, else its automatic one, else nothing."""
+        automatic = [about["automatic_name"] for about in self.descriptions] or [""] * len(self.cluster_names)
+        return tuple(given or made for given, made in zip(self.cluster_names, automatic, strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON has it: dicts, lists, strings, numbers and None."""
@@ -275,7 +288,7 @@ def _run_from_json(contents: Any, path: Path) -> Run:
         )
     try:
         data = Data(**{**contents["data"], "shape": tuple(contents["data"]["shape"])})
-        tuples = {name: tuple(contents[name]) for name in _TUPLES}
+        tuples = {name: tuple(contents[name]) for name in _TUPLES if name in contents}
         return Run(**{**contents, **tuples, "data": data})
     except (KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged ({_one_line(error)}); fit again.") from None

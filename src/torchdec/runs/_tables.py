@@ -1,6 +1,6 @@
 """The tables of a run, written chunk by chunk: any number of rows, the memory of one chunk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +47,7 @@ def write_assignments(
     probabilities: Iterable[NDArray[np.float32]],
     least_confidence: float = 0.0,
     ids: pa.Table | None = None,
+    names: Sequence[str] = (),
 ) -> Clusters:
     """Write the cluster of each row and the confidence in it to a Parquet or CSV file.
 
@@ -65,6 +66,8 @@ def write_assignments(
     ids : pyarrow.Table, optional
         What names the rows, such as the files that they were; its columns come last. One that has the name of
         another column gets ``id_`` before it.
+    names : sequence of str, optional
+        What the clusters are called: a column ``name`` after the confidence, empty where the cluster is -1.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def write_assignments(
     Clusters(sizes=(2, 0), confidences=(0.625, None), n_empty=0)
     """
     tally = Tally(least_confidence)
-    with _RowGroups(Path(path), ids) as table:
+    with _RowGroups(Path(path), ids, names) as table:
         for q in probabilities:
             table.add(*tally.add(q))
     return tally.clusters()
@@ -126,9 +129,12 @@ class Tally:
 class _RowGroups:
     """Collects rows until a row group is full."""
 
-    def __init__(self, path: Path, ids: pa.Table | None) -> None:
-        self._ids = pa.table({}) if ids is None else beside(ids, ASSIGNMENTS_SCHEMA.names)
-        self._schema = pa.schema([*ASSIGNMENTS_SCHEMA, *self._ids.schema])
+    def __init__(self, path: Path, ids: pa.Table | None, names: Sequence[str]) -> None:
+        # By the number of the cluster, the last one for -1.
+        self._names = np.array([*names, ""], dtype=object) if any(names) else None
+        own = [*ASSIGNMENTS_SCHEMA, *([] if self._names is None else [pa.field("name", pa.string())])]
+        self._ids = pa.table({}) if ids is None else beside(ids, [field.name for field in own])
+        self._schema = pa.schema([*own, *self._ids.schema])
         is_csv = path.suffix.lower() == ".csv"
         self._writer = csv.CSVWriter(path, self._schema) if is_csv else pq.ParquetWriter(path, self._schema)
         self._waiting: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
@@ -159,6 +165,7 @@ class _RowGroups:
         clusters, confidences = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
         end = self._n_written + len(clusters)
         columns: list[Any] = [np.arange(self._n_written, end), clusters, confidences]
+        columns += [] if self._names is None else [self._names[clusters]]
         columns += self._ids.slice(self._n_written, len(clusters)).columns
         table = pa.table(columns, schema=self._schema)
         self._writer.write_table(table, ROW_GROUP)

@@ -1,0 +1,32 @@
+"""A column of a table as it was understood: values to compute with, and how one of them is shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A column of n rows as it was understood.
+
+    Attributes
+    ----------
+    name : str
+    role : str
+        "number", "skewed number", "amount", "date", "duration", "yes/no", "kind", "ordered kind" or "text".
+    values : ndarray of shape (n,)
+        float64 with NaN for a missing value (dates are days since 1970-01-01, durations seconds); of kinds, yes/no
+        and ordered kinds the number of a level as int32, -1 for a missing value; of text an object array of str, or None.
+    levels : tuple of str
+        Of kinds, as they are written in the table.
+    show : callable
+        Writes a number as the table's user would: "$1,234", "34 %", "2026-10-31".
+    """
+
+    name: str
+    role: str
+    values: NDArray[Any]
+    levels: tuple[str, ...] = ()
+    show: Callable[[float], str] = "{:.4g}".format
