@@ -230,3 +230,18 @@ def test_of_many_rows_a_sample_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(table.labels) == 50
     assert (table.labels >= 0).all()
     assert sampled_table(as_rows(np.ones((300, 2))), labels, 3) is None
+
+
+@pytest.mark.parametrize(("n_rows", "has_rules"), [(2, False), (4, False), (5, True)])
+def test_rules_need_five_rows_a_cluster(n_rows: int, has_rules: bool) -> None:
+    labels = np.repeat(np.arange(40, dtype=np.int32), n_rows)
+    table = Table([Parsed("n", "number", np.arange(len(labels), dtype=np.float64))], labels, 40)
+    assert (rules_of(table) is not None) == has_rules
+
+
+def test_rules_of_a_wide_table_learn_from_fewer_rows() -> None:
+    labels = np.repeat(np.arange(2, dtype=np.int32), 2000)
+    columns = [Parsed(f"p{j}", "number", labels + RNG.normal(size=4000)) for j in range(2100)]
+    found = rules_of(Table(columns, labels, 2))
+    assert found is not None
+    assert found.n_held_out == 600

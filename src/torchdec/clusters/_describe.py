@@ -124,7 +124,7 @@ def rules(model: DEC, X: Any) -> Rules | None:
     -------
     Rules or None
         At most 16, with the fraction of rows held out for which they agree with the model. None where X is no
-        table, has fewer than 40 rows, or all rows are in one cluster.
+        table, has fewer than 40 rows or 5 a cluster, or all rows are in one cluster.
 
     Examples
     --------

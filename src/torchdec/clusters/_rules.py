@@ -1,5 +1,6 @@
 """Who is in which cluster, as rules in the units of the table: a shallow tree that imitates the model."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,10 @@ from torchdec.clusters._traits import LEVELS, Table, missing_in
 from torchdec.prepare._parsed import Parsed
 
 _DEPTH, _HELD_OUT, _FEWEST = 4, 0.3, 40
+# Rows a cluster, on average, that rules need: some of each are held out.
+_ROWS_A_CLUSTER = 5
+# Values of the matrix that the tree sees: of more, fewer rows are drawn, but so many at least.
+_MOST_VALUES, _FEWEST_OF_WIDE = 1 << 22, 2000
 # Levels of a kind that a rule may ask for: its commonest ones.
 _MOST_LEVELS = 20
 
@@ -70,15 +75,13 @@ def rules_of(table: Table) -> Rules | None:
     A missing number counts as the median of its column. Clusters weigh the same, so that small ones get rules too.
     """
     sizes = np.bincount(table.labels)
-    if len(table.labels) < _FEWEST or (sizes > 0).sum() < 2:
+    n_used = np.count_nonzero(sizes)
+    if n_used < 2 or len(table.labels) < max(_FEWEST, _ROWS_A_CLUSTER * n_used):
         return None
     questions, matrix = _asked(table.columns)
     if not questions:
         return None
-    kept = sizes[table.labels] > 1  # a single row cannot be in both parts
-    train, test = train_test_split(
-        np.flatnonzero(kept), test_size=_HELD_OUT, random_state=0, stratify=table.labels[kept]
-    )
+    train, test = _split(table.labels, max(_FEWEST_OF_WIDE, _MOST_VALUES // len(questions)))
     tree = DecisionTreeClassifier(
         max_depth=_DEPTH, min_samples_leaf=max(5, len(train) // 100), class_weight="balanced", random_state=0
     ).fit(matrix[train], table.labels[train])
@@ -93,6 +96,18 @@ def rules_of(table: Table) -> Rules | None:
         )
     rules.sort(key=lambda rule: (rule.cluster, -rule.share))
     return Rules(tuple(rules), float(agrees.mean()), len(test))
+
+
+def _split(labels: NDArray[np.int32], most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw the rows that the tree learns from and those held out, the same share of each cluster."""
+    sizes = np.bincount(labels)
+    kept = np.flatnonzero(sizes[labels] > 1)  # a single row cannot be in both parts
+    n = min(len(kept), max(most, _ROWS_A_CLUSTER * np.count_nonzero(sizes)))
+    n_held_out = math.ceil(_HELD_OUT * n)
+    train, test = train_test_split(
+        kept, train_size=n - n_held_out, test_size=n_held_out, random_state=0, stratify=labels[kept]
+    )
+    return train, test
 
 
 def _asked(columns: list[Parsed]) -> tuple[list[_Question], NDArray[Any]]:

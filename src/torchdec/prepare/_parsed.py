@@ -7,6 +7,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 
+def show_number(number: float) -> str:
+    """Write a number with four digits, or from 10,000 on all of those before the point.
+
+    >>> [show_number(number) for number in (1234567.8, 30.0, 0.123456, 2e-7)]
+    ['1,234,568', '30', '0.1235', '2e-07']
+    """
+    return f"{number:,.0f}" if 10_000 <= abs(number) < 1e15 else f"{number:.4g}"
+
+
 @dataclass(frozen=True)
 class Parsed:
     """A column of n rows as it was understood.
@@ -18,7 +27,8 @@ class Parsed:
         "number", "skewed number", "amount", "date", "duration", "yes/no", "kind", "ordered kind" or "text".
     values : ndarray of shape (n,)
         float64 with NaN for a missing value (dates are days since 1970-01-01, durations seconds); of kinds, yes/no
-        and ordered kinds the number of a level as int32, -1 for a missing value; of text an object array of str, or None.
+        and ordered kinds the number of a level as int32, -1 for a missing value; of text an object array of str,
+        or None.
     levels : tuple of str
         Of kinds, as they are written in the table.
     show : callable
@@ -29,4 +39,4 @@ class Parsed:
     role: str
     values: NDArray[Any]
     levels: tuple[str, ...] = ()
-    show: Callable[[float], str] = "{:.4g}".format
+    show: Callable[[float], str] = show_number
