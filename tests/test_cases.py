@@ -49,7 +49,7 @@ EXPECTED: dict[str, list[str]] = {
         ALL_RIGHT,
         r"1 of 3 pictures hold NaN",
         r"nan row means: \[\d+\.\d+\s+nan\s",
-        r"const row means: \[ 77\.82\d+ 155\.64\d+ 233\.46\d+\]",
+        r"const row means: \[ 77\.82\d+ +155\.64\d+ +233\.46\d+ *\]",
     ],
     "09": [
         r"6 stacks of 10 pages: \(60, 256\)",
