@@ -75,7 +75,7 @@ def rules_of(table: Table) -> Rules | None:
     A missing number counts as the median of its column. Clusters weigh the same, so that small ones get rules too.
     """
     sizes = np.bincount(table.labels)
-    n_used = np.count_nonzero(sizes)
+    n_used = int(np.count_nonzero(sizes))
     if n_used < 2 or len(table.labels) < max(_FEWEST, _ROWS_A_CLUSTER * n_used):
         return None
     questions, matrix = _asked(table.columns)
@@ -102,7 +102,7 @@ def _split(labels: NDArray[np.int32], most: int) -> tuple[NDArray[np.int64], NDA
     """Draw the rows that the tree learns from and those held out, the same share of each cluster."""
     sizes = np.bincount(labels)
     kept = np.flatnonzero(sizes[labels] > 1)  # a single row cannot be in both parts
-    n = min(len(kept), max(most, _ROWS_A_CLUSTER * np.count_nonzero(sizes)))
+    n = min(len(kept), max(most, _ROWS_A_CLUSTER * int(np.count_nonzero(sizes))))
     n_held_out = math.ceil(_HELD_OUT * n)
     train, test = train_test_split(
         kept, train_size=n - n_held_out, test_size=n_held_out, random_state=0, stratify=labels[kept]
