@@ -79,7 +79,9 @@ def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
     table = Table(box=SIMPLE_HEAD)
     for heading in ("cluster", "rows", "share", "sure", "least 10 %", "nearest"):
         table.add_column(heading, justify="right")
-    table.add_column("stands out", overflow="fold")
+    has_traits = any(cluster.traits for cluster in clusters)
+    if not has_traits:
+        table.add_column("stands out", overflow="fold")
     table.add_column("typical rows")
     for cluster in clusters:
         name = f"{cluster.number} {printable(cluster.name or cluster.automatic_name)}".strip()
@@ -87,7 +89,6 @@ def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
             "-" if value is None else f"{value:.3f}" for value in (cluster.confidence, cluster.confidence_p10)
         )
         features = ", ".join(f"{printable(feature)} {by:+.1f}" for feature, by in cluster.features[:3])
-        traits = "\n".join(printable(trait.text) for trait in cluster.traits[:3])
         table.add_row(
             escape(name),
             f"{cluster.size:,}",
@@ -95,7 +96,10 @@ def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
             sure,
             least,
             "-" if cluster.nearest is None else str(cluster.nearest),
-            escape(traits or features),
+            *(() if has_traits else (escape(features),)),
             escape(", ".join(printable(row_name(ids, row)) for row in cluster.exemplars[:4])),
         )
     Console(highlight=False).print(table)
+    for cluster in clusters if has_traits else ():  # sentences, for which a column of a terminal is too narrow
+        told = "; ".join(trait.text for trait in cluster.traits)
+        tell(printable(f"{cluster.number} {cluster.name or cluster.automatic_name}: {told}"))
