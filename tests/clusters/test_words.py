@@ -115,6 +115,14 @@ def test_a_level_that_says_nothing_alone_is_named_with_its_column(level: str) ->
     assert automatic_names(traits(Parsed("app", "kind", values, (level, "Other"))))[0] == f"app {level}"
 
 
+@pytest.mark.parametrize("level", ["what somebody wrote into a field of a form that has no limit", "x" * 60])
+def test_a_long_level_is_cut_in_a_name(level: str) -> None:
+    values = np.where(LABELS == 0, 0, 1).astype(np.int32)
+    name = automatic_names(traits(Parsed("why", "kind", values, (level, "Other"))))[0]
+    assert level.startswith(name.removesuffix("…"))
+    assert 30 < len(name) <= 40
+
+
 def test_dates_are_early_or_late() -> None:
     since = Parsed("since", "date", 18262.0 + 100 * LABELS, show=lambda days: str(np.datetime64(int(days), "D")))
     found = traits(since)
@@ -149,8 +157,8 @@ def test_rules_say_the_limits_and_the_levels_that_make_the_clusters() -> None:
     said = {rule.cluster: rule.conditions for rule in found.rules}
     assert len(found.rules) == 3
     assert said[1] == ("plan is Pro",)
-    assert set(said[2]) == {"plan is Free", "spend > $1,550"}
-    assert set(said[0]) == {"plan is Free", "spend <= $1,550"}
+    assert set(said[2]) == {"plan is Free", "spend > $1,549"}
+    assert set(said[0]) == {"plan is Free", "spend <= $1,549"}
     assert sum(rule.share for rule in found.rules) == pytest.approx(1)
     assert {rule.precision for rule in found.rules} == {1}
 
@@ -167,7 +175,26 @@ def test_small_clusters_have_rules_too() -> None:
     assert {rule.cluster for rule in found.rules} == {0, 1}  # type: ignore[union-attr]
 
 
+def test_limits_of_whole_numbers_are_whole_and_true() -> None:
+    orders = Parsed("orders", "number", np.tile(np.arange(8.0), 50), show="{:.0f}".format)
+    found = rules_of(Table([orders], (orders.values >= 4).astype(np.int32), 2))
+    assert [rule.conditions for rule in found.rules] == [("orders <= 3",), ("orders > 3",)]  # type: ignore[union-attr]
+
+
+def test_rules_tell_numbers_far_from_0_apart() -> None:
+    seconds = Parsed("at", "number", 1.7e9 + LABELS, show="{:.0f}".format)
+    found = rules_of(Table([seconds], LABELS, 3))
+    assert found is not None
+    assert found.fidelity == 1
+    assert [rule.conditions for rule in found.rules] == [
+        ("at <= 1700000000",),
+        ("at > 1700000000", "at <= 1700000001"),
+        ("at > 1700000001",),
+    ]
+
+
 def test_few_rows_and_one_cluster_have_no_rules() -> None:
+    assert rules_of(Table([noise(41)], np.repeat([0, 1], [40, 1]).astype(np.int32), 2)) is None
     assert rules_of(Table([noise(20)], LABELS[:20], 3)) is None
     assert rules_of(Table([noise()], np.zeros(300, np.int32), 1)) is None
     text = Parsed("note", "text", np.array(["a"] * 300, dtype=object))

@@ -63,20 +63,33 @@ class Rules:
 
 @dataclass(frozen=True)
 class _Question:
-    """What one column of the matrix asks: a number against a threshold, or whether a kind has a level."""
+    """What one column of the matrix asks: a number against a threshold, or whether a kind has a level.
+
+    The matrix has numbers less their `origin`: trees compute in float32, where seconds since 1970 are all alike.
+    """
 
     column: Parsed
     level: int | None = None
+    origin: float = 0.0
+
+    def limit(self, threshold: float) -> str:
+        """Write a threshold of the matrix in the units of the column."""
+        limit, values = threshold + self.origin, self.column.values
+        # Of whole numbers the threshold lies between two: more than 3.5 is more than 3, and could be shown as 4.
+        if (np.isnan(values) | (values == np.floor(values))).all():
+            limit = float(np.floor(limit))
+        return self.column.show(limit)
 
 
 def rules_of(table: Table) -> Rules | None:
-    """Imitate the clusters by a tree of depth 4; None of too few rows, or of one cluster.
+    """Imitate the clusters by a tree of depth 4; None of fewer than 40 rows, or 5 a cluster, and of one cluster.
 
-    A missing number counts as the median of its column. Clusters weigh the same, so that small ones get rules too.
+    Clusters of a single row are left out: it cannot be both learnt from and held out. A missing number counts as
+    the median of its column. Clusters weigh the same, so that small ones get rules too.
     """
     sizes = np.bincount(table.labels)
-    n_used = int(np.count_nonzero(sizes))
-    if n_used < 2 or len(table.labels) < max(_FEWEST, _ROWS_A_CLUSTER * n_used):
+    n_used = int(np.count_nonzero(sizes > 1))
+    if n_used < 2 or sizes[sizes > 1].sum() < max(_FEWEST, _ROWS_A_CLUSTER * n_used):
         return None
     questions, matrix = _asked(table.columns)
     if not questions:
@@ -124,8 +137,9 @@ def _asked(columns: list[Parsed]) -> tuple[list[_Question], NDArray[Any]]:
                 questions.append(_Question(column, level))
                 parts.append(column.values == level)
         elif (known := ~missing_in(column)).any():
-            questions.append(_Question(column))
-            parts.append(np.where(known, column.values, np.median(column.values[known])))
+            middle = float(np.median(column.values[known]))
+            questions.append(_Question(column, origin=middle))
+            parts.append(np.where(known, column.values - middle, 0.0))
     return questions, np.column_stack(parts) if parts else np.empty((0, 0))
 
 
@@ -166,7 +180,7 @@ def _conditions(path: list[tuple[int, float, bool]], questions: list[_Question])
                 said.append(_not(column, level))
             continue
         limits = [(">", lower), ("<=", upper)]
-        said += [f"{column.name} {sign} {column.show(at[question])}" for sign, at in limits if question in at]
+        said += [f"{column.name} {sign} {about.limit(at[question])}" for sign, at in limits if question in at]
     return tuple(said)
 
 

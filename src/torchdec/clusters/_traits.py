@@ -18,6 +18,8 @@ _AMOUNTS = ("skewed number", "amount")
 # Below it an effect is called negligible: Romano, Kromrey, Coraggio, Skowronek, "Exploring methods for evaluating
 # group differences on the NSSE and other surveys", 2006.
 NEGLIGIBLE = 0.147
+# Levels that say nothing without their column, and characters of a level that a name has room for.
+_ANSWERS, _LONGEST_LEVEL = {"true", "false", "none", "other", "unknown", "yes", "no"}, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +166,10 @@ def _part(trait: Trait) -> str:
     if trait.kind == "number":
         return f"{trait.column} {'high' if trait.effect > 0 else 'low'}"
     level = trait.level or ""
+    if len(level) > _LONGEST_LEVEL:
+        level = f"{level[: _LONGEST_LEVEL - 1].rstrip()}…"
     tells = len(level) > 3 or (len(level) > 1 and level[0].isupper() and level.isalpha())
     return level if tells and level.lower() not in _ANSWERS else f"{trait.column} {level}"
-
-
-# Levels that say nothing without their column.
-_ANSWERS = {"true", "false", "none", "other", "unknown", "yes", "no"}
 
 
 def _of_column(column: Parsed, labels: NDArray[np.int32], sizes: NDArray[np.int64]) -> Iterator[tuple[int, Trait]]:
