@@ -138,5 +138,9 @@ def test_a_table_is_told_in_words_by_every_command(cli, tmp_path):
     text = cli.ok("summary", tmp_path / "named", tmp_path / "t.csv").stdout
     assert "rows held out where the model does" in text
     assert f"C{told['clusters'][0]['exemplars'][0]:03d}" in text
+    (tmp_path / "other.csv").write_text("customer_id,spend,orders\n" + "".join(lines[:80]))
+    other = json.loads(cli.ok("summary", tmp_path / "named", tmp_path / "other.csv", "--json").stdout)
+    shown_names = [cluster["name"] or cluster["automatic_name"] for cluster in other["clusters"]]
+    assert shown_names == wanted
     cli.ok("merge", tmp_path / "named", 0, 1, "-o", tmp_path / "merged")
     assert (read_run(tmp_path / "merged").descriptions, read_run(tmp_path / "merged").rules) == ((), None)

@@ -64,6 +64,8 @@ def _without(name):
         pytest.param(_changed(surplus=1), "surplus", id="unknown field"),
         pytest.param(_changed(data={"name": "x"}), "damaged", id="half a fingerprint"),
         pytest.param(_changed(cluster_sizes=None), "damaged", id="no list"),
+        pytest.param(_changed(descriptions=[{}]), "damaged", id="a description without a name"),
+        pytest.param(_changed(descriptions=[{"automatic_name": "a"}] * 9), "damaged", id="too many descriptions"),
         pytest.param(lambda contents: [contents], "not written by torchdec", id="a list"),
     ],
 )

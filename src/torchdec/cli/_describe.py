@@ -1,6 +1,6 @@
 """`torchdec summary`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +8,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import naming, naming_rows, noting
+from torchdec.cli._run_files import names_of_run
 from torchdec.cli._summary import print_json
 from torchdec.cli._terminal import printable, tell
 
@@ -46,6 +47,12 @@ def summary(
         assigned = Assigned(fitted, fitted.predict_chunks(rows))
         table = sampled_table(rows, assigned.labels, assigned.n_clusters)
         clusters = described(fitted, assigned, rows, table)
+    # Other rows than those of the fit would give a cluster another name than the one it is known by.
+    known = names_of_run(model) or [""] * len(clusters)
+    clusters = tuple(
+        replace(cluster, automatic_name=name) if name and not cluster.name else cluster
+        for cluster, name in zip(clusters, known, strict=True)
+    )
     rules = None if table is None else rules_of(table)
     if as_json:
         print_json(

@@ -8,7 +8,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows, noting
-from torchdec.cli._run_files import refuse_inside
+from torchdec.cli._run_files import names_of_run, refuse_inside
 from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def predict(
         fitted = load(model, device=device)
     with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
-    names = _names(model, fitted)
+    names = names_of_run(model) or fitted.cluster_names_
     found = _write_clusters(out, fitted, rows, data, reject, names, force=force)
     n_rows, n_empty = rows.shape[0], found.n_empty
     n_none = n_rows - sum(found.sizes)
@@ -128,16 +128,6 @@ def _write_clusters(
 
     write_file(out, write, force=force)
     return done[0]
-
-
-def _names(path: Path, model: "DEC") -> Sequence[str]:
-    """Return what the clusters are called: in a run, its record knows automatic names too."""
-    from torchdec.runs._record import RECORD, read_run
-
-    if not (path / RECORD).exists():
-        return model.cluster_names_
-    with naming("MODEL"):
-        return read_run(path).shown_names
 
 
 def _predict_folder(

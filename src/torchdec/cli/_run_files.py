@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchdec.cli._errors import UserError, say
+from torchdec.cli._errors import UserError, naming, say
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
@@ -29,6 +29,16 @@ def refuse_inside(out: Path, data: Path) -> None:
     """Refuse an output in the folder that is read, which would be read too the next time."""
     if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
         raise ValueError(f"{out} lies in {data}, the folder that is read; name another place.")
+
+
+def names_of_run(path: Path) -> tuple[str, ...]:
+    """Return what the clusters of a run are called, by automatic names too; nothing where it is a model file."""
+    from torchdec.runs._record import read_run
+
+    if not path.is_dir():
+        return ()
+    with naming("MODEL"):
+        return read_run(path).shown_names
 
 
 def write_run_files(

@@ -289,9 +289,11 @@ def _run_from_json(contents: Any, path: Path) -> Run:
     try:
         data = Data(**{**contents["data"], "shape": tuple(contents["data"]["shape"])})
         tuples = {name: tuple(contents[name]) for name in _TUPLES if name in contents}
-        return Run(**{**contents, **tuples, "data": data})
-    except (KeyError, TypeError) as error:
+        run = Run(**{**contents, **tuples, "data": data})
+        _ = run.shown_names  # fails where descriptions aren't those of the clusters
+    except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is damaged ({_one_line(error)}); fit again.") from None
+    return run
 
 
 _TUPLES = tuple(field.name for field in fields(Run) if str(field.type).startswith("tuple"))
