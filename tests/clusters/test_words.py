@@ -109,6 +109,18 @@ def test_names_are_few_words_and_differ() -> None:
     assert alike == ["average (0)", "average (1)", "average (2)"]
 
 
+def test_names_differ_in_more_than_the_order_of_their_words() -> None:
+    high = [Trait("", column, "number", 0.9, None, 1, 0) for column in ("spend", "orders")]
+    pro, free = (Trait("", "plan", "level", 0.5, level, 1, 0) for level in ("Pro", "Free"))
+    found = automatic_names([[*high, pro], [*high[::-1], free]])
+    assert found == ["spend high, orders high, Pro", "orders high, spend high, Free"]
+    assert automatic_names([high, high[::-1], []]) == [
+        "spend high, orders high (0)",
+        "orders high, spend high (1)",
+        "",
+    ]
+
+
 @pytest.mark.parametrize("level", ["yes", "no", "1", "A", "True"])
 def test_a_level_that_says_nothing_alone_is_named_with_its_column(level: str) -> None:
     values = np.where(LABELS == 0, 0, 1).astype(np.int32)

@@ -138,18 +138,20 @@ def traits_of(table: Table, n: int = 5) -> list[tuple[Trait, ...]]:
 
 
 def automatic_names(traits: Sequence[Sequence[Trait]]) -> list[str]:
-    """Name each cluster by its strongest traits, by as many as make the names differ."""
+    """Name each cluster by its strongest traits, by as many as make the names differ in more than their order."""
     parts = [_parts(own) for own in traits]
     lengths = [min(2, len(own)) for own in parts]
     while True:
-        names = [", ".join(own[:length]) for own, length in zip(parts, lengths, strict=True)]
-        alike = [i for i, name in enumerate(names) if names.count(name) > 1 and lengths[i] < len(parts[i])]
-        if not alike:
+        said = [frozenset(own[:length]) for own, length in zip(parts, lengths, strict=True)]
+        alike = [i for i, own in enumerate(parts) if said.count(said[i]) > 1]
+        longer = [i for i in alike if lengths[i] < len(parts[i])]
+        if not longer:
             break
-        for i in alike:
+        for i in longer:
             lengths[i] += 1
+    names = [", ".join(own[:length]) for own, length in zip(parts, lengths, strict=True)]
     names = [name or ("average" if own else "") for name, own in zip(names, traits, strict=True)]
-    return [f"{name} ({i})" if name and names.count(name) > 1 else name for i, name in enumerate(names)]
+    return [f"{name} ({i})" if name and i in alike else name for i, name in enumerate(names)]
 
 
 def _parts(traits: Sequence[Trait]) -> list[str]:
