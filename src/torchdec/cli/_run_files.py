@@ -32,10 +32,10 @@ def refuse_inside(out: Path, data: Path) -> None:
 
 
 def names_of_run(path: Path) -> tuple[str, ...]:
-    """Return what the clusters of a run are called, by automatic names too; nothing where it is a model file."""
-    from torchdec.runs._record import read_run
+    """Return what the clusters of a run are called, by automatic names too; nothing of a model alone."""
+    from torchdec.runs._record import RECORD, read_run
 
-    if not path.is_dir():
+    if not (path / RECORD).exists():
         return ()
     with naming("MODEL"):
         return read_run(path).shown_names
