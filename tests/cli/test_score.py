@@ -124,10 +124,10 @@ def test_labels_of_every_kind_give_the_same_score(cli, run, labels, tmp_path, sa
 
 
 def test_a_column_is_chosen_by_name(cli, run, labels, tmp_path):
-    lines = ["y,truth", *(f"{i},{c}" for i, c in enumerate(labels))]
+    lines = ["y,truth", *(f"{i // 2},{c}" for i, c in enumerate(labels))]
     _csv(tmp_path / "labels", lines)
     args = ("score", run, tmp_path / "labels.csv", "--json")
-    assert json.loads(cli.ok(*args).stdout)["classes"] == 60
+    assert json.loads(cli.ok(*args).stdout)["classes"] == 30
     assert json.loads(cli.ok(*args, "--column", "truth").stdout)["classes"] == 3
 
 
@@ -247,3 +247,18 @@ def test_a_first_label_that_was_taken_for_a_header_is_told(cli, run, labels, tmp
     result = cli("score", run, tmp_path / "labels.csv")
     assert result.exit_code == 2
     assert ("If its first line is a label, write a heading above it" in result.stderr) == hint
+
+
+def test_labels_between_upright_bars_are_found(cli, run, labels, tmp_path):
+    _csv(tmp_path / "labels", ["id|genre", *(f"{i}|{name}" for i, name in enumerate(NAMES[labels]))])
+    found = cli.ok("score", run, tmp_path / "labels.csv", "--column", "genre", "--json").stdout
+    assert json.loads(found)["classes"] == 3
+
+
+@pytest.mark.parametrize("of_row", [str, "row {} of many words".format, "{}~x".format])
+def test_labels_that_never_repeat_are_refused(cli, run, tmp_path, of_row):
+    _csv(tmp_path / "labels", ["genre", *map(of_row, range(60))])
+    result = cli("score", run, tmp_path / "labels.csv")
+    assert result.exit_code == 2
+    assert "has another label in each of its 60 rows" in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _MISSING = ("", "nan", "NaN", "<NA>")
 # Numbers of rows that a message names.
 _NAMED = 5
+# Rows from which on labels that never repeat are ids, amounts or whole lines.
+_ENOUGH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,11 @@ def _from_csv(path: Path, column: str | None) -> Labels:
     if not rows:
         raise UserError(f"{path} holds a header and no labels; give one label a row.")
     labels = np.array([row[index].strip() if index < len(row) else "" for row in rows])
+    if column is None and len(labels) >= _ENOUGH and len(np.unique(labels)) == len(labels):
+        raise UserError(
+            f"{path} has another label in each of its {len(labels):,} rows, such as {str(labels[0])[:40]!r}, "
+            "which are no classes; name their column with --column, and put , ; | or tabs between columns."
+        )
     return Labels(labels, header[index] if header else None)
 
 
@@ -152,7 +159,7 @@ def _csv_rows(path: Path) -> list[list[str]]:
     filled = [row for row in rows if row]
     # A label or a heading may hold any mark: one between columns stands in all lines, and no comma in the first.
     if filled and len(filled[0]) == 1:
-        marks = (mark for mark in ("\t", ";") if all(mark in ",".join(row) for row in filled))
+        marks = (mark for mark in ("\t", ";", "|") if all(mark in ",".join(row) for row in filled))
         mark = next(marks, None)
         rows = list(csv.reader(StringIO(text, newline=""), delimiter=mark)) if mark else rows
     width = max(map(len, rows), default=0)
