@@ -19,19 +19,17 @@ from torchdec._core.compute import Compute, resolve
 from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._core.owners import owners_of
 from torchdec._core.torch_globals import under_own_globals
-from torchdec._representation import OneLineParameters, validated_rows
+from torchdec._representation import OneLineParameters, PreparesRows, validated_rows
 from torchdec.rows import Rows
 from torchdec.rows._convert import as_dense
 from torchdec.rows._shown import shown
-from torchdec.rows._standardized import standardized
-from torchdec.rows._transformed import TransformedRows
 
 _Number = TypeVar("_Number", bound=np.number[Any])
 # Where the confidences of the fitted rows are kept: every percent of them.
 QUANTILES = np.linspace(0, 1, 101)
 
 
-class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Predictor(PreparesRows, OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """An encoder and the centres of clusters in its code; `torchdec.DEC`, which learns them, documents each."""
 
     device: str
@@ -118,12 +116,6 @@ class Predictor(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerM
         """Check rows that are to be predicted, and prepare them."""
         check_is_fitted(self)
         return self.prepared(validated_rows(self, X))
-
-    def prepared(self, rows: Rows) -> Rows:
-        """Return the rows as the encoder takes them but for `scale_`: float32, transformed, standardised."""
-        if self.transformer_ is not None:
-            rows = TransformedRows(rows, self.transformer_)
-        return standardized(rows, self.feature_means_, self.feature_deviations_)
 
     def _predict_rows(
         self, rows: Rows, compute: Compute

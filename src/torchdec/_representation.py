@@ -200,7 +200,23 @@ class OneLineParameters:
             raise InvalidParameterError(f"{wanted}. Got {shown(value)} instead.") from None
 
 
-class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class PreparesRows:
+    """Mixin of fitted estimators: rows become what their encoder takes."""
+
+    feature_means_: Any
+    feature_deviations_: Any
+    transformer_: Any
+
+    def prepared(self, rows: Rows) -> Rows:
+        """Return the rows as the encoder takes them but for `scale_`: float32, transformed, standardised."""
+        if self.transformer_ is not None:
+            rows = TransformedRows(rows, self.transformer_)
+        return standardized(rows, self.feature_means_, self.feature_deviations_)
+
+
+class Representation(
+    PreparesRows, OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):  # type: ignore[misc]
     """Base of what `torchdec.DEC` takes as its representation: an encoder, and how it is trained.
 
     A representation of your own gives its networks and its loss. It is trained by Adam in batches, and then
@@ -391,12 +407,6 @@ class Representation(OneLineParameters, ClassNamePrefixFeaturesOutMixin, Transfo
             None if column is None else column.numpy() for column in columns
         )
         return compute
-
-    def prepared(self, rows: Rows) -> Rows:
-        """Return the rows as the encoder takes them but for `scale_`: float32, transformed, standardised."""
-        if self.transformer_ is not None:
-            rows = TransformedRows(rows, self.transformer_)
-        return standardized(rows, self.feature_means_, self.feature_deviations_)
 
     @under_own_globals
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
