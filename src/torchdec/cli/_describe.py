@@ -91,7 +91,7 @@ def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
         table.add_column("stands out", overflow="fold")
     table.add_column("typical rows")
     for cluster in clusters:
-        name = f"{cluster.number} {printable(cluster.name or cluster.automatic_name)}".strip()
+        name = f"{cluster.number} {printable(cluster.shown_name)}".strip()
         sure, least = (
             "-" if value is None else f"{value:.3f}" for value in (cluster.confidence, cluster.confidence_p10)
         )
@@ -109,4 +109,4 @@ def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
     Console(highlight=False).print(table)
     for cluster in clusters if has_traits else ():  # sentences, for which a column of a terminal is too narrow
         told = "; ".join(trait.text for trait in cluster.traits)
-        tell(printable(f"{cluster.number} {cluster.name or cluster.automatic_name}: {told}"))
+        tell(printable(f"{cluster.number} {cluster.shown_name}: {told}"))

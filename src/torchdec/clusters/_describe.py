@@ -69,6 +69,11 @@ class Cluster:
     traits: tuple[Trait, ...] = ()
     automatic_name: str = ""
 
+    @property
+    def shown_name(self) -> str:
+        """The name that it was given, else its automatic one, else nothing."""
+        return self.name or self.automatic_name
+
 
 def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) -> tuple[Cluster, ...]:
     """Describe each cluster of a model by the rows that it gets.

@@ -194,7 +194,7 @@ def _check(
 
 
 def _title(cluster: Cluster) -> str:
-    return f"{cluster.number} {cluster.name or cluster.automatic_name}".strip()
+    return f"{cluster.number} {cluster.shown_name}".strip()
 
 
 def _cluster_lines(clusters: tuple[Cluster, ...], titles: list[str], colors: list[str]) -> list[dict[str, Any]]:
