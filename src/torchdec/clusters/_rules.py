@@ -88,13 +88,15 @@ def rules_of(table: Table) -> Rules | None:
     the median of its column. Clusters weigh the same, so that small ones get rules too.
     """
     sizes = np.bincount(table.labels)
+    kept = np.flatnonzero(sizes[table.labels] > 1)
     n_used = int(np.count_nonzero(sizes > 1))
-    if n_used < 2 or sizes[sizes > 1].sum() < max(_FEWEST, _ROWS_A_CLUSTER * n_used):
+    if n_used < 2 or len(kept) < max(_FEWEST, _ROWS_A_CLUSTER * n_used):
         return None
     questions, matrix = _asked(table.columns)
     if not questions:
         return None
-    train, test = _split(table.labels, max(_FEWEST_OF_WIDE, _MOST_VALUES // len(questions)))
+    most = max(_FEWEST_OF_WIDE, _MOST_VALUES // len(questions), _ROWS_A_CLUSTER * n_used)
+    train, test = _split(kept, table.labels, most)
     tree = DecisionTreeClassifier(
         max_depth=_DEPTH, min_samples_leaf=max(5, len(train) // 100), class_weight="balanced", random_state=0
     ).fit(matrix[train], table.labels[train])
@@ -111,11 +113,11 @@ def rules_of(table: Table) -> Rules | None:
     return Rules(tuple(rules), float(agrees.mean()), len(test))
 
 
-def _split(labels: NDArray[np.int32], most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _split(
+    kept: NDArray[np.int64], labels: NDArray[np.int32], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw the rows that the tree learns from and those held out, the same share of each cluster."""
-    sizes = np.bincount(labels)
-    kept = np.flatnonzero(sizes[labels] > 1)  # a single row cannot be in both parts
-    n = min(len(kept), max(most, _ROWS_A_CLUSTER * int(np.count_nonzero(sizes))))
+    n = min(len(kept), most)
     n_held_out = math.ceil(_HELD_OUT * n)
     train, test = train_test_split(
         kept, train_size=n - n_held_out, test_size=n_held_out, random_state=0, stratify=labels[kept]
