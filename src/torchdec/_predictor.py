@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int32, Int64
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -19,7 +18,7 @@ from torchdec._core.compute import Compute, resolve
 from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._core.owners import owners_of
 from torchdec._core.torch_globals import under_own_globals
-from torchdec._representation import OneLineParameters, PreparesRows, validated_rows
+from torchdec._representation import EmbedsRows, validated_rows
 from torchdec.rows import Rows
 from torchdec.rows._convert import as_dense
 from torchdec.rows._shown import shown
@@ -29,7 +28,7 @@ _Number = TypeVar("_Number", bound=np.number[Any])
 QUANTILES = np.linspace(0, 1, 101)
 
 
-class Predictor(PreparesRows, OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Predictor(EmbedsRows):
     """An encoder and the centres of clusters in its code; `torchdec.DEC`, which learns them, documents each."""
 
     device: str

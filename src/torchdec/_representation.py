@@ -188,20 +188,12 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:5])) + more
 
 
-class OneLineParameters:
-    """Mixin of estimators: a parameter that cannot be used is named without all the values that it may hold."""
+class EmbedsRows(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of the estimators that embed rows.
 
-    def _validate_params(self) -> None:
-        try:
-            super()._validate_params()  # type: ignore[misc]
-        except InvalidParameterError as error:
-            wanted, _, _ = str(error).partition(". Got ")
-            value = getattr(self, wanted.split("'")[1])
-            raise InvalidParameterError(f"{wanted}. Got {shown(value)} instead.") from None
-
-
-class PreparesRows:
-    """Mixin of fitted estimators: rows become what their encoder takes."""
+    Once fitted, rows become what their encoder takes; and a parameter that cannot be used is named without all the
+    values that it may hold.
+    """
 
     feature_means_: Any
     feature_deviations_: Any
@@ -213,10 +205,16 @@ class PreparesRows:
             rows = TransformedRows(rows, self.transformer_)
         return standardized(rows, self.feature_means_, self.feature_deviations_)
 
+    def _validate_params(self) -> None:
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            wanted, _, _ = str(error).partition(". Got ")
+            value = getattr(self, wanted.split("'")[1])
+            raise InvalidParameterError(f"{wanted}. Got {shown(value)} instead.") from None
 
-class Representation(
-    PreparesRows, OneLineParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):  # type: ignore[misc]
+
+class Representation(EmbedsRows):
     """Base of what `torchdec.DEC` takes as its representation: an encoder, and how it is trained.
 
     A representation of your own gives its networks and its loss. It is trained by Adam in batches, and then
