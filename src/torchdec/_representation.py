@@ -32,7 +32,7 @@ from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source, one_cycle, train
-from torchdec.prepare._columns import Columns
+from torchdec.prepare._features import Features
 from torchdec.rows import Preparation, Rows, as_rows, check_finite
 from torchdec.rows._convert import as_dense, as_table, refuse_texts, refuse_unseen
 from torchdec.rows._frames import Frame, is_frame
@@ -121,7 +121,7 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
 def _rows_of_frame(estimator: BaseEstimator, frame: Frame, *, reset: bool) -> Rows:
     """Return the columns of a frame that are features; those of later frames are the ones that the fit chose."""
     prepared = None if reset else getattr(estimator, "preparation_", Preparation()).prepared
-    columns = frame.fit() if reset else prepared if isinstance(prepared, Columns) else None
+    columns = frame.fit() if reset else prepared if isinstance(prepared, Features) else None
     places = frame.places(columns)
     names = [frame.names[place] for place in places]
     if frame.is_named and not frame.holds_lists(places):

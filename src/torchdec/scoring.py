@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchdec.prepare._columns import Columns
+from torchdec.prepare._features import Features
 from torchdec.rows._inside import files_inside
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import RowsError
@@ -104,12 +104,12 @@ class Predictor:
         return sizes[0]
 
 
-def _columns(model: "DEC") -> Columns | None:
+def _columns(model: "DEC") -> Features | None:
     """Return which columns are the features of a model, as far as it has names for them."""
-    if isinstance(model.preparation_.prepared, Columns):
+    if isinstance(model.preparation_.prepared, Features):
         return model.preparation_.prepared
     names = tuple(getattr(model, "feature_names_in_", ()))
-    return Columns(names, (), names) if names else None
+    return Features(names, (), names) if names else None
 
 
 def _chunks(

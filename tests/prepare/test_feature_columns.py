@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from torchdec.prepare._columns import Columns, ColumnsError
+from torchdec.prepare._features import ColumnsError, Features
 
 N = 12
 RNG = np.random.default_rng(0)
@@ -15,7 +15,7 @@ A = RNG.normal(size=N)
 
 
 def fit(use=(), ignore=(), **columns):
-    return Columns.fit(pa.table({"a": A, **columns}), use, ignore)
+    return Features.fit(pa.table({"a": A, **columns}), use, ignore)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_half_precision_can_count_too():
 
 def test_nine_rows_are_too_few_to_count():
     table = pa.table({"a": A[:9], "n": np.arange(9), "s": pa.nulls(9)})
-    assert Columns.fit(table).features == ("a", "n", "s")
+    assert Features.fit(table).features == ("a", "n", "s")
 
 
 def test_three_columns_that_count_are_ranks_and_stay():
@@ -211,7 +211,7 @@ def test_short_texts_that_differ_in_each_row_are_ids(texts):
     columns = fit(ref=texts)
     assert columns.ids == ("ref",)
     assert columns.notes() == ["column 'ref' holds another text in each row, as an id does, and is left out"]
-    assert Columns.fit(pa.table({"a": A, "ref": pa.array(texts).dictionary_encode()})).ids == ("ref",)
+    assert Features.fit(pa.table({"a": A, "ref": pa.array(texts).dictionary_encode()})).ids == ("ref",)
 
 
 @pytest.mark.parametrize(
@@ -265,14 +265,14 @@ def test_what_cannot_be_used_or_ignored_is_named(use, ignore, message):
 
 def test_where_nothing_remains_the_message_says_why():
     with pytest.raises(ColumnsError, match="left as a feature: column 'n' counts the rows; --use COLUMN"):
-        Columns.fit(pa.table({"n": range(N)}))
-    assert Columns.fit(pa.table({"n": range(N)}), ["n"]).features == ("n",)
+        Features.fit(pa.table({"n": range(N)}))
+    assert Features.fit(pa.table({"n": range(N)}), ["n"]).features == ("n",)
 
 
 def test_two_columns_of_one_name_are_refused():
     table = pa.Table.from_arrays([pa.array(A), pa.array(A)], names=["a", "a"])
     with pytest.raises(ColumnsError, match="has two columns 'a'"):
-        Columns.fit(table)
+        Features.fit(table)
 
 
 def test_one_column_of_lists_is_the_rows():
@@ -306,7 +306,7 @@ def test_columns_of_another_table_are_found_by_name():
 
 
 def test_columns_without_names_are_found_by_place():
-    columns = Columns.of(
+    columns = Features.of(
         pa.schema([(str(j), pa.float64()) for j in range(3)]),
         lambda name: pa.chunked_array([np.arange(N) if name == "1" else A]),
         named=False,
@@ -321,7 +321,7 @@ def test_columns_without_names_are_found_by_place():
 
 def test_columns_come_back_from_json():
     columns = fit(["b"], id=np.arange(N), label=A, b=A)
-    again = Columns.from_json(json.loads(json.dumps(columns.to_json())))
+    again = Features.from_json(json.loads(json.dumps(columns.to_json())))
     assert again == columns
     assert again.width == 2
 
@@ -340,4 +340,4 @@ def test_columns_come_back_from_json():
 )
 def test_damaged_json_is_refused(change):
     with pytest.raises(ValueError, match="do not fit"):
-        Columns.from_json(fit(id=np.arange(N)).to_json() | change)
+        Features.from_json(fit(id=np.arange(N)).to_json() | change)

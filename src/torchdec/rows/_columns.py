@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from torchdec.prepare._columns import Columns, ColumnsError
+from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._roles import first_of, is_number, is_text
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._convert import refuse_unusable
@@ -23,27 +23,27 @@ class TableRows(DenseRows):
     Attributes
     ----------
     preparation : Preparation
-        Of `Columns`: which they are.
+        Of `Features`: which they are.
     ids : pyarrow.Table of n rows, or None
         The columns that name the rows.
     """
 
     def __init__(
-        self, values: NDArray[Any], feature_names: list[str] | None, columns: Columns, reading: Reading, ids: Any
+        self, values: NDArray[Any], feature_names: list[str] | None, columns: Features, reading: Reading, ids: Any
     ) -> None:
         super().__init__(values, feature_names)
         self.preparation = Preparation(reading, columns)
         self.ids = ids
 
 
-def read_csv(path: Path, reading: Reading, prepared: Columns | None) -> TableRows:
+def read_csv(path: Path, reading: Reading, prepared: Features | None) -> TableRows:
     """Return the rows of a `.csv` or `.tsv`; see `torchdec.rows.read_rows`."""
     written = read_written(path, reading, prepared.features if prepared and prepared.named else ())
     table, form = written.table, written.format
     refuse_unusable(table.shape, np.dtype(np.float32), str(path))
     row_names = table.column_names[:1] if form.row_names else []
     try:
-        columns = prepared or Columns.of(
+        columns = prepared or Features.of(
             table.schema,
             table.column,
             use=reading.use,
@@ -107,7 +107,7 @@ def _values(table: pa.Table, path: Path) -> NDArray[Any]:
     return array
 
 
-def tell_of(columns: Columns, name: str) -> None:
+def tell_of(columns: Features, name: str) -> None:
     """Tell which columns of a file are left out."""
     for note in columns.notes():
         tell(f"{name}: {note}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from torchdec.prepare._cells import Cells
-from torchdec.prepare._columns import Columns
+from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
 from torchdec.prepare._texts import Texts
 from torchdec.rows._anndata import read_cells
@@ -193,7 +193,7 @@ def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
     if path.suffix.lower() == ".h5ad" or path.is_dir():
         return read_cells(path, reading, prepared if isinstance(prepared, Cells) else None)
     if path.suffix.lower() in _TABLES:
-        return _TABLES[path.suffix.lower()](path, reading, prepared if isinstance(prepared, Columns) else None)
+        return _TABLES[path.suffix.lower()](path, reading, prepared if isinstance(prepared, Features) else None)
     return _READERS[path.suffix.lower()](path)
 
 
@@ -232,7 +232,7 @@ _READERS: dict[str, Callable[[Path], Rows]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
 }
-_TABLES: dict[str, Callable[[Path, Reading, Columns | None], Rows]] = {
+_TABLES: dict[str, Callable[[Path, Reading, Features | None], Rows]] = {
     ".csv": read_csv,
     ".tsv": read_csv,
     ".parquet": lambda path, reading, prepared: ParquetRows([path], reading, prepared),

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from torchdec.prepare._columns import Columns
+from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
 from torchdec.prepare._roles import first_of
 from torchdec.rows._csr_parts import CsrPartRows
@@ -38,7 +38,7 @@ def read_folder(folder: Path, reading: Reading, prepared: Prepared | None) -> Ro
         _refuse_empty(paths)
     if kinds[0] == ".parquet":
         _tell_partitions(folder, paths)
-        return ParquetRows(paths, reading, prepared if isinstance(prepared, Columns) else None, folder)
+        return ParquetRows(paths, reading, prepared if isinstance(prepared, Features) else None, folder)
     if kinds[0] == ".npz":
         return CsrPartRows(paths, folder)
     return read_images(folder, paths, reading, prepared if isinstance(prepared, Images) else None)

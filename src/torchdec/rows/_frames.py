@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from torchdec.prepare._columns import Columns, ColumnsError
+from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._roles import is_vector
 from torchdec.rows._convert import dense_rows, sparse_rows
 from torchdec.rows._frame_columns import (
@@ -85,7 +85,7 @@ class Frame:
         if given is not X or isinstance(X, pa.Array | pa.ChunkedArray):
             self._refuse_single(type(given).__name__)
 
-    def fit(self, use: Collection[str] = (), ignore: Collection[str] = ()) -> Columns:
+    def fit(self, use: Collection[str] = (), ignore: Collection[str] = ()) -> Features:
         """Find out which columns are features, and tell which are left out.
 
         Raises
@@ -102,7 +102,7 @@ class Frame:
             return searched(self._columns[place[name]]) if self.is_named else pa.chunked_array([[]])
 
         try:
-            columns = Columns.of(schema, values, use=use, ignore=ignore, named=self.is_named)
+            columns = Features.of(schema, values, use=use, ignore=ignore, named=self.is_named)
         except ColumnsError as error:
             named = [place[name] for name in error.columns if name in place]
             if all(self._columns[j].refused for j in named):
@@ -112,7 +112,7 @@ class Frame:
             tell(f"X: {_in_python(note)}")
         return columns
 
-    def places(self, columns: Columns | None) -> list[int]:
+    def places(self, columns: Features | None) -> list[int]:
         """Return where those columns are that the fit did not leave out, in the order that they have here."""
         if columns is None:
             return list(range(len(self.names)))
@@ -128,7 +128,7 @@ class Frame:
         """Tell whether a column holds lists, whose names are not those of the features."""
         return any(is_vector(self._columns[j].type) for j in places)
 
-    def rows(self, places: Sequence[int], columns: Columns | None) -> Rows:
+    def rows(self, places: Sequence[int], columns: Features | None) -> Rows:
         """Return the rows of these columns."""
         self._refuse(places)
         chosen = [self._columns[j] for j in places]

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from torchdec.prepare._columns import Columns, ColumnsError
+from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._roles import first_of, is_number, is_vector
 from torchdec.rows._blocks import BlockRows
 from torchdec.rows._columns import as_floats, refuse_text, tell_of, tell_unknown
@@ -40,7 +40,7 @@ class ParquetRows(BlockRows):
         In the order of the rows; at least one.
     reading : Reading, optional
         What the caller said of the files.
-    prepared : Columns, optional
+    prepared : Features, optional
         Which columns were the features of the fit; else it is seen from those of the first file that has rows.
     folder : Path, optional
         That the files were found in; rows are then named by the file too.
@@ -48,14 +48,14 @@ class ParquetRows(BlockRows):
     Attributes
     ----------
     preparation : Preparation
-        Of `Columns`.
+        Of `Features`.
     """
 
     def __init__(
         self,
         paths: Sequence[Path],
         reading: Reading | None = None,
-        prepared: Columns | None = None,
+        prepared: Features | None = None,
         folder: Path | None = None,
     ) -> None:
         reading, shown = reading or Reading(), str(folder or paths[0])
@@ -85,7 +85,7 @@ class ParquetRows(BlockRows):
     def ids(self) -> pa.Table | None:
         """The columns that name the rows, and in a folder the file of each and its number in it; read anew."""
         parts = []
-        columns: Columns = self.preparation.prepared  # type: ignore[assignment]
+        columns: Features = self.preparation.prepared  # type: ignore[assignment]
         for file in self._files:
             with _naming(file.path), parquet.ParquetFile(file.path) as opened:
                 parts.append(opened.read(columns=columns.ids_among(file.schema.names)))
@@ -162,7 +162,7 @@ class _File:
         return min(least for least, _ in extents), max(most for _, most in extents)
 
 
-def _decided(files: Sequence[_File], reading: Reading) -> Columns:
+def _decided(files: Sequence[_File], reading: Reading) -> Features:
     """Decide which columns are features, by the first file and, where they are looked at, the values of all."""
     first, n_rows = files[0], sum(file.n_rows for file in files)
 
@@ -189,14 +189,14 @@ def _decided(files: Sequence[_File], reading: Reading) -> Columns:
         return pa.chunked_array([chunk for part in parts for chunk in part.chunks])
 
     try:
-        return Columns.of(
+        return Features.of(
             first.schema, values, may_count, use=reading.use, ignore=reading.ignore, row_names=first.index
         )
     except ColumnsError as error:
         raise RowsError(f"{first.path}: {error}") from None
 
 
-def _tell_categories(file: _File, columns: Columns, reading: Reading, shown: str) -> None:
+def _tell_categories(file: _File, columns: Features, reading: Reading, shown: str) -> None:
     """Tell which features are categories that pandas wrote as numbers, and put in an order so."""
     names = [name for name in columns.features if name in file.categories and name not in reading.use]
     if names:
@@ -227,7 +227,7 @@ def _length(files: Sequence[_File], name: str) -> int | None:
     raise RowsError(f"{files[0].path}: column {name!r} has no list in any row; give lists of numbers")
 
 
-def _refuse_new(files: Sequence[_File], columns: Columns) -> None:
+def _refuse_new(files: Sequence[_File], columns: Features) -> None:
     """Refuse files of a fit with columns that the first has not: they may be of another table."""
     for file in files[1:]:
         unknown = columns.unknown(file.schema.names)
@@ -241,7 +241,7 @@ def _refuse_new(files: Sequence[_File], columns: Columns) -> None:
 class _Layout:
     """Where the features lie in a file."""
 
-    def __init__(self, file: _File, columns: Columns) -> None:
+    def __init__(self, file: _File, columns: Features) -> None:
         self._path, self.width, self._nested = file.path, columns.width, columns.length is not None
         try:
             fields = [file.schema.field(place) for place in columns.places(file.schema.names)]

@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from torchdec.prepare._cells import Cells
-from torchdec.prepare._columns import Columns
+from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
 from torchdec.prepare._texts import Texts
 
-Prepared = Texts | Images | Cells | Columns
-_KINDS: dict[str, type[Prepared]] = {kind.kind: kind for kind in (Texts, Images, Cells, Columns)}
+Prepared = Texts | Images | Cells | Features
+_KINDS: dict[str, type[Prepared]] = {kind.kind: kind for kind in (Texts, Images, Cells, Features)}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Preparation:
     ----------
     reading : Reading
         What the caller said of the file of the fit; holds for later files too.
-    prepared : Texts, Images, Cells, Columns or None
+    prepared : Texts, Images, Cells, Features or None
         What was learnt from the rows of the fit; None where a file holds the rows as they are.
     """
 

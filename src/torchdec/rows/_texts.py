@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from torchdec.prepare._columns import id_columns
+from torchdec.prepare._features import id_columns
 from torchdec.prepare._texts import Texts
 from torchdec.prepare._words import has_no_blanks
 from torchdec.rows._csv import read_table

@@ -29,7 +29,7 @@ class ColumnsError(ValueError):
 
 
 @dataclass(frozen=True)
-class Columns:
+class Features:
     """The columns of a table that are features, and those that are left out.
 
     Attributes
