@@ -33,6 +33,7 @@ from torchdec._core.scaling import learn_scale
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source, one_cycle, train
 from torchdec.prepare._features import Features
+from torchdec.prepare._mixed import Mixed
 from torchdec.rows import Preparation, Rows, as_rows, check_finite
 from torchdec.rows._convert import as_dense, as_table, refuse_texts, refuse_unseen
 from torchdec.rows._frames import Frame, is_frame
@@ -106,6 +107,7 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
     elif not issparse(X) and is_frame(X):
         rows = _rows_of_frame(estimator, Frame(X), reset=reset)
     else:
+        _refuse_array_for_table(estimator, X, reset=reset)
         refuse_unseen(X)
         X = as_table(X)
         rows = as_rows(
@@ -118,10 +120,24 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
     return rows, check_finite(rows)
 
 
+def _refuse_array_for_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
+    """Refuse values without names where the model knows columns by their names and how each is read."""
+    prepared = None if reset else getattr(estimator, "preparation_", Preparation()).prepared
+    if isinstance(prepared, Mixed):
+        raise ValueError(
+            f"X is a {type(X).__name__}, but the model was fitted on a table of columns of several kinds; give a "
+            f"data frame with the columns {_first(prepared.features.features)}."
+        )
+
+
 def _rows_of_frame(estimator: BaseEstimator, frame: Frame, *, reset: bool) -> Rows:
     """Return the columns of a frame that are features; those of later frames are the ones that the fit chose."""
-    prepared = None if reset else getattr(estimator, "preparation_", Preparation()).prepared
-    columns = frame.fit() if reset else prepared if isinstance(prepared, Features) else None
+    prepared = frame.fit() if reset else getattr(estimator, "preparation_", Preparation()).prepared
+    if isinstance(prepared, Mixed):
+        rows = frame.rows_of(prepared)
+        _check_columns(estimator, rows, reset=reset)
+        return rows
+    columns = prepared if isinstance(prepared, Features) else None
     places = frame.places(columns)
     names = [frame.names[place] for place in places]
     if frame.is_named and not frame.holds_lists(places):

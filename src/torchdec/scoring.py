@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchdec.prepare._features import Features
+from torchdec.prepare._mixed import Mixed
 from torchdec.rows._inside import files_inside
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import RowsError
@@ -104,9 +105,9 @@ class Predictor:
         return sizes[0]
 
 
-def _columns(model: "DEC") -> Features | None:
+def _columns(model: "DEC") -> Features | Mixed | None:
     """Return which columns are the features of a model, as far as it has names for them."""
-    if isinstance(model.preparation_.prepared, Features):
+    if isinstance(model.preparation_.prepared, Features | Mixed):
         return model.preparation_.prepared
     names = tuple(getattr(model, "feature_names_in_", ()))
     return Features(names, (), names) if names else None

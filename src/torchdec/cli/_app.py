@@ -8,6 +8,7 @@ import typer
 
 from torchdec._version import __version__
 from torchdec.cli._choose import choose_k
+from torchdec.cli._columns import columns
 from torchdec.cli._demo import demo
 from torchdec.cli._describe import summary
 from torchdec.cli._edit import merge, rename, split
@@ -28,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
+    columns,
     choose_k,
     fit,
     predict,

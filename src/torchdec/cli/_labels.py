@@ -66,6 +66,8 @@ def read_labels(path: Path, column: str | None = None) -> Labels:
 def features_of(model: "DEC") -> list[str]:
     """Return the names of the columns that a model was fitted on; none where they are words or genes."""
     prepared = model.preparation_.prepared
+    if prepared is not None and prepared.kind == "mixed":
+        return list(prepared.features.features)
     of_columns = prepared is None or prepared.kind == "columns"
     return list(getattr(model, "feature_names_in_", [])) if of_columns else []
 

@@ -61,6 +61,33 @@ Use = Annotated[
 Ignore = Annotated[
     list[str] | None, typer.Option("--ignore", metavar="COLUMN", show_default=False, help="Leave out a column.")
 ]
+Role = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role",
+        metavar="COLUMN=ROLE",
+        show_default=False,
+        help="What a column means: number, amount, date, day-first date, month-first date, duration, kind, text, "
+        "label, or the order of its levels as 'plan=Free<Basic<Pro'.",
+    ),
+]
+Id = Annotated[
+    list[str] | None,
+    typer.Option("--id", metavar="COLUMN", show_default=False, help="A column that names the rows."),
+]
+
+
+def roles(said: list[str] | None, ids: list[str] | None) -> dict[str, str]:
+    """Read what `--role` and `--id` say."""
+    found = dict.fromkeys(ids or (), "id")
+    for text in said or ():
+        column, mark, role = text.partition("=") if text.count("=") == 1 else text.rpartition("=")
+        if not (column and mark and role):
+            raise typer.BadParameter(f"{text!r} is no COLUMN=ROLE, as plan=kind is.", param_hint="--role")
+        found[column] = role
+    return found
+
+
 Header = Annotated[
     bool | None,
     typer.Option(

@@ -4,13 +4,16 @@ import dataclasses
 import difflib
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 
-from torchdec.prepare._roles import NAMED, LeftOut, Sorter, first_of, is_id_name, is_number, is_vector
+from torchdec.prepare._roles import NAMED, LeftOut, Sorter, first_of, is_id_name, is_number, is_readable, is_vector
+
+# Roles of columns that are no features.
+NO_FEATURES = {"id": "an id", "label": "a label", "text": "text"}
 
 
 def id_columns(table: pa.Table) -> list[str]:
@@ -83,6 +86,7 @@ class Features:
         use: Collection[str] = (),
         ignore: Collection[str] = (),
         *,
+        roles: Mapping[str, str] | None = None,
         named: bool = True,
         row_names: Collection[str] = (),
     ) -> Self:
@@ -98,12 +102,16 @@ class Features:
             Tells whether a column of numbers may count the rows, and has to be looked at.
         use, ignore : collection of str, default=()
             As in `fit`.
+        roles : mapping of str to str, optional
+            What columns are: "id" and "label" are left out, and so is "text"; all others are features.
         named : bool, default=True
             Whether the names are the table's own, and tell something.
         row_names : collection of str, default=()
             Columns that are known to name the rows, such as an index that pandas stored.
         """
-        _refuse_names(schema.names, use, ignore)
+        roles = roles or {}
+        _refuse_names(schema.names, use, ignore, roles)
+        use = {*use, *(name for name, role in roles.items() if role not in NO_FEATURES)}
         sorter = Sorter(schema, values, may_count, named, row_names)
         vector = _vector(schema, use, ignore)
         features, left_out, refused = [], [], []
@@ -112,7 +120,9 @@ class Features:
             what = None if name in use or name in ignore else sorter.left_out(column)
             if name in ignore:
                 left_out.append(LeftOut(name, "is ignored", "ignored", number))
-            elif name == vector or (vector is None and what is None and number):
+            elif roles.get(name) in NO_FEATURES:
+                left_out.append(LeftOut(name, f"is {NO_FEATURES[roles[name]]}", roles[name], number))
+            elif name == vector or (vector is None and what is None and is_readable(column.type)):
                 features.append(name)
             elif vector is not None:  # lists are all of a row, so nothing beside them can be used
                 what = what or LeftOut(name, f"stands beside the lists of {vector!r}", "other", number)
@@ -255,12 +265,14 @@ def _vector(schema: pa.Schema, use: Collection[str], ignore: Collection[str]) ->
     return str(found[0]) if found else None
 
 
-def _refuse_names(names: Sequence[str], use: Collection[str] = (), ignore: Collection[str] = ()) -> None:
+def _refuse_names(
+    names: Sequence[str], use: Collection[str] = (), ignore: Collection[str] = (), roles: Collection[str] = ()
+) -> None:
     if len(set(names)) < len(names):
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ColumnsError(f"has two columns {twice!r}; rename one of them", [twice])
-    for option, wanted in (("use", use), ("ignore", ignore)):
+    for option, wanted in (("use", use), ("ignore", ignore), ("role", roles)):
         unknown = [name for name in wanted if name not in set(names)]
         if unknown:
             raise ColumnsError(f"has no {_lacking(unknown, names)} (--{option} names it)", unknown)
@@ -278,9 +290,8 @@ def _lacking(missing: Sequence[str], names: Sequence[str]) -> str:
 
 def _refusal(refused: Sequence[str], n_columns: int) -> str:
     return (
-        f"{len(refused)} of {n_columns} columns hold something other than numbers: {first_of(refused)}; make each "
-        "value of a column a column of 0 and 1 (pandas.get_dummies does), leave columns out with --ignore COLUMN, "
-        "or cluster the texts of one with --text-column COLUMN"
+        f"{len(refused)} of {n_columns} columns hold something that cannot be read, such as bytes or structs: "
+        f"{first_of(refused)}; leave them out with --ignore COLUMN"
     )
 
 

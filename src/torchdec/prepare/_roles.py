@@ -133,6 +133,14 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
+def is_readable(kind: pa.DataType) -> bool:
+    """Tell whether values of an Arrow type can be features: numbers, texts, categories, dates and times."""
+    inside = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return (
+        is_number(inside) or is_text(inside) or (pa.types.is_temporal(inside) and not pa.types.is_interval(inside))
+    )
+
+
 def is_vector(kind: pa.DataType) -> bool:
     """Tell whether values of an Arrow type are lists of numbers."""
     tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)

@@ -1,4 +1,4 @@
-"""Columns of numbers, as CSV files and Parquet files hold them."""
+"""Columns, as CSV files and Parquet files hold them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +9,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from torchdec.prepare._features import ColumnsError, Features
+from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._roles import first_of, is_number, is_text
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._convert import refuse_unusable
-from torchdec.rows._csv import read_written, refuse_cells
+from torchdec.rows._csv import Written, read_written, refuse_cells
+from torchdec.rows._mixed import MixedRows, learnt, needs_roles
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 
@@ -36,45 +38,72 @@ class TableRows(DenseRows):
         self.ids = ids
 
 
-def read_csv(path: Path, reading: Reading, prepared: Features | None) -> TableRows:
+def read_csv(path: Path, reading: Reading, prepared: Features | Mixed | None) -> TableRows | MixedRows:
     """Return the rows of a `.csv` or `.tsv`; see `torchdec.rows.read_rows`."""
-    written = read_written(path, reading, prepared.features if prepared and prepared.named else ())
+    features = prepared.features if isinstance(prepared, Mixed) else prepared
+    written = read_written(path, reading, features.features if features and features.named else ())
     table, form = written.table, written.format
     refuse_unusable(table.shape, np.dtype(np.float32), str(path))
-    row_names = table.column_names[:1] if form.row_names else []
+    if features is None:
+        features = _chosen(path, written, reading)
+    elif form.named:
+        tell_unknown(features.unknown(table.column_names), str(path))
     try:
-        columns = prepared or Features.of(
+        places = features.places(table.column_names, named=form.named)
+    except ColumnsError as error:
+        raise RowsError(f"{path}: {error}") from None
+    if not form.named and features.named:
+        tell(f"{path}: has no header, so its columns are taken by their places for those of the fit")
+    chosen = table.select(places).rename_columns(list(features.features))
+    named_ids = features.ids_among(table.column_names) if form.named == features.named else []
+    ids = table.select(named_ids) if named_ids else None
+    if prepared is None and needs_roles(features, columns_of(chosen), reading):
+        prepared = _by_role(path, written, features, reading)
+        tell_of(prepared, str(path))
+    elif prepared is None:
+        tell_of(features, str(path))
+    if isinstance(prepared, Mixed):
+        return MixedRows(chosen.column, prepared, reading, ids, str(path))
+    try:
+        refuse_text(chosen.schema, path)
+    except RowsError:
+        refuse_cells(path, form, chosen, chosen.column_names)
+        raise
+    return TableRows(
+        _values(chosen, path), list(features.features) if form.named else None, features, reading, ids
+    )
+
+
+def _chosen(path: Path, written: Written, reading: Reading) -> Features:
+    """Decide which columns of the file of a fit are features."""
+    table, form = written.table, written.format
+    try:
+        features = Features.of(
             table.schema,
             table.column,
             use=reading.use,
             ignore=reading.ignore,
+            roles=reading.roles_of_columns,
             named=form.named,
-            row_names=row_names,
+            row_names=table.column_names[:1] if form.row_names else [],
         )
-        places = columns.places(table.column_names, named=form.named)
     except ColumnsError as error:
-        refuse_cells(path, form, table, [name for name in error.columns if name in table.column_names])
         raise RowsError(f"{path}: {_of_marks(table, reading, form.delimiter) or error}") from None
-    features = table.select(places)
-    if prepared is None:
-        tell_of(columns, str(path))
-    elif form.named:
-        tell_unknown(columns.unknown(table.column_names), str(path))
-    elif columns.named:
-        tell(f"{path}: has no header, so its columns are taken by their places for those of the fit")
+    of_marks = _of_marks(table, reading, form.delimiter)
+    if of_marks:
+        raise RowsError(f"{path}: {of_marks}")
+    return features
+
+
+def _by_role(path: Path, written: Written, features: Features, reading: Reading) -> Mixed:
+    """Learn how columns are read; numbers among which a cell is none are named with their line."""
+    table, form = written.table, written.format
+    numbers = [name for name in features.features if name not in reading.roles_of_columns]
     try:
-        refuse_text(features.schema, path)
+        return learnt(features, table.column, reading, form.decimal, str(path))
     except RowsError:
-        refuse_cells(path, form, table, features.column_names)
+        refuse_cells(path, form, table, numbers)
         raise
-    ids = columns.ids_among(table.column_names) if form.named == columns.named else []
-    return TableRows(
-        _values(features, path),
-        features.column_names if form.named else None,
-        columns,
-        reading,
-        table.select(ids) if ids else None,
-    )
 
 
 def _of_marks(table: pa.Table, reading: Reading, delimiter: str) -> str | None:
@@ -107,9 +136,14 @@ def _values(table: pa.Table, path: Path) -> NDArray[Any]:
     return array
 
 
-def tell_of(columns: Features, name: str) -> None:
-    """Tell which columns of a file are left out."""
-    for note in columns.notes():
+def columns_of(table: pa.Table) -> dict[str, Any]:
+    """Return the columns of a table by their names, which `Table.column` searches for each time."""
+    return dict(zip(table.column_names, table.columns, strict=True))
+
+
+def tell_of(prepared: Features | Mixed, name: str) -> None:
+    """Tell which columns of a file are left out, and what was guessed of others."""
+    for note in prepared.notes():
         tell(f"{name}: {note}")
 
 

@@ -1,6 +1,6 @@
 """What a caller may pass as X, turned into rows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from os import PathLike
 from typing import Any
 
@@ -15,15 +15,16 @@ from torchdec.rows._sparse import SparseRows
 from torchdec.rows._vectors import plain, unmasked
 
 _REAL_KINDS = "biuf"
-# One number a category puts categories in an order that they have not, and the clusters follow it.
+# One number a category would put categories in an order that they have not, and the clusters follow it.
 INSTEAD_OF_TEXT = (
-    "give categories one column per value (pandas.get_dummies(X), or scikit-learn's OneHotEncoder), and numbers "
-    "that are written as text as numbers (X.astype(float))"
+    "give a data frame, pandas.DataFrame(X).convert_dtypes(), whose columns are read by what they hold"
 )
-INSTEAD_OF_DATES = "give dates as numbers, such as the days since the first one"
+INSTEAD_OF_DATES = "give a data frame, pandas.DataFrame(X), whose dates become days"
 
 
-def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) -> Rows:
+def as_rows(
+    X: Any, *, use: Collection[str] = (), ignore: Collection[str] = (), roles: Mapping[str, str] | None = None
+) -> Rows:
     """Turn what a caller has into rows.
 
     A numeric array, a memmap and a CSR matrix are kept as they are, in their own dtype. Nothing checks
@@ -37,9 +38,10 @@ def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) 
           becomes NaN.
         - A sparse matrix of another format than CSR is converted to CSR.
         - A data frame may be one of pandas, polars, pyarrow or DuckDB, or anything that hands out Arrow's C stream
-          or has ``columns`` and ``to_numpy()``. Numbers, booleans and decimals are features; a missing value
-          becomes NaN. If all column names are strings, they become ``feature_names``, and columns that look like
-          labels or ids are left out with a `RowsWarning`.
+          or has ``columns`` and ``to_numpy()``. If all columns are numbers and none is missing, they are the
+          features as they stand; else each is read by its role (number, amount, date, duration, kind), and
+          prepared so that it counts once, as `torchdec.prepare.Columns` does. Columns that look like labels or
+          ids are left out with a `RowsWarning`.
         - One column of lists, arrays or tensors of as many numbers each, in a data frame or alone (a Series, an
           object array, a list), holds the rows; one that is missing becomes a row of NaN. Columns beside it are
           left out with a `RowsWarning`.
@@ -49,6 +51,8 @@ def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) 
         - A sequence of rows goes through ``numpy.asarray``.
     use, ignore : collection of str, default=()
         Columns of a data frame that are features, and that are none, whatever they look like.
+    roles : mapping of str to str, optional
+        What columns of a data frame mean, where their values do not show it; see `torchdec.rows.read_rows`.
 
     Returns
     -------
@@ -58,8 +62,8 @@ def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) 
     Raises
     ------
     RowsError
-        A ValueError, if X is not 2-D, has no rows or no columns, or holds dates, kinds, text or other things than
-        real numbers: each such column of a data frame is named, with what to do.
+        A ValueError, if X is not 2-D, has no rows or no columns, or holds what cannot be read: each such column of
+        a data frame is named, with what to do.
 
     Warns
     -----
@@ -81,10 +85,10 @@ def as_rows(X: Any, *, use: Collection[str] = (), ignore: Collection[str] = ()) 
     X = plain(unmasked(X))
     refuse_texts(X)
     if not (isinstance(X, Rows) or issparse(X) or hasattr(X, "obs_names")) and is_frame(X):
-        return frame_rows(X, use, ignore)
-    if use or ignore:
+        return frame_rows(X, use, ignore, roles)
+    if use or ignore or roles:
         raise RowsError(
-            f"X is a {type(X).__name__}, which has no columns to choose by name; leave out use and ignore"
+            f"X is a {type(X).__name__}, which has no columns to choose by name; leave out use, ignore and roles"
         )
     if isinstance(X, Rows):
         return X

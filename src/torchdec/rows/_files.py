@@ -1,6 +1,6 @@
 """Files of rows, each read by what its suffix says. No file can make this package run code."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 from torchdec.prepare._cells import Cells
 from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
+from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows._anndata import read_cells
 from torchdec.rows._cells import CellRows
@@ -21,7 +22,7 @@ from torchdec.rows._images import SUFFIXES as _PICTURES
 from torchdec.rows._images import read_images
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError, RowsWarning
-from torchdec.rows._reading import Preparation, Prepared, Reading
+from torchdec.rows._reading import Preparation, Prepared, Reading, roles_said
 from torchdec.rows._texts import read_texts
 from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
 
@@ -33,6 +34,7 @@ def read_rows(
     layer: str | None = None,
     use: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    roles: Mapping[str, str] | None = None,
     header: bool | None = None,
     delimiter: str | None = None,
     decimal: str | None = None,
@@ -79,6 +81,10 @@ def read_rows(
     use, ignore : sequence of str, default=()
         Columns of a table that are features, and that are none, whatever they look like. Of several columns of
         lists, `use` names the one that is the rows.
+    roles : mapping of str to str, optional
+        What columns of a table mean, where their cells do not show it: "number", "amount", "date", "day-first
+        date", "month-first date", "duration", "kind", the order of levels ("Free<Basic<Pro"), "id", "label" or
+        "text" (the last three are no features).
     header : bool, optional
         Whether the first line of a ``.csv`` or ``.tsv`` names the columns. By default, it does unless it is like
         the lines below it.
@@ -127,6 +133,7 @@ def read_rows(
         "layer": layer,
         "use": _names(use, "use"),
         "ignore": _names(ignore, "ignore"),
+        "roles": roles_said(roles or {}),
         "header": header,
         "delimiter": _mark(delimiter),
         "decimal": decimal,
@@ -193,7 +200,9 @@ def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
     if path.suffix.lower() == ".h5ad" or path.is_dir():
         return read_cells(path, reading, prepared if isinstance(prepared, Cells) else None)
     if path.suffix.lower() in _TABLES:
-        return _TABLES[path.suffix.lower()](path, reading, prepared if isinstance(prepared, Features) else None)
+        return _TABLES[path.suffix.lower()](
+            path, reading, prepared if isinstance(prepared, Features | Mixed) else None
+        )
     return _READERS[path.suffix.lower()](path)
 
 
@@ -232,7 +241,7 @@ _READERS: dict[str, Callable[[Path], Rows]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
 }
-_TABLES: dict[str, Callable[[Path, Reading, Features | None], Rows]] = {
+_TABLES: dict[str, Callable[[Path, Reading, Features | Mixed | None], Rows]] = {
     ".csv": read_csv,
     ".tsv": read_csv,
     ".parquet": lambda path, reading, prepared: ParquetRows([path], reading, prepared),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
+from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._roles import first_of
 from torchdec.rows._csr_parts import CsrPartRows
 from torchdec.rows._images import SUFFIXES, read_images
@@ -38,7 +39,7 @@ def read_folder(folder: Path, reading: Reading, prepared: Prepared | None) -> Ro
         _refuse_empty(paths)
     if kinds[0] == ".parquet":
         _tell_partitions(folder, paths)
-        return ParquetRows(paths, reading, prepared if isinstance(prepared, Features) else None, folder)
+        return ParquetRows(paths, reading, prepared if isinstance(prepared, Features | Mixed) else None, folder)
     if kinds[0] == ".npz":
         return CsrPartRows(paths, folder)
     return read_images(folder, paths, reading, prepared if isinstance(prepared, Images) else None)

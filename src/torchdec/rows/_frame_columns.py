@@ -1,6 +1,5 @@
 """Columns of data frames, whatever library they are of: their values, or what they hold that is no number."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from torchdec.prepare._roles import is_number, is_vector, may_be_id_name
+from torchdec.prepare._roles import is_readable, is_vector, may_be_id_name
 from torchdec.rows._kinds import Refused, kind_of_type, kind_of_values
 from torchdec.rows._protocol import RowsError
 from torchdec.rows._vectors import plain, spread, stacked, unequal
@@ -19,7 +18,6 @@ from torchdec.rows._vectors import plain, spread, stacked, unequal
 _OF_NUMPY = {"b": pa.bool_(), "i": pa.int64(), "u": pa.uint64(), "f": pa.float64()}
 # Rows that are looked at before a whole column is searched for whether it is an id.
 _LOOKED_AT = 1000
-_NUMBER = re.compile(r"\s*[-+]?[\d.]+(e[-+]?\d+)?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,12 @@ def of_pandas(name: Any, frame: Any, place: int, dtype: Any) -> Column:
     if is_plain(dtype):
         return Column(name, _OF_NUMPY[dtype.kind], lambda: frame.iloc[:, place].to_numpy())
     column = frame.iloc[:, place]
+    if str(dtype).startswith("period"):
+        column = column.dt.to_timestamp()
+    elif str(dtype).startswith("interval"):
+        return of_numpy(name, np.asarray(column.array.mid))
+    elif hasattr(dtype, "categories") and str(dtype.categories.dtype).startswith(("interval", "period")):
+        column = column.cat.rename_categories(str)
     if hasattr(dtype, "fill_value"):
         if is_plain(dtype.subtype):
             return Column(name, _OF_NUMPY[dtype.subtype.kind], lambda: column.sparse.to_dense().to_numpy())
@@ -69,12 +73,25 @@ def of_numpy(name: Any, values: NDArray[Any], missing: NDArray[np.bool_] | None 
         return Column(name, pa.float64(), lambda: numbers)
     if kind == "lists" and np.asarray(plain(there[0])).dtype.kind in "biufO":
         return Column(name, pa.list_(pa.float64()), lambda: stacked(list(values), f"column {name!r} of X"))
-    if kind == "text":
-        texts = [None if gone else value for value, gone in zip(values, missing, strict=True)]
+    if kind in ("text", "text of numbers"):
+        texts = [None if gone else str(value) for value, gone in zip(values, missing, strict=True)]
         return _of_chunks(name, pa.chunked_array([pa.array(texts, pa.string())]))
+    if kind in ("dates", "times of day", "durations"):
+        made = _times(values, missing)
+        if made is not None:
+            return _of_chunks(name, made)
     kind = "lists of other things than numbers" if kind == "lists" else kind
     example = next((value[:40] for value in there if isinstance(value, str)), "")
     return Column(name, pa.binary(), lambda: pa.chunked_array([[]]), Refused(name, kind, example))
+
+
+def _times(values: NDArray[Any], missing: NDArray[np.bool_]) -> Any:
+    """Return dates, times or durations as Arrow has them; None where it has none for them, as of year 20,000."""
+    try:
+        parts = [None if gone else value for value, gone in zip(values, missing, strict=True)]
+        return pa.chunked_array([pa.array(parts)])
+    except (pa.ArrowException, TypeError, OverflowError):
+        return None
 
 
 def _is_nan(value: Any) -> bool:
@@ -96,8 +113,8 @@ def of_arrow(X: Any) -> Iterator[Column]:
 
 def _of_chunks(name: Any, values: Any) -> Column:
     values, refused = _without_views(values), None
-    if not (is_number(values.type) or is_vector(values.type)):
-        refused = Refused(name, *_kind_and_example(values))
+    if not (is_readable(values.type) or is_vector(values.type)):
+        refused = Refused(name, kind_of_type(values.type))
     return Column(name, values.type, lambda: values, refused)
 
 
@@ -110,17 +127,6 @@ def _without_views(values: Any) -> Any:
         parts = [(chunk.indices, chunk.dictionary.cast(pa.large_string())) for chunk in values.chunks]
         return pa.chunked_array([pa.DictionaryArray.from_arrays(*part) for part in parts], kind)
     return values
-
-
-def _kind_and_example(values: Any) -> tuple[str, str]:
-    kind = kind_of_type(values.type)
-    if kind != "text":
-        return kind, ""
-    texts = values.drop_null().slice(0, _LOOKED_AT).to_pylist()
-    n_numbers = sum(
-        re.fullmatch(r"\s*[-+]?[\d.]+(e[-+]?\d+)?\s*", text, re.IGNORECASE) is not None for text in texts
-    )
-    return "text of numbers" if texts and 2 * n_numbers >= len(texts) else "text", texts[0][:40] if texts else ""
 
 
 def _chunked(values: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from torchdec.prepare._features import ColumnsError, Features
+from torchdec.prepare._mixed import Mixed
+from torchdec.prepare._overview import Overview, overview
 from torchdec.prepare._roles import is_vector
+from torchdec.rows._columns import tell_unknown
 from torchdec.rows._convert import dense_rows, sparse_rows
 from torchdec.rows._frame_columns import (
     Column,
@@ -24,8 +27,9 @@ from torchdec.rows._frame_columns import (
     vectors_of,
 )
 from torchdec.rows._kinds import refusal
+from torchdec.rows._mixed import MixedRows, learnt, needs_roles
 from torchdec.rows._protocol import Rows, RowsError, tell
-from torchdec.rows._reading import Preparation
+from torchdec.rows._reading import Preparation, Reading, roles_said
 
 
 def is_frame(X: Any) -> bool:
@@ -45,11 +49,12 @@ def is_frame(X: Any) -> bool:
     return hasattr(X, "columns") and hasattr(X, "to_numpy")
 
 
-def frame_rows(X: Any, use: Collection[str] = (), ignore: Collection[str] = ()) -> Rows:
+def frame_rows(
+    X: Any, use: Collection[str] = (), ignore: Collection[str] = (), roles: Mapping[str, str] | None = None
+) -> Rows:
     """Return the rows of a data frame, without the columns that look like labels and ids; see `as_rows`."""
     frame = Frame(X)
-    columns = frame.fit(use, ignore)
-    return frame.rows(frame.places(columns), columns)
+    return frame.rows_of(frame.fit(use, ignore, roles))
 
 
 class Frame:
@@ -85,32 +90,88 @@ class Frame:
         if given is not X or isinstance(X, pa.Array | pa.ChunkedArray):
             self._refuse_single(type(given).__name__)
 
-    def fit(self, use: Collection[str] = (), ignore: Collection[str] = ()) -> Features:
-        """Find out which columns are features, and tell which are left out.
+    def fit(
+        self, use: Collection[str] = (), ignore: Collection[str] = (), roles: Mapping[str, str] | None = None
+    ) -> Features | Mixed:
+        """Find out which columns are features and how they are read, and tell what was left out or guessed.
 
         Raises
         ------
         RowsError
-            If a column can be none and is not left out.
+            If a column can be none and is not left out, or holds what cannot be read as its other cells are.
         """
-        # Without names of their own, columns have their places, and all of them are features.
-        names = self.names if self.is_named else [str(place) for place in range(len(self.names))]
-        place = {name: j for j, name in enumerate(names)}
-        schema = pa.schema([(name, c.type) for name, c in zip(names, self._columns, strict=True)])
+        reading = Reading(roles=roles_said(roles or {}))
+        features = self._features(use, ignore, roles)
+        if needs_roles(features, {name: self._column(name).values() for name in features.features}, reading):
+            return self._by_role(features, reading)
+        _tell_of(features)
+        return features
 
-        def values(name: str) -> Any:
-            return searched(self._columns[place[name]]) if self.is_named else pa.chunked_array([[]])
+    def fit_by_role(
+        self, use: Collection[str] = (), ignore: Collection[str] = (), roles: Mapping[str, str] | None = None
+    ) -> Mixed:
+        """Do what `fit` does, but read columns by their roles although all are numbers."""
+        return self._by_role(self._features(use, ignore, roles), Reading(roles=roles_said(roles or {})))
+
+    def _features(
+        self, use: Collection[str], ignore: Collection[str], roles: Mapping[str, str] | None
+    ) -> Features:
+        # Without names of their own, columns have their places, and all of them are features.
+        schema = pa.schema([(name, c.type) for name, c in zip(self._keys, self._columns, strict=True)])
+
+        def searched_for_ids(name: str) -> Any:
+            return searched(self._column(name)) if self.is_named else pa.chunked_array([[]])
 
         try:
-            columns = Features.of(schema, values, use=use, ignore=ignore, named=self.is_named)
+            return Features.of(schema, searched_for_ids, use=use, ignore=ignore, roles=roles, named=self.is_named)
         except ColumnsError as error:
-            named = [place[name] for name in error.columns if name in place]
-            if all(self._columns[j].refused for j in named):
+            named = [self._keys.index(name) for name in error.columns if name in self._keys]
+            if named and all(self._columns[j].refused for j in named):
                 self._refuse(named)
             raise RowsError(f"X: {_in_python(str(error))}") from None
-        for note in columns.notes():
-            tell(f"X: {_in_python(note)}")
-        return columns
+
+    def _by_role(self, features: Features, reading: Reading) -> Mixed:
+        if any(is_vector(self._column(name).type) for name in features.features):
+            raise RowsError(f"X: column {features.features[0]!r} holds lists, which are rows by themselves")
+        try:
+            mixed = learnt(features, self._arrow, reading, None, "X")
+        except RowsError as error:
+            raise RowsError(_in_python(str(error))) from None
+        _tell_of(mixed)
+        return mixed
+
+    def overview(self, prepared: Features | Mixed) -> list[Overview]:
+        """Return a line about each column."""
+        return overview(prepared, self._arrow, self._keys)
+
+    def rows_of(self, prepared: Features | Mixed) -> Rows:
+        """Return the rows of this frame as those of the fit were made."""
+        if not isinstance(prepared, Mixed):
+            return self.rows(self.places(prepared), prepared)
+        features = prepared.features
+        try:
+            places = features.places(self._keys, named=self.is_named)
+        except ColumnsError as error:
+            raise RowsError(f"X {error}") from None
+        tell_unknown(features.unknown(self._keys), "X")
+        self._refuse(places)
+        key = dict(zip(features.features, (self._keys[j] for j in places), strict=True))
+        return MixedRows(lambda name: self._arrow(key[name]), prepared, Reading(), None, "X")
+
+    @property
+    def _keys(self) -> list[str]:
+        """The names of columns, or their places where they have none."""
+        return self.names if self.is_named else [str(place) for place in range(len(self.names))]
+
+    def _column(self, name: str) -> Column:
+        return self._columns[self._keys.index(name)]
+
+    def _arrow(self, name: str) -> pa.ChunkedArray:
+        """Return a column as Arrow's, what is missing as null."""
+        values = self._column(name).values()
+        if not isinstance(values, np.ndarray):
+            return values
+        return pa.chunked_array([pa.array(np.ascontiguousarray(values), from_pandas=True)])
 
     def places(self, columns: Features | None) -> list[int]:
         """Return where those columns are that the fit did not leave out, in the order that they have here."""
@@ -182,6 +243,11 @@ class Frame:
             raise RowsError(refusal([column for column in refused if column], polars=self._is_polars))
 
 
+def _tell_of(prepared: Features | Mixed) -> None:
+    for note in prepared.notes():
+        tell(f"X: {_in_python(note)}")
+
+
 def _is_zero_but_for_few(dtype: Any) -> bool:
     """Tell whether a dtype is pandas' sparse one of numbers, with 0 for what is not stored."""
     return hasattr(dtype, "fill_value") and dtype.fill_value == 0 and is_plain(dtype.subtype)
@@ -194,5 +260,6 @@ def _in_python(message: str) -> str:
         name = match[2] if match[2] == "COLUMN" else repr(shlex.split(match[2])[0])
         return f"as_rows(X, {match[1]}=[{name}])"
 
+    message = re.sub(r"--role '?COLUMN=([^']+?)'?(?= if |$)", r"as_rows(X, roles={COLUMN: '\1'})", message)
     message = re.sub(r"--(use|ignore) (COLUMN\b|.+?(?= takes | leaves ))", spelt, message)
     return re.sub(r"--(use|ignore)\b", r"\1", message)

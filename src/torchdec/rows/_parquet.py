@@ -12,12 +12,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import parquet
 
+from torchdec.prepare._column_reader import as_texts
 from torchdec.prepare._features import ColumnsError, Features
-from torchdec.prepare._roles import first_of, is_number, is_vector
+from torchdec.prepare._mixed import Mixed
+from torchdec.prepare._parsed import Parsed
+from torchdec.prepare._roles import first_of, is_number, is_text, is_vector
 from torchdec.rows._blocks import BlockRows
 from torchdec.rows._columns import as_floats, refuse_text, tell_of, tell_unknown
 from torchdec.rows._convert import refuse_unusable
 from torchdec.rows._ids import beside, ids_in_files
+from torchdec.rows._mixed import learnt, naming_cells, needs_roles
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 
@@ -30,6 +34,8 @@ _TELLING = 1 << 20
 class ParquetRows(BlockRows):
     """Rows of Parquet files: the features among their columns, or one column of lists of as many numbers each.
 
+    Where not all features are numbers, or rows lack some of them, each column is read by its role (`Mixed`).
+
     Whole numbers keep their dtype in memory where all columns have the same one and none is null; all else is
     float32, or float64 where float32 does not hold a type. Files are opened again for each row group, so that any
     number of them can be read.
@@ -40,7 +46,7 @@ class ParquetRows(BlockRows):
         In the order of the rows; at least one.
     reading : Reading, optional
         What the caller said of the files.
-    prepared : Features, optional
+    prepared : Features or Mixed, optional
         Which columns were the features of the fit; else it is seen from those of the first file that has rows.
     folder : Path, optional
         That the files were found in; rows are then named by the file too.
@@ -48,14 +54,14 @@ class ParquetRows(BlockRows):
     Attributes
     ----------
     preparation : Preparation
-        Of `Features`.
+        Of `Features` or `Mixed`.
     """
 
     def __init__(
         self,
         paths: Sequence[Path],
         reading: Reading | None = None,
-        prepared: Features | None = None,
+        prepared: Features | Mixed | None = None,
         folder: Path | None = None,
     ) -> None:
         reading, shown = reading or Reading(), str(folder or paths[0])
@@ -63,38 +69,54 @@ class ParquetRows(BlockRows):
         self._files = [file for file in looks if file.n_rows] or looks[:1]
         refuse_unusable((sum(file.n_rows for file in looks), len(looks[0].schema)), np.dtype(np.float32), shown)
         self._folder, self._groups = folder, [(file, group) for file in self._files for group in file.groups]
-        columns = prepared or _decided(self._files, reading)
-        columns = replace(columns, length=columns.length or _length(self._files, columns.features[0]))
-        self.preparation = Preparation(reading, columns)
+        features = prepared.features if isinstance(prepared, Mixed) else prepared or _decided(self._files, reading)
+        features = replace(features, length=features.length or _length(self._files, features.features[0]))
+        if prepared is not None:
+            unknown = dict.fromkeys(name for file in self._files for name in features.unknown(file.schema.names))
+            tell_unknown(list(unknown), shown)
+        else:
+            _refuse_new(self._files, features)
+        mixed = prepared if isinstance(prepared, Mixed) else None
+        if prepared is None and _needs_roles(self._files, features, reading):
+            mixed = learnt(features, lambda name: _column(self._files, name), reading, None, shown)
+        columns: Features | Mixed = mixed or features
         if prepared is None:
             tell_of(columns, shown)
-            _tell_categories(self._files[0], columns, reading, shown)
-            _refuse_new(self._files, columns)
-        else:
-            unknown = dict.fromkeys(name for file in self._files for name in columns.unknown(file.schema.names))
-            tell_unknown(list(unknown), shown)
-        self._layouts = {file.path: _Layout(file, columns) for file in self._files}
+        if prepared is None and mixed is None:
+            _tell_categories(self._files[0], features, reading, shown)
+        self.preparation, self._features = Preparation(reading, columns), features
+        self.kinds = None if mixed is None else mixed.kinds
+        self._layouts = {
+            file.path: _Layout(file, features) if mixed is None else _MixedLayout(file, mixed)
+            for file in self._files
+        }
         dtypes = {layout.dtype for layout in self._layouts.values()}
         self._dtype = dtypes.pop() if len(dtypes) == 1 else np.result_type(np.float32, *dtypes)
         sizes = [group.size for _, group in self._groups]
         n_bytes = max(sizes) * columns.width * self._dtype.itemsize
-        named = list(columns.features) if columns.named and columns.length is None else None
+        named = list(features.features) if features.named and features.length is None else None
+        named = named if mixed is None else mixed.names
         super().__init__(sizes, columns.width, n_bytes, named)
 
     @property
     def ids(self) -> pa.Table | None:
         """The columns that name the rows, and in a folder the file of each and its number in it; read anew."""
         parts = []
-        columns: Features = self.preparation.prepared  # type: ignore[assignment]
         for file in self._files:
             with _naming(file.path), parquet.ParquetFile(file.path) as opened:
-                parts.append(opened.read(columns=columns.ids_among(file.schema.names)))
+                parts.append(opened.read(columns=self._features.ids_among(file.schema.names)))
         ids = pa.concat_tables([part.replace_schema_metadata() for part in parts], promote_options="permissive")
         if self._folder is None:
             return ids if ids.num_columns else None
         files = ids_in_files([file.path for file in self._files], [f.n_rows for f in self._files], self._folder)
         ids = beside(ids, files.column_names)
         return pa.table([*ids.columns, *files.columns], [*ids.column_names, *files.column_names])
+
+    def parsed(self, index: NDArray[np.int64]) -> list[Parsed]:
+        """Return the columns of a table of several kinds, of the rows at `index`, as they are understood."""
+        mixed: Mixed = self.preparation.prepared  # type: ignore[assignment]
+        at = pa.array(index)
+        return mixed.parsed(lambda name: _column(self._files, name).take(at))
 
     def _read(self, number: int) -> NDArray[Any]:
         file, group = self._groups[number]
@@ -149,6 +171,16 @@ class _File:
         ]
         self.index = [name for name in stored if isinstance(name, str) and name in self.schema.names]
 
+    def may_lack(self, name: str) -> bool:
+        """Tell whether values of a column may be missing, as far as the end of the file tells."""
+        for group in self.groups:
+            metadata = self._metadata.row_group(group.number)
+            chunks = (metadata.column(number) for number in range(metadata.num_columns))
+            statistics = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == name), None)
+            if statistics is None or not statistics.has_null_count or statistics.null_count:
+                return True
+        return False
+
     def extent(self, name: str) -> tuple[float, float] | None:
         """Return the least and the largest value of a column of numbers, None where the file does not tell."""
         extents = []
@@ -190,10 +222,49 @@ def _decided(files: Sequence[_File], reading: Reading) -> Features:
 
     try:
         return Features.of(
-            first.schema, values, may_count, use=reading.use, ignore=reading.ignore, row_names=first.index
+            first.schema,
+            values,
+            may_count,
+            use=reading.use,
+            ignore=reading.ignore,
+            roles=reading.roles_of_columns,
+            row_names=first.index,
         )
     except ColumnsError as error:
         raise RowsError(f"{first.path}: {error}") from None
+
+
+def _column(files: Sequence[_File], name: str) -> pa.ChunkedArray:
+    """Read a column of all files."""
+    parts = []
+    for file in files:
+        if name not in file.schema.names:
+            raise RowsError(f"{file.path}: lacks column {name!r}; all files of a folder need the same columns")
+        with _naming(file.path), parquet.ParquetFile(file.path) as opened:
+            parts.append(opened.read(columns=[name]).column(0))
+    kinds = {part.type for part in parts}
+    if len(kinds) > 1:
+        kind = files[0].schema.field(name).type
+        parts = [as_texts(part) if is_text(kind) else part.cast(kind, safe=False) for part in parts]
+    return pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)
+
+
+def _needs_roles(files: Sequence[_File], features: Features, reading: Reading) -> bool:
+    """Tell whether columns have to be read by their roles; values are read only where some may be missing."""
+    kinds = [files[0].schema.field(name).type for name in features.features]
+    if features.length is not None:
+        return False
+    if reading.roles or not all(map(is_number, kinds)):
+        return True
+    if not any(file.may_lack(name) for file in files for name in features.features):
+        return False
+    for file in files:
+        with _naming(file.path), parquet.ParquetFile(file.path) as opened:
+            for batch in opened.iter_batches(_BATCH, columns=list(features.features)):
+                table = dict(zip(batch.schema.names, batch.columns, strict=True))
+                if needs_roles(features, table, reading):
+                    return True
+    return False
 
 
 def _tell_categories(file: _File, columns: Features, reading: Reading, shown: str) -> None:
@@ -292,6 +363,25 @@ class _Layout:
     def _kept(self, columns: Sequence[Any]) -> np.dtype[Any]:
         has_nulls = any(column.null_count for column in columns)
         return np.result_type(np.float32, self.dtype) if has_nulls else self.dtype
+
+
+class _MixedLayout:
+    """How rows are made of the columns of a file by their roles."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, file: _File, mixed: Mixed) -> None:
+        self._path, self._mixed = file.path, mixed
+        self.names = list(mixed.features.features)
+        try:
+            mixed.features.places(file.schema.names)
+        except ColumnsError as error:
+            raise RowsError(f"{file.path}: {error}") from None
+
+    def array(self, batch: pa.RecordBatch, first: int) -> NDArray[np.float32]:  # noqa: ARG002
+        """Return the rows of a batch."""
+        with naming_cells(str(self._path)):
+            return self._mixed.transform(lambda name: pa.chunked_array([batch.column(name)]))
 
 
 def _dtype(kind: pa.DataType) -> np.dtype[Any]:

@@ -1,15 +1,21 @@
 """How a file is read: what the caller said, and what was learnt from the rows of the fit."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from torchdec.prepare._cells import Cells
-from torchdec.prepare._features import Features
+from torchdec.prepare._column_reader import ROLES as FEATURES
+from torchdec.prepare._features import NO_FEATURES, Features
 from torchdec.prepare._images import Images
+from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
+from torchdec.rows._protocol import RowsError
 
-Prepared = Texts | Images | Cells | Features
-_KINDS: dict[str, type[Prepared]] = {kind.kind: kind for kind in (Texts, Images, Cells, Features)}
+# What a column can be said to be; the order of its levels is another way to say it.
+ROLES = (*FEATURES, *NO_FEATURES)
+Prepared = Texts | Images | Cells | Features | Mixed
+_KINDS: dict[str, type[Prepared]] = {kind.kind: kind for kind in (Texts, Images, Cells, Features, Mixed)}
 
 
 @dataclass(frozen=True)
@@ -20,10 +26,33 @@ class Reading:
     layer: str | None = None
     use: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
     header: bool | None = None
     delimiter: str | None = None
     decimal: str | None = None
     encoding: str | None = None
+
+    @property
+    def roles_of_columns(self) -> dict[str, str]:
+        """The role of each column of which the caller said it; each is kept as "column=role"."""
+        return dict(role.split("=", 1) if role.count("=") < 2 else role.rsplit("=", 1) for role in self.roles)
+
+
+def roles_said(roles: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the roles of columns as a `Reading` keeps them.
+
+    Raises
+    ------
+    RowsError
+        If one is unknown.
+    """
+    for column, role in roles.items():
+        if role not in ROLES and "<" not in role:
+            raise RowsError(
+                f"role {role!r} of column {column!r} is unknown; it is {', '.join(ROLES)}, or the order of its "
+                "levels as 'low<medium<high'"
+            )
+    return tuple(f"{column}={role}" for column, role in roles.items())
 
 
 @dataclass(frozen=True)
@@ -34,7 +63,7 @@ class Preparation:
     ----------
     reading : Reading
         What the caller said of the file of the fit; holds for later files too.
-    prepared : Texts, Images, Cells, Features or None
+    prepared : Texts, Images, Cells, Features, Mixed or None
         What was learnt from the rows of the fit; None where a file holds the rows as they are.
     """
 

@@ -1,0 +1,218 @@
+"""How the values of a column become columns of a matrix in which each column of the table counts once.
+
+Kinds are weighted so that all their levels together have the variance of one standardised number, however many
+they are. Factor analysis of mixed data (Pagès, 2004) gives rarer levels more.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import skew
+
+from torchdec.prepare._column_reader import FEWEST_ROWS, FEWEST_SHARE
+
+# A number whose skewness is larger is transformed where that lowers it.
+_SKEWED = 1.0
+# Gaps in fewer rows than this share tell nothing by themselves.
+_GAPS_TELL = 0.05
+Transform = Literal["none", "log", "asinh"]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A column of 0 and 1 for each level that some row has, one for rare ones, one for gaps; scaled together.
+
+    Attributes
+    ----------
+    places : tuple of int
+        Of each level, then of what is missing: its column, or -1 where the fit had no such row.
+    shares : tuple of float
+        Of each column, the share of the rows of the fit.
+    """
+
+    kind: ClassVar = "levels"
+    places: tuple[int, ...]
+    shares: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, codes: NDArray[np.integer[Any]], n_levels: int) -> Self | None:
+        """Learn the shares of levels from their numbers, -1 for a missing one; None where all rows have one."""
+        counts = np.bincount(np.where(codes < 0, n_levels, codes), minlength=n_levels + 1)
+        places = [-1] * (n_levels + 1)
+        kept: list[int] = []
+        for slot in np.flatnonzero(counts).tolist():
+            places[slot] = len(kept)
+            kept.append(int(counts[slot]))
+        rare = counts[n_levels] < max(FEWEST_ROWS, FEWEST_SHARE * len(codes))
+        if counts[n_levels] and rare:  # a few gaps are no level: such rows lie between all
+            places[n_levels] = -1
+            kept.pop()
+        if len(kept) < 2:
+            return None
+        return cls(tuple(places), tuple(count / sum(kept) for count in kept))
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return len(self.shares)
+
+    @property
+    def kinds(self) -> tuple[tuple[int, int], ...]:
+        """The spans of columns that are levels of one kind: all."""
+        return ((0, self.width),)
+
+    def transform(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Return the columns, float32 (n, width); rows of no known level are 0, the mean."""
+        shares = np.array(self.shares)
+        unit = 1 / math.sqrt(1 - float(np.square(shares).sum()))
+        places = np.array(self.places)[codes]
+        rows = np.eye(self.width)[places] - shares
+        rows[places < 0] = 0
+        return np.asarray(rows * unit, dtype=np.float32)
+
+    def names(self, name: str, levels: Sequence[str]) -> list[str]:
+        """Name the columns."""
+        of = {place: level for place, level in zip(self.places, (*levels, "missing"), strict=True) if place >= 0}
+        return [f"{name}={of[place]}" for place in range(self.width)]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column in units of its deviation, after a transform where it is skewed; perhaps the levels of its gaps.
+
+    Attributes
+    ----------
+    transform_ : {"none", "log", "asinh"}
+        "log" is sign(x) log(1 + |x| / scale) of x = value - origin.
+    origin, scale : float
+    mean, deviation : float
+        After the transform.
+    fill : float
+        In place of a missing value: the median, in units of the deviation.
+    gaps : Levels or None
+    """
+
+    kind: ClassVar = "numbers"
+    transform_: Transform
+    origin: float
+    scale: float
+    mean: float
+    deviation: float
+    fill: float
+    gaps: Levels | None
+
+    @classmethod
+    def fit(cls, values: NDArray[np.float64], role: str = "number") -> Self | None:
+        """Learn it from values with NaN for what is missing; None where all are the same.
+
+        The skewness of dates is that of the time before the last one.
+        """
+        missing = np.isnan(values)
+        known = values[~missing]
+        if not len(known):
+            return None
+        gaps = Levels.fit(missing.astype(np.int32), 2) if missing.mean() >= _GAPS_TELL else None
+        if known.min() == known.max() and gaps is None:
+            return None
+        transform, origin, scale = _transform(known, role)
+        made = cls(transform, origin, scale, 0.0, 1.0, 0.0, gaps)
+        changed = made._changed(known)
+        mean, deviation = float(changed.mean()), float(changed.std()) or 1.0
+        fill = (float(np.median(changed)) - mean) / deviation
+        return cls(transform, origin, scale, mean, deviation, fill, gaps)
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return 1 + (self.gaps.width if self.gaps else 0)
+
+    @property
+    def kinds(self) -> tuple[tuple[int, int], ...]:
+        """The spans of columns that are levels of one kind: those of the gaps."""
+        return ((1, self.width),) if self.gaps else ()
+
+    @property
+    def is_skewed(self) -> bool:
+        """Whether values were transformed."""
+        return self.transform_ != "none"
+
+    def transform(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the columns, float32 (n, width)."""
+        missing = np.isnan(values)
+        scaled = (self._changed(values) - self.mean) / self.deviation
+        scaled[missing] = self.fill
+        column = scaled.astype(np.float32)[:, None]
+        if self.gaps is None:
+            return column
+        return np.hstack([column, self.gaps.transform(missing.astype(np.int32))])
+
+    def _changed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        apart = values - self.origin
+        if self.transform_ == "log":
+            return np.asarray(np.sign(apart) * np.log1p(np.abs(apart) / self.scale))
+        if self.transform_ == "asinh":
+            return np.asarray(np.arcsinh(apart / self.scale))
+        return np.asarray(apart / self.scale)
+
+    def names(self, name: str, levels: Sequence[str]) -> list[str]:  # noqa: ARG002
+        """Name the columns."""
+        return [name, *(self.gaps.names(name, ("there", "missing")) if self.gaps else [])]
+
+
+Coding = Levels | Numbers
+
+
+def _transform(values: NDArray[np.float64], role: str) -> tuple[Transform, float, float]:
+    """Choose a transform, its origin and its scale, by the skewness that it leaves."""
+    origin = float(values.max()) if role == "date" else 0.0
+    apart = values - origin
+    before = abs(_skewness(apart))
+    if not before > _SKEWED:
+        return "none", origin, 1.0
+    if apart.min() >= 0 or apart.max() <= 0:
+        away = np.abs(apart[apart != 0])
+        # Whole numbers are counted from 1; amounts in thousands have to come out as those in dollars do.
+        scale = 1.0 if away.min() >= 1 else float(np.quantile(away, 0.05)) or 1.0
+        changed = np.sign(apart) * np.log1p(np.abs(apart) / scale)
+        return ("log", origin, scale) if abs(_skewness(changed)) < before else ("none", origin, 1.0)
+    middle = float(np.median(apart))
+    scale = float(np.median(np.abs(apart - middle))) or float(apart.std())
+    changed = np.arcsinh((apart - middle) / scale)
+    return ("asinh", middle + origin, scale) if abs(_skewness(changed)) < before else ("none", origin, 1.0)
+
+
+def _skewness(values: NDArray[np.float64]) -> float:
+    with np.errstate(all="ignore"):
+        found = float(skew(values)) if np.ptp(values) > 0 else 0.0
+    return found if math.isfinite(found) else 0.0
+
+
+def coding_to_json(coding: Coding) -> dict[str, Any]:
+    """Return what `coding_from_json` makes the same of."""
+    return {"kind": coding.kind, **asdict(coding)}
+
+
+def coding_from_json(fields: dict[str, Any]) -> Coding:
+    """Make a coding of what `coding_to_json` returned.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        If the fields are others.
+    """
+    parts = dict(fields)
+    kind = parts.pop("kind")
+    if kind == Levels.kind:
+        return Levels(tuple(map(int, parts["places"])), tuple(map(float, parts["shares"])))
+    if kind != Numbers.kind or parts["transform_"] not in ("none", "log", "asinh"):
+        raise ValueError("its columns are coded in no known way")
+    gaps = parts.pop("gaps")
+    made = Numbers(**parts, gaps=None if gaps is None else Levels(tuple(gaps["places"]), tuple(gaps["shares"])))
+    numbers = (made.origin, made.scale, made.mean, made.deviation, made.fill)
+    if not (all(math.isfinite(number) for number in numbers) and made.deviation > 0 and made.scale > 0):
+        raise ValueError("its columns are coded by numbers that do not fit")
+    return made

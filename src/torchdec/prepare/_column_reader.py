@@ -1,0 +1,338 @@
+"""What the cells of a column mean: numbers, amounts, dates, durations or kinds, and how each is read."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from torchdec.prepare._amounts import NOTHING, Amounts
+from torchdec.prepare._dates import Dates
+from torchdec.prepare._durations import Durations
+from torchdec.prepare._roles import is_number, is_text
+from torchdec.prepare._scales import in_order, is_yes_no
+
+# Texts that show how the others are written.
+_TELLING = 1000
+# A level that fewer rows have than the larger of the two is one with the other rare ones.
+FEWEST_ROWS, FEWEST_SHARE = 5, 0.01
+OTHER = "(other)"
+# Texts that are kinds although most of them are numbers: so few, each of which so many rows have.
+_FEW_LEVELS, _REPEATS = 30, 5
+# What whole numbers are dates of: 20261031.
+_FIRST_DAY, _LAST_DAY = 19000101, 21001231
+Written = Amounts | Dates | Durations
+_WRITTEN: dict[str, type[Written]] = {kind.kind: kind for kind in (Amounts, Dates, Durations)}
+ROLES = ("number", "amount", "date", "day-first date", "month-first date", "duration", "yes/no", "kind")
+KINDS = ("yes/no", "kind", "ordered kind")
+
+
+class CellsError(ValueError):
+    """Cells of a column that cannot be read as its others are; without the name of the column."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How the cells of a column are read.
+
+    Attributes
+    ----------
+    role : str
+        "number", "amount", "date", "duration", "yes/no", "kind", "ordered kind", "constant", "name" or "text"; of
+        the last three no feature is made.
+    why : str
+        What shows it.
+    written : Amounts, Dates, Durations or None
+        How texts are written.
+    levels : tuple of str
+        Of kinds, in their order if they have one; the last is "(other)" where rare ones are together.
+    """
+
+    role: str
+    why: str
+    written: Written | None = None
+    levels: tuple[str, ...] = ()
+
+    @classmethod
+    def fit(cls, column: pa.ChunkedArray, role: str | None = None, decimal: str | None = None) -> tuple[Self, str]:
+        """Find out what a column means, or how it can be read in this role; and what is to be told of it.
+
+        A role may be the order of levels: "Free<Basic<Pro".
+
+        Raises
+        ------
+        CellsError
+            If it cannot be read so, or most cells can be and others not.
+        """
+        kind = column.type
+        if role is not None and "<" in role:
+            return cls._ordered_as(column, [level.strip() for level in role.split("<")]), ""
+        if pa.types.is_null(kind) or column.null_count == len(column):
+            return cls("constant", "is empty"), ""
+        if role in ("kind", "yes/no"):
+            return cls._of_levels(column, "as you say", may_be_ordered=False), ""
+        if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+            return cls._checked(cls("date", str(kind), Dates(with_time=pa.types.is_timestamp(kind))), column), ""
+        if pa.types.is_time(kind) or pa.types.is_duration(kind):
+            return cls._checked(cls("duration", str(kind), Durations()), column), ""
+        if pa.types.is_dictionary(kind):
+            ordered = tuple(str(level) for level in _dictionary(column)) if kind.ordered else None
+            return cls._of_levels(column, "categories", order=ordered), ""
+        if is_number(kind):
+            return cls._of_numbers(column, role), ""
+        return cls._of_texts(column, role, decimal)
+
+    @classmethod
+    def _of_numbers(cls, column: pa.ChunkedArray, role: str | None) -> Self:
+        if role not in (None, "number"):
+            if role == "amount":
+                return cls("amount", "as you say", Amounts("."))
+            raise CellsError(f"holds numbers, which are no {role}; name number, amount or kind")
+        if pa.types.is_boolean(column.type):
+            return cls._of_levels(column, "true or false")
+        n_distinct = pc.count_distinct(column).as_py()
+        if n_distinct == 1 and not column.null_count:
+            return cls("constant", "is the same in all rows")
+        if n_distinct == 2 and role is None:
+            return cls._of_levels(column, "two values")
+        if role is None and pa.types.is_integer(column.type) and _are_days(column):
+            return cls("date", "whole numbers such as 20261031", Dates())
+        return cls("number", "as you say" if role else "numbers")
+
+    @classmethod
+    def _of_texts(cls, column: pa.ChunkedArray, role: str | None, decimal: str | None) -> tuple[Self, str]:
+        words, counts = _distinct(column)
+        known = [word for word in words if word.casefold() not in NOTHING]
+        if not known:
+            return cls("constant", "holds nothing but gaps"), ""
+        written, told = _written(known[:: max(1, len(known) // _TELLING)], role, decimal)
+        if written is None and role is not None:
+            raise CellsError(f"holds {known[0][:40]!r}, which is no {role}")
+        if written is not None:
+            unread = [word for word, value in zip(known, written.read(known), strict=True) if np.isnan(value)]
+            if not unread:
+                plain = isinstance(written, Amounts) and written.is_plain
+                found = "number" if plain else written.kind.removesuffix("s")
+                if len(known) == 1:
+                    return cls("constant", "is the same in all rows"), ""
+                return cls(found, f"as {known[0][:20]!r} is", written), told
+            if len(known) > _FEW_LEVELS or min(counts) < _REPEATS or role is not None:
+                others = f", as {len(unread) - 1:,} more are not" if len(unread) > 1 else ""
+                raise CellsError(
+                    f"holds {unread[0][:40]!r}, which is no {written.kind.removesuffix('s')} as its other cells "
+                    f"are{others}; empty or mend the cell"
+                )
+            told = (
+                f"holds numbers and other words, such as {unread[0][:40]!r}, and is read as {len(known)} kinds; "
+                "empty these cells if they say nothing"
+            )
+        return cls._of_levels(column, "texts that repeat"), told
+
+    @classmethod
+    def _of_levels(
+        cls, column: pa.ChunkedArray, why: str, *, order: Sequence[str] | None = None, may_be_ordered: bool = True
+    ) -> Self:
+        words, counts = _distinct(column)
+        words, counts = _known_levels(words, counts)
+        n_rows = sum(counts)
+        if len(words) < 2 and sum(counts) == len(column):
+            return cls("constant", "is the same in all rows")
+        if is_text(column.type) and 2 * len(words) > n_rows:
+            if np.median([len(word.split()) for word in words[:_TELLING]]) > 3:
+                return cls("text", "holds texts")
+            return cls("name", f"holds {len(words):,} different texts in {n_rows:,} rows")
+        if order is None and may_be_ordered:
+            order = in_order(words)
+            why = "steps of a scale" if order else why
+        if order is not None:
+            return cls("ordered kind", why, levels=tuple(level for level in order if level in set(words)))
+        fewest = max(FEWEST_ROWS, FEWEST_SHARE * len(column))
+        kept = [word for word, count in zip(words, counts, strict=True) if count >= fewest]
+        if len(kept) >= len(words) - 1 and len(words) > 1:  # one rare level can keep its name
+            kept = words
+        role = "yes/no" if len(words) == 2 and is_yes_no(words) else "kind"
+        return cls(role, why, levels=(*kept, *([OTHER] if len(kept) < len(words) else [])))
+
+    @classmethod
+    def _ordered_as(cls, column: pa.ChunkedArray, order: Sequence[str]) -> Self:
+        words, _ = _known_levels(*_distinct(column))
+        unknown = [word for word in words if word not in order]
+        if unknown:
+            raise CellsError(f"holds {unknown[0][:40]!r}, which is not in the order {'<'.join(order)}")
+        return cls("ordered kind", "as you say", levels=tuple(order))
+
+    @classmethod
+    def _checked(cls, reader: Self, column: pa.ChunkedArray) -> Self:
+        one = pc.count_distinct(column).as_py() == 1 and not column.null_count
+        return cls("constant", "is the same in all rows") if one else reader
+
+    @property
+    def is_kind(self) -> bool:
+        """Whether values are levels without an order, which count as equally far from each other."""
+        return self.role in ("yes/no", "kind")
+
+    def read(self, column: pa.ChunkedArray) -> NDArray[Any]:
+        """Return the values of a column, as `torchdec.prepare._parsed.Parsed` has them.
+
+        Levels that the fit did not see are "(other)", or missing where there is none.
+
+        Raises
+        ------
+        CellsError
+            If a cell cannot be read.
+        """
+        if self.role in KINDS:
+            return self._codes(column)
+        texts = is_text(column.type) or pa.types.is_dictionary(column.type)
+        values = self._numbers_of_texts(column) if texts else self._numbers(column)
+        if np.isinf(values).any():
+            raise CellsError(f"holds an infinite value in row {int(np.isinf(values).argmax())}, counted from 0")
+        return values
+
+    def _numbers(self, column: pa.ChunkedArray) -> NDArray[np.float64]:
+        kind = column.type
+        if isinstance(self.written, Dates) and pa.types.is_integer(kind):
+            return self._numbers_of_texts(column.cast(pa.string()))
+        if isinstance(self.written, Dates) and not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
+            raise CellsError(f"holds {kind}, and dates in the fit")
+        return floats_of(column)
+
+    def _numbers_of_texts(self, column: pa.ChunkedArray) -> NDArray[np.float64]:
+        words, codes = _encoded(column)
+        known = [word for word in words if word.casefold() not in NOTHING]
+        values = (self.written or Amounts(".")).read(known) if known else np.empty(0)
+        wrong = np.flatnonzero(np.isnan(values))
+        if len(wrong):
+            raise CellsError(
+                f"holds {known[wrong[0]][:40]!r}, and {self.role}s in the fit; empty or mend the cell"
+            )
+        value_of = dict(zip(known, values.tolist(), strict=True))
+        table = np.array([value_of.get(word, np.nan) for word in words] + [np.nan])
+        return table[codes]
+
+    def _codes(self, column: pa.ChunkedArray) -> NDArray[np.int32]:
+        words, codes = _encoded(column)
+        place = {level: number for number, level in enumerate(self.levels)}
+        bare = {level.casefold(): number for level, number in place.items()}
+        other = place.get(OTHER, -1)
+        found = [
+            -1 if word.casefold() in _NO_LEVEL else place.get(word, bare.get(word.casefold(), other))
+            for word in words
+        ]
+        return np.array([*found, -1], dtype=np.int32)[codes]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` makes the same of."""
+        written = None if self.written is None else {"kind": self.written.kind, **asdict(self.written)}
+        return {"role": self.role, "why": self.why, "written": written, "levels": list(self.levels)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Make it of what `to_json` returned.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            If the fields are others.
+        """
+        written = None
+        if fields["written"] is not None:
+            parts = dict(fields["written"])
+            written = _WRITTEN[parts.pop("kind")](**parts)
+        return cls(str(fields["role"]), str(fields["why"]), written, tuple(map(str, fields["levels"])))
+
+
+# Of kinds, words such as "none" and "unknown" are levels.
+_NO_LEVEL = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "?", "-", "--", "—", "."})
+
+
+def floats_of(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return numbers, days of dates, and seconds of times and durations; NaN for what is missing."""
+    kind = column.type
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        stamps = column.cast(pa.timestamp("us"), safe=False)
+        return _plain_floats(stamps.cast(pa.int64())) / 86_400e6
+    if pa.types.is_time(kind):
+        return _plain_floats(column.cast(pa.time64("us"), safe=False).cast(pa.int64())) / 1e6
+    if pa.types.is_duration(kind):
+        return _plain_floats(column.cast(pa.duration("us"), safe=False).cast(pa.int64())) / 1e6
+    return _plain_floats(column)
+
+
+def _plain_floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+
+
+def _written(words: Sequence[str], role: str | None, decimal: str | None) -> tuple[Written | None, str]:
+    """Find how texts are written, and what is to be told of it."""
+    order: Any = role.removesuffix(" date").replace("-", " ") if role and role.endswith(" date") else None
+    if role in (None, "date") or order:
+        try:
+            dates = Dates.fit(words, order)
+        except ValueError as error:
+            raise CellsError(str(error)) from None
+        if dates is not None:
+            return dates
+    if role in (None, "duration"):
+        durations = Durations.fit(words)
+        if durations is not None:
+            return durations, ""
+    # Digits behind a leading 0 are codes, of which the digits are no amounts.
+    if role is None and any(word.isdecimal() and len(word) > 1 and word[0] == "0" for word in words):
+        return None, ""
+    if role in (None, "number", "amount"):
+        try:
+            return Amounts.fit(words, decimal), ""
+        except ValueError as error:
+            raise CellsError(str(error)) from None
+    return None, ""
+
+
+def _are_days(column: pa.ChunkedArray) -> bool:
+    """Tell whether whole numbers are all dates such as 20261031."""
+    ends = pc.min_max(column).as_py()
+    if ends["min"] < _FIRST_DAY or ends["max"] > _LAST_DAY:
+        return False
+    words = [str(number) for number in pc.unique(column).drop_null().to_pylist()]
+    return not np.isnan(Dates().read(words)).any()
+
+
+def _dictionary(column: pa.ChunkedArray) -> list[Any]:
+    chunk = column.unify_dictionaries().chunk(0)
+    return list(chunk.dictionary.to_pylist())
+
+
+def as_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of anything as texts."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+    return column if pa.types.is_string(column.type) else column.cast(pa.string())
+
+
+def _encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the different texts of a column, without blanks around them, and which each row has, -1 for null."""
+    combined = as_texts(column).combine_chunks()
+    encoded = combined.dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    words = [word.strip() for word in encoded.dictionary.to_pylist()]
+    codes = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    return words, codes
+
+
+def _distinct(column: pa.ChunkedArray) -> tuple[list[str], list[int]]:
+    """Return the different texts of a column, the first to come first, and how many rows have each."""
+    words, codes = _encoded(column)
+    counts: dict[str, int] = {}
+    for word, count in zip(words, np.bincount(codes[codes >= 0], minlength=len(words)).tolist(), strict=True):
+        counts[word] = counts.get(word, 0) + count
+    return list(counts), list(counts.values())
+
+
+def _known_levels(words: Sequence[str], counts: Sequence[int]) -> tuple[list[str], list[int]]:
+    kept = [(word, count) for word, count in zip(words, counts, strict=True) if word.casefold() not in _NO_LEVEL]
+    return [word for word, _ in kept], [count for _, count in kept]

@@ -1,0 +1,111 @@
+"""Rows of a table whose columns are not all numbers, or have gaps."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from torchdec.prepare._features import ColumnsError, Features
+from torchdec.prepare._mixed import Mixed, Values
+from torchdec.prepare._parsed import Parsed
+from torchdec.prepare._roles import is_number, is_vector
+from torchdec.rows._arrays import DenseRows
+from torchdec.rows._protocol import RowsError
+from torchdec.rows._reading import Preparation, Reading
+
+
+class MixedRows(DenseRows):
+    """Rows of a matrix that is made of a table, which is kept to tell of its rows in words.
+
+    Attributes
+    ----------
+    preparation : Preparation
+        Of `Mixed`.
+    ids : pyarrow.Table of n rows, or None
+        The columns that name the rows.
+    kinds : tuple of (int, int)
+        Spans of columns of the matrix that are the levels of one kind.
+    """
+
+    def __init__(self, values: Values, mixed: Mixed, reading: Reading, ids: pa.Table | None, name: str) -> None:
+        with naming_cells(name):
+            super().__init__(mixed.transform(values), mixed.names)
+        self.preparation, self.ids, self.kinds = Preparation(reading, mixed), ids, mixed.kinds
+        self._values = values
+
+    def parsed(self, index: NDArray[np.int64]) -> list[Parsed]:
+        """Return the columns of the table, of the rows at `index`, as they are understood."""
+        mixed: Mixed = self.preparation.prepared  # type: ignore[assignment]
+        at = pa.array(index)
+        return mixed.parsed(lambda name: self._values(name).take(at))
+
+
+@contextmanager
+def naming_cells(name: str) -> Iterator[None]:
+    """Put the name of a source before what is wrong with a cell of it."""
+    try:
+        yield
+    except ColumnsError as error:
+        raise RowsError(f"{name}: {error}") from None
+
+
+def learnt(features: Features, values: Values, reading: Reading, decimal: str | None, name: str) -> Mixed:
+    """Learn how each column of a table is read, and tell what is to be told of it.
+
+    Parameters
+    ----------
+    features : Features
+    values : callable
+        Gives the column of a name.
+    reading : Reading
+    decimal : {".", ","} or None
+        The decimal mark of the file, where its numbers tell.
+    name : str
+        Of the source, for messages.
+
+    Raises
+    ------
+    RowsError
+        If the cells of a column cannot be read, or no column tells rows apart.
+    """
+    with naming_cells(name):
+        return Mixed.fit(features, values, reading.roles_of_columns, decimal)
+
+
+def needs_roles(features: Features, table: Mapping[str, Any], reading: Reading) -> bool:
+    """Tell whether columns have to be read by their roles: not all are numbers, or a row lacks some of them.
+
+    A row whose numbers are all missing is no reason: it holds nothing.
+
+    Parameters
+    ----------
+    features : Features
+    table : mapping of str to ndarray or pyarrow.ChunkedArray
+        The features.
+    reading : Reading
+    """
+    if features.length is not None or any(is_vector(_type(table[name])) for name in features.features):
+        return False
+    if reading.roles or not all(is_number(_type(table[name])) for name in features.features):
+        return True
+    n_missing = sum(missing for name in features.features if (missing := _missing(table[name])) is not None)
+    return bool(np.any((n_missing > 0) & (n_missing < len(features.features))))
+
+
+def _type(column: Any) -> pa.DataType:
+    return pa.float64() if isinstance(column, np.ndarray) else column.type
+
+
+def _missing(column: Any) -> NDArray[np.int64] | None:
+    """Tell which values of a column of numbers are missing, as 0 and 1; None where none is."""
+    if isinstance(column, np.ndarray):
+        missing = np.isnan(column) if column.dtype.kind == "f" else np.zeros(0)
+    elif column.null_count or pa.types.is_floating(column.type):
+        missing = np.asarray(pc.is_null(column, nan_is_null=True).to_numpy())
+    else:
+        return None
+    return missing.astype(np.int64) if missing.any() else None
