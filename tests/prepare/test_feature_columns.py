@@ -229,16 +229,18 @@ def test_short_texts_that_differ_in_each_row_are_ids(texts):
     ],
     ids=lambda texts: texts[0],
 )
-def test_what_was_measured_or_written_is_refused_and_not_taken_for_an_id(texts):
-    with pytest.raises(ColumnsError, match=r"1 of 2 columns hold .*: 't'; .* --ignore .* --text-column") as caught:
-        fit(t=texts)
-    assert caught.value.columns == ("t",)
+def test_what_was_measured_or_written_is_not_taken_for_an_id(texts):
+    assert fit(t=texts).features == ("a", "t")
     assert fit(ignore=["t"], t=texts).features == ("a",)
 
 
-def test_dates_are_refused_by_name():
-    with pytest.raises(ColumnsError, match="'when'"):
-        fit(when=np.arange(N).astype("M8[D]"))
+def test_dates_are_features_and_bytes_are_refused_by_name():
+    assert fit(when=np.arange(N).astype("M8[D]")).features == ("a", "when")
+    with pytest.raises(
+        ColumnsError, match=r"1 of 2 columns hold .*: 'raw'; leave them out with --ignore"
+    ) as caught:
+        fit(raw=[b"x"] * N)
+    assert caught.value.columns == ("raw",)
 
 
 def test_use_and_ignore_decide():
@@ -254,7 +256,6 @@ def test_use_and_ignore_decide():
         (["wieght"], [], r"has no column 'wieght'; it has the close 'weight' \(--use"),
         ([], ["q"], r"has no column 'q'; it has 'a', 'weight', 'colour' \(--ignore"),
         (["a"], ["a"], "'a' is in both --use and --ignore"),
-        (["colour"], [], "hold something other than numbers: 'colour'"),
         ([], ["a", "weight", "colour"], "no column is left as a feature: column 'a' is ignored"),
     ],
 )

@@ -56,7 +56,7 @@ def _print(lines: "list[Overview]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("column", "role", "why", "missing", "example", "what fit does"):
         table.add_column(heading, justify="right" if heading == "missing" else "left", overflow="fold")
     for line in lines:

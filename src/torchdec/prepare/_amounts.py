@@ -88,8 +88,10 @@ class Amounts:
     unit: str = ""
 
     @classmethod
-    def fit(cls, texts: Sequence[str], decimal: str | None = None) -> Self | None:
-        """Find how these numbers are written; None where fewer than half of the texts are numbers of one unit.
+    def fit(cls, texts: Sequence[str], decimal: str | None = None) -> tuple[Self, str] | None:
+        """Find how these numbers are written, and what is to be told of it.
+
+        None where fewer than half of the texts are numbers of one unit.
 
         Raises
         ------
@@ -99,6 +101,9 @@ class Amounts:
         found = [cell for cell in map(_written, texts) if cell is not None]
         if not found or 2 * len(found) < len(texts):
             return None
+        bare = [cell for cell in found if not (cell.prefix or cell.unit)]
+        if 2 * len(bare) >= len(found):  # "5%" among plain numbers may be 5 or .05
+            return cls(decimal or _decimal(bare, is_money=False)), ""
         units = Counter(cell.unit for cell in found if cell.unit)
         prefixes = Counter(cell.prefix for cell in found if cell.prefix)
         money = {name for name in (*units, *prefixes) if name.casefold().rstrip(".") in _CURRENCIES}
@@ -111,7 +116,12 @@ class Amounts:
         suffix = spelt.most_common(1)[0][0] if spelt and unit else ""
         prefix = prefixes.most_common(1)[0][0] if prefixes else ""
         prefix += " " * prefix[-1:].isalpha()
-        return cls(decimal or _decimal(found, is_money=bool(money)), prefix, suffix, unit)
+        made = cls(decimal or _decimal(found, is_money=bool(money)), prefix, suffix, unit)
+        others = [cell.digits for cell in bare if cell.digits.strip("0.,")]
+        told = (
+            f"holds {others[0]!r}, which is taken for {made.show(1).replace('1', others[0])!r}" if others else ""
+        )
+        return made, told
 
     @property
     def is_plain(self) -> bool:
@@ -123,7 +133,7 @@ class Amounts:
         return np.array([self._number(_written(text)) for text in texts], dtype=np.float64)
 
     def _number(self, cell: _Written | None) -> float:
-        if cell is None:
+        if cell is None or (self.is_plain and (cell.prefix or cell.unit)):
             return np.nan
         factor = _factor(cell.unit, self.unit) if cell.unit else 1.0
         thousands = _GROUPS + ("," if self.decimal == "." else ".")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import skew
 
-from torchdec.prepare._column_reader import FEWEST_ROWS, FEWEST_SHARE
+from torchdec.prepare._column_reader import fewest_rows
 
 # A number whose skewness is larger is transformed where that lowers it.
 _SKEWED = 1.0
@@ -47,7 +47,7 @@ class Levels:
         for slot in np.flatnonzero(counts).tolist():
             places[slot] = len(kept)
             kept.append(int(counts[slot]))
-        rare = counts[n_levels] < max(FEWEST_ROWS, FEWEST_SHARE * len(codes))
+        rare = counts[n_levels] < fewest_rows(len(codes))
         if counts[n_levels] and rare:  # a few gaps are no level: such rows lie between all
             places[n_levels] = -1
             kept.pop()

@@ -17,11 +17,13 @@ from torchdec.prepare._scales import in_order, is_yes_no
 
 # Texts that show how the others are written.
 _TELLING = 1000
-# A level that fewer rows have than the larger of the two is one with the other rare ones.
-FEWEST_ROWS, FEWEST_SHARE = 5, 0.01
+# A level that fewer than five rows have, or than 1 %, is one with other rare ones; of few rows, than a tenth.
+_FEWEST_ROWS, _FEWEST_SHARE, _FEWEST_OF_FEW = 5, 0.01, 0.1
 OTHER = "(other)"
 # Texts that are kinds although most of them are numbers: so few, each of which so many rows have.
 _FEW_LEVELS, _REPEATS = 30, 5
+# Rows from which on two different numbers are two kinds; of three rows, any number may have two.
+_ENOUGH = 10
 # What whole numbers are dates of: 20261031.
 _FIRST_DAY, _LAST_DAY = 19000101, 21001231
 Written = Amounts | Dates | Durations
@@ -77,7 +79,7 @@ class Reader:
         if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
             return cls._checked(cls("date", str(kind), Dates(with_time=pa.types.is_timestamp(kind))), column), ""
         if pa.types.is_time(kind) or pa.types.is_duration(kind):
-            return cls._checked(cls("duration", str(kind), Durations()), column), ""
+            return cls._checked(cls("duration", "times", Durations()), column), ""
         if pa.types.is_dictionary(kind):
             ordered = tuple(str(level) for level in _dictionary(column)) if kind.ordered else None
             return cls._of_levels(column, "categories", order=ordered), ""
@@ -96,7 +98,7 @@ class Reader:
         n_distinct = pc.count_distinct(column).as_py()
         if n_distinct == 1 and not column.null_count:
             return cls("constant", "is the same in all rows")
-        if n_distinct == 2 and role is None:
+        if n_distinct == 2 and role is None and len(column) >= _ENOUGH:
             return cls._of_levels(column, "two values")
         if role is None and pa.types.is_integer(column.type) and _are_days(column):
             return cls("date", "whole numbers such as 20261031", Dates())
@@ -118,6 +120,9 @@ class Reader:
                 found = "number" if plain else written.kind.removesuffix("s")
                 if len(known) == 1:
                     return cls("constant", "is the same in all rows"), ""
+                gaps = [word for word in words if word.casefold() in NOTHING and word]
+                if gaps and not told:
+                    told = f"holds {gaps[0]!r}, which is taken for a missing value"
                 return cls(found, f"as {known[0][:20]!r} is", written), told
             if len(known) > _FEW_LEVELS or min(counts) < _REPEATS or role is not None:
                 others = f", as {len(unread) - 1:,} more are not" if len(unread) > 1 else ""
@@ -149,7 +154,7 @@ class Reader:
             why = "steps of a scale" if order else why
         if order is not None:
             return cls("ordered kind", why, levels=tuple(level for level in order if level in set(words)))
-        fewest = max(FEWEST_ROWS, FEWEST_SHARE * len(column))
+        fewest = fewest_rows(len(column))
         kept = [word for word, count in zip(words, counts, strict=True) if count >= fewest]
         if len(kept) >= len(words) - 1 and len(words) > 1:  # one rare level can keep its name
             kept = words
@@ -245,6 +250,11 @@ class Reader:
         return cls(str(fields["role"]), str(fields["why"]), written, tuple(map(str, fields["levels"])))
 
 
+def fewest_rows(n_rows: int) -> float:
+    """Return how many rows a level needs not to be one with other rare ones."""
+    return max(min(_FEWEST_ROWS, _FEWEST_OF_FEW * n_rows), _FEWEST_SHARE * n_rows)
+
+
 # Of kinds, words such as "none" and "unknown" are levels.
 _NO_LEVEL = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "?", "-", "--", "—", "."})
 
@@ -285,7 +295,8 @@ def _written(words: Sequence[str], role: str | None, decimal: str | None) -> tup
         return None, ""
     if role in (None, "number", "amount"):
         try:
-            return Amounts.fit(words, decimal), ""
+            amounts = Amounts.fit(words, decimal)
+            return (None, "") if amounts is None else amounts
         except ValueError as error:
             raise CellsError(str(error)) from None
     return None, ""

@@ -158,7 +158,7 @@ class Mixed:
         blocks, nothing = [], None
         for column in self.columns:
             read = column.read(values)
-            missing = np.isnan(read) if read.dtype.kind == "f" else read < 0
+            missing = is_missing(read)
             nothing = missing if nothing is None else nothing & missing
             blocks.append(column.coded(read))
         matrix = np.hstack(blocks)
@@ -211,6 +211,12 @@ def without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.is_nan(column), None, column) if pc.any(pc.is_nan(column)).as_py() else column
 
 
+def is_missing(read: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which of the values that were read are missing."""
+    missing: NDArray[np.bool_] = np.isnan(read) if read.dtype.kind == "f" else read < 0
+    return missing
+
+
 def _coding(reader: Reader, read: NDArray[Any]) -> Coding | None:
     if reader.is_kind:
         return Levels.fit(read, len(reader.levels))
@@ -227,4 +233,4 @@ def _numbers(read: NDArray[Any]) -> NDArray[np.float64]:
 def _why(reader: Reader) -> str:
     if reader.role == "text":
         return "holds texts"
-    return reader.why if reader.role in ("constant", "name") else "has one level that many rows have"
+    return reader.why if reader.role in ("constant", "name") else "is the same in all rows that have it"

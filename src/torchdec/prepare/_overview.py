@@ -6,9 +6,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from torchdec.prepare._coding import Levels, Numbers
+from torchdec.prepare._coding import Levels
 from torchdec.prepare._features import Features
-from torchdec.prepare._mixed import Column, Mixed, Values
+from torchdec.prepare._mixed import Column, Mixed, Values, is_missing
 
 # Characters of an example.
 _LONGEST = 30
@@ -60,6 +60,7 @@ def overview(prepared: Features | Mixed, values: Values, names: Sequence[str]) -
         missing, example = _missing_and_example(values(name))
         if name in of_role:
             column = of_role[name]
+            missing = float(is_missing(column.read(values)).mean())
             role, why, done = column.parsed_role, column.reader.why, _done(column)
         elif name in out:
             role, why, done = out[name].role, out[name].why.rstrip(","), "left out"
@@ -74,18 +75,13 @@ def overview(prepared: Features | Mixed, values: Values, names: Sequence[str]) -
 def _done(column: Column) -> str:
     coding = column.coding
     if isinstance(coding, Levels):
-        own = [name.partition("=")[2] for name in coding.names(column.name, column.reader.levels)]
-        return f"{coding.width} levels that count as one column: {_first(own)}"
-    steps = ["in the order of its levels"] if column.reader.role == "ordered kind" else []
-    steps += {"log": ["logarithm"], "asinh": ["logarithm to both sides"], "none": []}[coding.transform_]
+        return f"{coding.width} levels"
+    steps = [f"{len(column.reader.levels)} levels in order"] if column.reader.role == "ordered kind" else []
+    steps += ["log"] if coding.is_skewed else []
     steps.append("standardised")
-    if isinstance(coding, Numbers) and coding.gaps is not None:
-        steps.append("gaps: the median, and a column that tells them")
+    if coding.gaps is not None:
+        steps.append("gaps told")
     return ", ".join(steps)
-
-
-def _first(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def _missing_and_example(column: pa.ChunkedArray) -> tuple[float, str]:

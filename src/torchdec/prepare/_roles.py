@@ -9,6 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from torchdec.prepare._amounts import Amounts
+from torchdec.prepare._dates import Dates
+from torchdec.prepare._durations import Durations
 from torchdec.prepare._names import is_label_name, label_name
 
 # Columns that a message names.
@@ -31,11 +34,6 @@ _ID_ENDING = (
 # Endings of names of whole numbers that are ids if none repeats, but may as well count or measure (NO is a gas).
 _NUMBER_ENDING = re.compile(
     r"(?:^|[\s_.\-])(?:no|num|number|numero|key|pk|code|row|record|seq|sequence|zeile)$|[a-z0-9](?:Num|Number|Key)$"
-)
-# Amounts (a currency, thousands, a unit), lists, dates and times that were written as text.
-_MEASURE = re.compile(
-    r"[^\w]*(?:[A-Z]{1,3}\s)?[-+]?\d[\d.,' \u00a0]*\s*(?:[%$€£°]|[A-Za-z]{0,3})"
-    r"|[\[{(].*|\d{1,4}[-/.:]\d{1,2}(?:[-/.:T ].*)?"
 )
 # Scripts without blanks between words: Thai, Lao, Khmer, kana, Han.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
@@ -206,9 +204,20 @@ def _is_name(column: Any) -> bool:
     if len(column) < _ENOUGH or not _is_distinct(column):
         return False
     looked_at = [text.strip() for text in column.slice(0, _LOOKED_AT).to_pylist() if text is not None]
-    measures = sum(_MEASURE.fullmatch(text) is not None for text in looked_at)
+    if _are_measured(looked_at):
+        return False
     words = sorted(len(text.split()) + len(_UNSPACED.findall(text)) // 3 for text in looked_at)
-    return 2 * measures < len(looked_at) and words[len(words) // 2] <= _FEW_WORDS
+    return words[len(words) // 2] <= _FEW_WORDS
+
+
+def _are_measured(texts: Sequence[str]) -> bool:
+    """Tell whether most texts are amounts, dates, durations or lists."""
+    if 2 * sum(text.startswith(("[", "{", "(")) for text in texts) >= len(texts):
+        return True
+    try:
+        return any(written.fit(texts) is not None for written in (Amounts, Dates, Durations))
+    except ValueError:  # they are, but of several kinds
+        return True
 
 
 def first_of(names: Sequence[str]) -> str:

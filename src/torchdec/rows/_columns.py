@@ -13,8 +13,9 @@ from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._roles import first_of, is_number, is_text
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._convert import refuse_unusable
-from torchdec.rows._csv import Written, read_written, refuse_cells
-from torchdec.rows._mixed import MixedRows, learnt, needs_roles
+from torchdec.rows._csv import read_written, refuse_cells
+from torchdec.rows._excel import read_sheet
+from torchdec.rows._mixed import MixedRows, needs_roles
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 
@@ -42,68 +43,85 @@ def read_csv(path: Path, reading: Reading, prepared: Features | Mixed | None) ->
     """Return the rows of a `.csv` or `.tsv`; see `torchdec.rows.read_rows`."""
     features = prepared.features if isinstance(prepared, Mixed) else prepared
     written = read_written(path, reading, features.features if features and features.named else ())
-    table, form = written.table, written.format
-    refuse_unusable(table.shape, np.dtype(np.float32), str(path))
-    if features is None:
-        features = _chosen(path, written, reading)
-    elif form.named:
-        tell_unknown(features.unknown(table.column_names), str(path))
+    form = written.format
     try:
-        places = features.places(table.column_names, named=form.named)
-    except ColumnsError as error:
-        raise RowsError(f"{path}: {error}") from None
-    if not form.named and features.named:
-        tell(f"{path}: has no header, so its columns are taken by their places for those of the fit")
-    chosen = table.select(places).rename_columns(list(features.features))
-    named_ids = features.ids_among(table.column_names) if form.named == features.named else []
-    ids = table.select(named_ids) if named_ids else None
-    if prepared is None and needs_roles(features, columns_of(chosen), reading):
-        prepared = _by_role(path, written, features, reading)
-        tell_of(prepared, str(path))
-    elif prepared is None:
-        tell_of(features, str(path))
-    if isinstance(prepared, Mixed):
-        return MixedRows(chosen.column, prepared, reading, ids, str(path))
-    try:
-        refuse_text(chosen.schema, path)
-    except RowsError:
-        refuse_cells(path, form, chosen, chosen.column_names)
-        raise
-    return TableRows(
-        _values(chosen, path), list(features.features) if form.named else None, features, reading, ids
-    )
-
-
-def _chosen(path: Path, written: Written, reading: Reading) -> Features:
-    """Decide which columns of the file of a fit are features."""
-    table, form = written.table, written.format
-    try:
-        features = Features.of(
-            table.schema,
-            table.column,
-            use=reading.use,
-            ignore=reading.ignore,
-            roles=reading.roles_of_columns,
+        return _table_rows(
+            path,
+            written.table,
+            reading,
+            prepared,
             named=form.named,
-            row_names=table.column_names[:1] if form.row_names else [],
+            row_names=written.table.column_names[:1] if form.row_names else (),
+            decimal=form.decimal,
         )
-    except ColumnsError as error:
-        raise RowsError(f"{path}: {_of_marks(table, reading, form.delimiter) or error}") from None
-    of_marks = _of_marks(table, reading, form.delimiter)
-    if of_marks:
-        raise RowsError(f"{path}: {of_marks}")
-    return features
+    except _CellsError as error:
+        refuse_cells(
+            path, form, written.table, [name for name in error.columns if name in written.table.column_names]
+        )
+        raise RowsError(f"{path}: {_of_marks(written.table, reading, form.delimiter) or error}") from None
 
 
-def _by_role(path: Path, written: Written, features: Features, reading: Reading) -> Mixed:
-    """Learn how columns are read; numbers among which a cell is none are named with their line."""
-    table, form = written.table, written.format
-    numbers = [name for name in features.features if name not in reading.roles_of_columns]
+def read_xlsx(path: Path, reading: Reading, prepared: Features | Mixed | None) -> TableRows | MixedRows:
+    """Return the rows of the first sheet of an `.xlsx` that holds a table; see `torchdec.rows.read_rows`."""
+    sheet = read_sheet(path, reading)
     try:
-        return learnt(features, table.column, reading, form.decimal, str(path))
-    except RowsError:
-        refuse_cells(path, form, table, numbers)
-        raise
+        return _table_rows(path, sheet.table, reading, prepared, named=sheet.named)
+    except _CellsError as error:
+        raise RowsError(f"{path}: {error}") from None
+
+
+class _CellsError(ColumnsError):
+    """Columns that cannot be read, of a file whose lines may tell more."""
+
+
+def _table_rows(
+    path: Path,
+    table: pa.Table,
+    reading: Reading,
+    prepared: Features | Mixed | None,
+    *,
+    named: bool,
+    row_names: Sequence[str] = (),
+    decimal: str | None = None,
+) -> TableRows | MixedRows:
+    refuse_unusable(table.shape, np.dtype(np.float32), str(path))
+    features = prepared.features if isinstance(prepared, Mixed) else prepared
+    try:
+        if features is None:
+            features = Features.of(
+                table.schema,
+                table.column,
+                use=reading.use,
+                ignore=reading.ignore,
+                roles=reading.roles_of_columns,
+                named=named,
+                row_names=row_names,
+            )
+        places = features.places(table.column_names, named=named)
+        if prepared is not None and named:
+            tell_unknown(features.unknown(table.column_names), str(path))
+        if not named and features.named:
+            tell(f"{path}: has no header, so its columns are taken by their places for those of the fit")
+        chosen = table.select(places).rename_columns(list(features.features))
+        columns = dict(zip(chosen.column_names, chosen.columns, strict=True))  # Table.column searches each time
+        if prepared is None:
+            prepared = features
+            if needs_roles(features, columns, reading):
+                prepared = Mixed.fit(features, columns.__getitem__, reading.roles_of_columns, decimal)
+            tell_of(prepared, str(path))
+        named_ids = features.ids_among(table.column_names) if named == features.named else []
+        ids = table.select(named_ids) if named_ids else None
+        if isinstance(prepared, Mixed):
+            return MixedRows(columns.__getitem__, prepared, reading, ids)
+    except ColumnsError as error:
+        raise _CellsError(str(error), error.columns) from None
+    others = [field.name for field in chosen.schema if not is_number(field.type)]
+    if others:
+        kind = chosen.schema.field(others[0]).type
+        raise _CellsError(
+            f"column {others[0]!r} holds {kind}, and numbers in the file of the fit; give numbers", others
+        )
+    return TableRows(_values(chosen, path), list(features.features) if named else None, features, reading, ids)
 
 
 def _of_marks(table: pa.Table, reading: Reading, delimiter: str) -> str | None:
@@ -134,11 +152,6 @@ def _values(table: pa.Table, path: Path) -> NDArray[Any]:
     for j in range(table.num_columns):
         array[:, j] = column(j)
     return array
-
-
-def columns_of(table: pa.Table) -> dict[str, Any]:
-    """Return the columns of a table by their names, which `Table.column` searches for each time."""
-    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def tell_of(prepared: Features | Mixed, name: str) -> None:

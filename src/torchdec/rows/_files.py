@@ -14,7 +14,7 @@ from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows._anndata import read_cells
 from torchdec.rows._cells import CellRows
-from torchdec.rows._columns import read_csv
+from torchdec.rows._columns import read_csv, read_xlsx
 from torchdec.rows._convert import dense_rows, sparse_rows
 from torchdec.rows._csr_parts import csr_matrix
 from torchdec.rows._folders import read_folder
@@ -49,11 +49,12 @@ def read_rows(
         - ``.npy``: a 2-D array. It stays on disk and is mapped into memory, so its size is no limit.
         - ``.npz``: a 2-D array ``x`` or ``X``, or the CSR parts ``data``, ``indices``, ``indptr`` and ``shape``,
           read into memory in their own dtype. Other arrays, such as labels ``y``, are never read.
-        - ``.csv``, ``.tsv``: columns of numbers, read into memory. The encoding, the mark between columns, the
-          decimal mark and whether the first line names the columns are seen from the file, and told where they
-          are a guess. An empty cell, and what Arrow reads as null ("NA", "NaN", "null", ...), becomes NaN.
-        - ``.parquet``: columns of numbers, or one column of lists of as many numbers each, read a row group at a
-          time, so its size is no limit where its row groups are small (some ten MB).
+        - ``.csv``, ``.tsv``: columns, read into memory. The encoding, the mark between columns, the decimal mark
+          and whether the first line names the columns are seen from the file, and told where they are a guess.
+          An empty cell, and what Arrow reads as null ("NA", "NaN", "null", ...), is missing.
+        - ``.xlsx``: the columns of its first sheet that holds a table. Needs openpyxl.
+        - ``.parquet``: columns, or one column of lists of as many numbers each, read a row group at a time, so
+          its size is no limit where its row groups are small (some ten MB).
         - ``.h5ad``, or a ``.zarr`` that AnnData wrote: its X, which stays on disk (but CSC is read into memory).
           Cells are rows. Counts are brought to the median of the cells' totals and become log(1 + count), other
           values stay as they are; genes are those marked ``highly_variable`` in `.var`, or else the 2,000 of the
@@ -70,7 +71,9 @@ def read_rows(
           say, and on white where it is transparent. Images of more than 8 bits have one range of values, that of
           all images of the fit. Each page of a TIFF is a row, named as ``stack.tif#3``. Needs Pillow.
 
-        Of a table, columns that are named like labels (label, class, target, species, ...), and those that name
+        If all features of a table are numbers and no row lacks some of them, they are taken as they stand; else
+        each column is read by its role and prepared so that it counts once: see `torchdec.prepare.Columns`.
+        Columns that are named like labels (label, class, target, species, ...), and those that name
         the rows (id, index, Unnamed: 0, customerNo, texts that are another in each row, whole numbers that go on
         by 1), are left out, which is told. What names the rows is in the attribute `ids` and goes to the
         assignments.
@@ -244,6 +247,7 @@ _READERS: dict[str, Callable[[Path], Rows]] = {
 _TABLES: dict[str, Callable[[Path, Reading, Features | Mixed | None], Rows]] = {
     ".csv": read_csv,
     ".tsv": read_csv,
+    ".xlsx": read_xlsx,
     ".parquet": lambda path, reading, prepared: ParquetRows([path], reading, prepared),
 }
 _SUFFIXES = (*_READERS, *_TABLES, ".h5ad", ".txt")

@@ -67,6 +67,9 @@ def of_numpy(name: Any, values: NDArray[Any], missing: NDArray[np.bool_] | None 
         missing = np.array([value is None or _is_nan(value) for value in values], dtype=bool)
     there = values[~missing]
     kind = kind_of_values(there.tolist() if values.dtype == object else list(there))
+    if kind == "numbers" and len(there) and all(isinstance(value, bool | np.bool_) for value in there):
+        flags = [None if gone else bool(value) for value, gone in zip(values, missing, strict=True)]
+        return _of_chunks(name, pa.chunked_array([pa.array(flags, pa.bool_())]))
     if kind == "numbers":
         numbers = np.full(len(values), np.nan)
         numbers[~missing] = [float(value) for value in there]
@@ -81,8 +84,7 @@ def of_numpy(name: Any, values: NDArray[Any], missing: NDArray[np.bool_] | None 
         if made is not None:
             return _of_chunks(name, made)
     kind = "lists of other things than numbers" if kind == "lists" else kind
-    example = next((value[:40] for value in there if isinstance(value, str)), "")
-    return Column(name, pa.binary(), lambda: pa.chunked_array([[]]), Refused(name, kind, example))
+    return Column(name, pa.binary(), lambda: pa.chunked_array([[]]), Refused(name, kind))
 
 
 def _times(values: NDArray[Any], missing: NDArray[np.bool_]) -> Any:

@@ -27,7 +27,7 @@ from torchdec.rows._frame_columns import (
     vectors_of,
 )
 from torchdec.rows._kinds import refusal
-from torchdec.rows._mixed import MixedRows, learnt, needs_roles
+from torchdec.rows._mixed import MixedRows, naming_cells, needs_roles
 from torchdec.rows._protocol import Rows, RowsError, tell
 from torchdec.rows._reading import Preparation, Reading, roles_said
 
@@ -134,9 +134,9 @@ class Frame:
         if any(is_vector(self._column(name).type) for name in features.features):
             raise RowsError(f"X: column {features.features[0]!r} holds lists, which are rows by themselves")
         try:
-            mixed = learnt(features, self._arrow, reading, None, "X")
-        except RowsError as error:
-            raise RowsError(_in_python(str(error))) from None
+            mixed = Mixed.fit(features, self._arrow, reading.roles_of_columns)
+        except ColumnsError as error:
+            raise RowsError(f"X: {_in_python(str(error))}") from None
         _tell_of(mixed)
         return mixed
 
@@ -156,7 +156,8 @@ class Frame:
         tell_unknown(features.unknown(self._keys), "X")
         self._refuse(places)
         key = dict(zip(features.features, (self._keys[j] for j in places), strict=True))
-        return MixedRows(lambda name: self._arrow(key[name]), prepared, Reading(), None, "X")
+        with naming_cells("X"):
+            return MixedRows(lambda name: self._arrow(key[name]), prepared, Reading())
 
     @property
     def _keys(self) -> list[str]:
@@ -229,8 +230,8 @@ class Frame:
         self.refuse()
         if not is_vector(self._columns[0].type):
             raise RowsError(
-                f"X is a {kind}, one column of numbers, but a 2-dimensional container is wanted; give a table, as "
-                "X.to_frame() is"
+                f"X is a {kind}, one column and no lists, but a 2-dimensional container is wanted; give a table, "
+                "as X.to_frame() is"
             )
 
     def refuse(self) -> None:

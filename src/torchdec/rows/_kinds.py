@@ -1,4 +1,4 @@
-"""What a column holds that is no number, and what to do about each kind of it."""
+"""What a column of a data frame holds, and what to do where it cannot be read."""
 
 import datetime as dt
 import decimal
@@ -9,34 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from torchdec.prepare._roles import NAMED, is_text
+from torchdec.prepare._roles import NAMED
 
 # What a message advises for each kind, in pandas and, where that differs, in polars. {0!r} is the first column of
 # the kind, {1} the list of them.
 _PANDAS = {
-    "dates": "give days since the first: d = pandas.to_datetime(X[{0!r}]); (d - d.min()).dt.days",
-    "times of day": "give hours: X[{0!r}].map(lambda t: t.hour + t.minute / 60)",
-    "durations": "give seconds: pandas.to_timedelta(X[{0!r}]).dt.total_seconds()",
-    "periods": "give days since the first: d = pandas.PeriodIndex(X[{0!r}]).to_timestamp(); (d - d.min()).days",
-    "intervals": "give their middles: X[{0!r}].map(lambda interval: interval.mid).astype(float)",
-    "categories": "give a column of 0 and 1 for each category: pandas.get_dummies(X, columns={1})",
-    "categories that are numbers": "give a column of 0 and 1 for each category, pandas.get_dummies(X, "
-    "columns={1}), or X[{0!r}].astype(float) if they are amounts",
-    "text": "drop it: X.drop(columns={1}); or give a column of 0 and 1 for each category: pandas.get_dummies(X, "
-    "columns={1})",
-    "text of numbers": "give numbers: pandas.to_numeric(X[{0!r}], errors='coerce') has NaN in place of other text",
+    "periods": "give a column of them: X[{0!r}] = pandas.PeriodIndex(X[{0!r}])",
     "bytes": "drop it: X.drop(columns={1})",
     "structs": "give a column for each field: pandas.json_normalize(X[{0!r}])",
     "complex numbers": "give their real and imaginary parts as columns of their own",
     "lists of other things than numbers": "give a list of as many numbers in each row, or drop it",
 }
 _POLARS = {
-    "dates": "give days since the first: (pl.col({0!r}) - pl.col({0!r}).min()).dt.total_days()",
-    "times of day": "give hours: pl.col({0!r}).dt.hour()",
-    "durations": "give seconds: pl.col({0!r}).dt.total_seconds()",
-    "categories": "give a column of 0 and 1 for each category: X.to_dummies({1})",
-    "text": "drop it: X.drop({1}); or give a column of 0 and 1 for each category: X.to_dummies({1})",
-    "text of numbers": "give numbers: pl.col({0!r}).cast(pl.Float64, strict=False)",
     "bytes": "drop it: X.drop({1})",
     "structs": "give a column for each field: X.unnest({0!r})",
 }
@@ -55,10 +39,6 @@ _OF_VALUES: tuple[tuple[Any, str], ...] = (
     (dict, "structs"),
 )
 _OF_TYPES = (
-    (pa.types.is_date, "dates"),
-    (pa.types.is_timestamp, "dates"),
-    (pa.types.is_time, "times of day"),
-    (pa.types.is_duration, "durations"),
     (pa.types.is_interval, "durations"),
     (pa.types.is_struct, "structs"),
     (pa.types.is_map, "structs"),
@@ -72,11 +52,10 @@ _OF_EXTENSIONS = {"pandas.period": "periods", "pandas.interval": "intervals"}
 
 
 class Refused(NamedTuple):
-    """A column that holds no numbers: its name, the kind of what it holds, and perhaps a value."""
+    """A column that cannot be read: its name, and the kind of what it holds."""
 
     name: Any
     kind: str
-    example: str = ""
 
 
 def kind_of_values(values: Sequence[Any]) -> str:
@@ -99,12 +78,9 @@ def _kind_of_class(kind: type) -> str:
 
 
 def kind_of_type(kind: pa.DataType) -> str:
-    """Return what a column of an Arrow type holds that is neither numbers nor lists of them."""
-    if is_text(kind):
-        return "categories" if pa.types.is_dictionary(kind) else "text"
+    """Return what a column of an Arrow type holds that cannot be read."""
     if pa.types.is_dictionary(kind):
-        inside = _OF_EXTENSIONS.get(getattr(kind.value_type, "extension_name", ""))
-        return "categories that are numbers" if inside is None else inside
+        return f"categories that are {kind_of_type(kind.value_type)}"
     if isinstance(kind, pa.BaseExtensionType):
         return _OF_EXTENSIONS.get(kind.extension_name, f"values of type {kind.extension_name}")
     return next((name for test, name in _OF_TYPES if test(kind)), f"values of type {kind}")
@@ -118,14 +94,12 @@ def refusal(columns: Sequence[Refused], *, polars: bool) -> str:
     parts = []
     for kind, group in groups.items():
         names = [column.name for column in group]
-        such = f" such as {group[0].example!r}" if group[0].example else ""
-        shown = kind.removesuffix(" of numbers")
         who = (
             f"columns {', '.join(map(repr, names))} of X hold"
             if len(names) > 1
             else f"column {names[0]!r} of X holds"
         )
-        parts.append(f"{who} {shown}{such}; {_advice(kind, polars).format(names[0], names)}")
+        parts.append(f"{who} {kind}; {_advice(kind, polars).format(names[0], names)}")
     more = f"; and {len(columns) - NAMED:,} more columns hold no numbers" if len(columns) > NAMED else ""
     return "; ".join(parts) + more
 

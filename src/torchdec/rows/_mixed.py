@@ -29,11 +29,15 @@ class MixedRows(DenseRows):
         The columns that name the rows.
     kinds : tuple of (int, int)
         Spans of columns of the matrix that are the levels of one kind.
+
+    Raises
+    ------
+    ColumnsError
+        If cells cannot be read as those of the fit were.
     """
 
-    def __init__(self, values: Values, mixed: Mixed, reading: Reading, ids: pa.Table | None, name: str) -> None:
-        with naming_cells(name):
-            super().__init__(mixed.transform(values), mixed.names)
+    def __init__(self, values: Values, mixed: Mixed, reading: Reading, ids: pa.Table | None = None) -> None:
+        super().__init__(mixed.transform(values), mixed.names if mixed.features.named else None)
         self.preparation, self.ids, self.kinds = Preparation(reading, mixed), ids, mixed.kinds
         self._values = values
 
@@ -51,29 +55,6 @@ def naming_cells(name: str) -> Iterator[None]:
         yield
     except ColumnsError as error:
         raise RowsError(f"{name}: {error}") from None
-
-
-def learnt(features: Features, values: Values, reading: Reading, decimal: str | None, name: str) -> Mixed:
-    """Learn how each column of a table is read, and tell what is to be told of it.
-
-    Parameters
-    ----------
-    features : Features
-    values : callable
-        Gives the column of a name.
-    reading : Reading
-    decimal : {".", ","} or None
-        The decimal mark of the file, where its numbers tell.
-    name : str
-        Of the source, for messages.
-
-    Raises
-    ------
-    RowsError
-        If the cells of a column cannot be read, or no column tells rows apart.
-    """
-    with naming_cells(name):
-        return Mixed.fit(features, values, reading.roles_of_columns, decimal)
 
 
 def needs_roles(features: Features, table: Mapping[str, Any], reading: Reading) -> bool:
@@ -105,7 +86,8 @@ def _missing(column: Any) -> NDArray[np.int64] | None:
     if isinstance(column, np.ndarray):
         missing = np.isnan(column) if column.dtype.kind == "f" else np.zeros(0)
     elif column.null_count or pa.types.is_floating(column.type):
-        missing = np.asarray(pc.is_null(column, nan_is_null=True).to_numpy())
+        flags = pc.is_null(column, nan_is_null=True)
+        missing = np.asarray(flags.to_numpy(zero_copy_only=False) if isinstance(flags, pa.Array) else flags)
     else:
         return None
     return missing.astype(np.int64) if missing.any() else None

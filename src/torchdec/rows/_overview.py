@@ -4,14 +4,17 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pyarrow import parquet
 
 from torchdec.prepare._features import Features
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._overview import Overview, overview
 from torchdec.rows._csv import read_table
+from torchdec.rows._excel import read_sheet
 from torchdec.rows._files import read_rows
 from torchdec.rows._protocol import RowsError, RowsWarning
+from torchdec.rows._reading import Reading
 
 
 def overview_of_file(path: Path, **options: Any) -> tuple[list[str], list[Overview]]:
@@ -37,10 +40,14 @@ def overview_of_file(path: Path, **options: Any) -> tuple[list[str], list[Overvi
         raise RowsError(f"{path}: is no table of columns; give a .csv, .tsv, .xlsx or .parquet")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RowsWarning)
-        table = parquet.read_table(path) if _is_parquet(path) else read_table(path, preparation.reading)
+        table = raw_table(path, preparation.reading)
     notes = [str(warning.message) for warning in caught if issubclass(warning.category, RowsWarning)]
     return notes, overview(prepared, table.column, table.column_names)
 
 
-def _is_parquet(path: Path) -> bool:
-    return path.is_dir() or path.suffix.lower() == ".parquet"
+def raw_table(path: Path, reading: Reading) -> pa.Table:
+    """Read a table as it stands, with all its columns."""
+    if path.suffix.lower() == ".xlsx":
+        return read_sheet(path, reading).table
+    is_parquet = path.is_dir() or path.suffix.lower() == ".parquet"
+    return parquet.read_table(path) if is_parquet else read_table(path, reading)

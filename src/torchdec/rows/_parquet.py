@@ -21,7 +21,7 @@ from torchdec.rows._blocks import BlockRows
 from torchdec.rows._columns import as_floats, refuse_text, tell_of, tell_unknown
 from torchdec.rows._convert import refuse_unusable
 from torchdec.rows._ids import beside, ids_in_files
-from torchdec.rows._mixed import learnt, naming_cells, needs_roles
+from torchdec.rows._mixed import naming_cells, needs_roles
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 
@@ -78,7 +78,8 @@ class ParquetRows(BlockRows):
             _refuse_new(self._files, features)
         mixed = prepared if isinstance(prepared, Mixed) else None
         if prepared is None and _needs_roles(self._files, features, reading):
-            mixed = learnt(features, lambda name: _column(self._files, name), reading, None, shown)
+            with naming_cells(shown):
+                mixed = Mixed.fit(features, lambda name: _column(self._files, name), reading.roles_of_columns)
         columns: Features | Mixed = mixed or features
         if prepared is None:
             tell_of(columns, shown)
