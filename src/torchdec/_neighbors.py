@@ -29,8 +29,10 @@ from torchdec._core.records import Epoch, Search
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._representation import Representation, freeze
 from torchdec.augment import Augment
-from torchdec.rows import Rows, as_rows
+from torchdec.rows import Rows
+from torchdec.rows._arrays import DenseRows
 from torchdec.rows._part import PartOfRows
+from torchdec.rows._protocol import kinds_of
 
 # Components that the graph is built on where their number is left open; of rows that all have one length, as
 # embeddings of sentences and pictures have, whose 50 leading ones leave too much out.
@@ -304,6 +306,8 @@ class NeighborEncoder(Representation):
         if weight == 1:
             return (placed,)
         n_embeddings = _EMBEDDINGS if n < MANY_ROWS else _EMBEDDINGS_OF_MANY
+        if kinds_of(rows) is not None:  # which are partitioned by their columns
+            n_embeddings = 1
         # As wide as kernels are, and not flat: what starts as 0 in a column would stay 0.
         start = placed / placed[:, 0].std().clamp(min=torch.finfo(torch.float32).tiny)
         start = start + _NOISE * torch.randn(start.shape, generator=random)
@@ -396,4 +400,4 @@ def _projected(
 def _copied(rows: PartOfRows) -> Rows:
     """Copy a part of the rows into memory if it fits: its rows are read in any order."""
     n, d = rows.shape
-    return as_rows(rows.take(np.arange(n))) if n * d <= _MOST_VALUES else rows
+    return DenseRows(rows.take(np.arange(n)), kinds=rows.kinds) if n * d <= _MOST_VALUES else rows

@@ -20,6 +20,7 @@ from torchdec._core.compute import Compute
 from torchdec._core.distillation import drawn_to_clusters
 from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Journal
+from torchdec._core.latent_classes import latent_classes
 from torchdec._core.neighbor_graph import principal_components
 from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
 from torchdec._core.partition import partition
@@ -29,6 +30,7 @@ from torchdec._core.records import Centroids, Record
 from torchdec._presets import new_representation, own_networks
 from torchdec._representation import Representation
 from torchdec.rows import Rows
+from torchdec.rows._protocol import kinds_of
 
 # The most rows, evenly spaced, whose code a number of clusters is chosen on.
 _MOST_TO_CHOOSE = 2**20
@@ -91,18 +93,21 @@ def first_clusters(
     """
     representation = new_representation(dec, seeds["representation"])
     frozen = isinstance(dec.representation, FrozenEstimator)
-    partitioned = None
+    partitioned, kinds = None, kinds_of(rows)
     if not frozen or not isinstance(dec.representation.estimator, Representation):
         embedded = (yield from representation.embed(rows, began, journal)) if dec.init == "auto" else None
         if embedded is not None and embedded.embeddings:
-            partitioned = journal.once("partition", partial(_of_embedding, dec, embedded, seeds))
+            cut = _of_embedding if kinds is None else _of_embedded_table
+            partitioned = journal.once("partition", partial(cut, dec, embedded, seeds))
             embedded = replace(embedded, places=partitioned.places)
         yield from representation.learn(rows, began, journal, embedded)
     encoder, decoder = own_networks(representation, dec.reconstruction_weight, compute)
     if "start" not in journal.results:
         prepared = representation.prepared(rows)
         code = code_of(encoder, prepared, representation.scale_, compute)
-        if partitioned is None and dec.init == "auto" and len(rows) < _FEW_ROWS:
+        if partitioned is None and dec.init == "auto" and kinds is not None:
+            partitioned = _of_table(dec, rows, seeds)
+        elif partitioned is None and dec.init == "auto" and len(rows) < _FEW_ROWS:
             partitioned = _of_few(dec, code, prepared, seeds, compute)
         if partitioned is None:
             start, record = _kmeans(dec, code, seeds, began)
@@ -128,6 +133,22 @@ def _of_embedding(dec: Any, embedded: Embedded, seeds: dict[str, int]) -> Partit
     places = drawn_to_clusters(embedded.embeddings[found.code], labels.long())
     index = None if embedded.index is None else torch.from_numpy(embedded.index)
     return Partitioned(choice, k, found.name, index, labels, places)
+
+
+def _of_embedded_table(dec: Any, embedded: Embedded, seeds: dict[str, int]) -> Partitioned:
+    """Partition the rows of a table, which the encoder is to learn with one of their embeddings."""
+    found = _of_table(dec, embedded.rows, seeds)
+    places = drawn_to_clusters(embedded.embeddings[0], found.labels.long())
+    return replace(
+        found, index=None if embedded.index is None else torch.from_numpy(embedded.index), places=places
+    )
+
+
+def _of_table(dec: Any, rows: Rows, seeds: dict[str, int]) -> Partitioned:
+    """Partition the rows of a table of numbers and kinds by latent classes."""
+    choice, k = None, int(dec.n_clusters)
+    found = latent_classes(rows, kinds_of(rows) or (), k, random_state=seeds["centroids"])
+    return Partitioned(choice, k, "latent classes", None, workers.same(torch.from_numpy(found.labels)), None)
 
 
 def _of_few(dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int], compute: Compute) -> Partitioned:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchdec._core.batches import CHUNK
 from torchdec._core.compute import Compute
 from torchdec.rows._precision import differences
-from torchdec.rows._protocol import Rows
+from torchdec.rows._protocol import Rows, kinds_of
 
 # Of the values of rows: the square of their distance then fits into float32, however many columns there are.
 _LARGEST = 1e15
@@ -35,7 +35,8 @@ def learn_scale(
     """Find the scalar that makes the mean of ||x||^2 / d equal 1 over all rows (paper, section 4.1).
 
     Where columns are standardised first, or with "auto" have different units, their means and deviations come with
-    it, (d,), and the scalar is that of the standardised rows. Else columns that lie far from 0 lose their mean
+    it, (d,), and the scalar is that of the standardised rows. Rows of a prepared table have their units already.
+    Else columns that lie far from 0 lose their mean
     alone: the means of the others are 0, and all deviations 1. Means and deviations are float32, or float64 where
     they have to leave before the rows are float32. Rows that are all zero are left as they are.
 
@@ -45,7 +46,9 @@ def learn_scale(
         If the values are so large or small that their squares leave float32, in which distances are computed.
     """
     means, variances, mean_squares, varies = _moments(rows, compute)
-    wanted = bool(varies.any()) and (units_differ(means, variances) if standardize == "auto" else standardize)
+    if standardize == "auto":
+        standardize = kinds_of(rows) is None and units_differ(means, variances)
+    wanted = standardize and bool(varies.any())
     # What a column has to be seen beside: how much it differs, and columns do on average.
     spread = torch.maximum(variances, variances.mean()).sqrt()
     far = (means.abs() > _FAR * spread) & varies.any()

@@ -23,16 +23,24 @@ class DenseRows:
         The d names of the features.
     names : list of str or None, default=None
         The n names of the rows.
+    kinds : tuple of (start, stop) or None, default=None
+        Of a prepared table of numbers and kinds: for each kind the columns that hold its levels. All other columns
+        are numbers. None where the array isn't such a table.
     """
 
     def __init__(
-        self, array: NDArray[Any], feature_names: list[str] | None = None, names: list[str] | None = None
+        self,
+        array: NDArray[Any],
+        feature_names: list[str] | None = None,
+        names: list[str] | None = None,
+        kinds: tuple[tuple[int, int], ...] | None = None,
     ) -> None:
         self._on_disk = isinstance(array, np.memmap)
         self._array = np.asarray(array)
         self._dtype = row_dtype(self._array.dtype)
         self._feature_names = feature_names
         self.names = names
+        self.kinds = kinds
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchdec.rows._protocol import Rows, RowsError, spans, tell
+from torchdec.rows._protocol import Rows, RowsError, kinds_of, spans, tell
 
 
 class PartOfRows:
@@ -17,10 +17,16 @@ class PartOfRows:
     rows : Rows of shape (n, d)
     index : ndarray of int64 of shape (m,)
         Row numbers of the source, in the order that the part is to have.
+
+    Attributes
+    ----------
+    kinds : tuple of (start, stop) or None
+        As the source has them.
     """
 
     def __init__(self, rows: Rows, index: NDArray[np.int64]) -> None:
         self._rows, self._index = rows, index
+        self.kinds = kinds_of(rows)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -58,6 +64,8 @@ class FilledRows(PartOfRows):
 
     Attributes
     ----------
+    kinds : tuple of (start, stop) or None
+        As the source has them.
     block_starts : ndarray of int64, or None
         As `torchdec.rows._blocks.BlockRows` has it; None where the source has no blocks.
     n_kept : int

@@ -34,6 +34,10 @@ class Rows(Protocol):
     float32. Hand out float32 where it holds the values of the source; float64 (or int64, uint64) where it may not,
     as for unix seconds: the estimator takes the offset of such columns away before the cast.
 
+    Rows of a table of numbers and kinds, prepared so that all of its columns count alike, may have an attribute
+    ``kinds``: for each kind the columns (start, stop) that hold its levels, the largest at the level of the row.
+    Such rows are clustered by latent classes.
+
     Examples
     --------
     >>> import numpy as np
@@ -85,6 +89,12 @@ class Rows(Protocol):
         ndarray of float32, float64, int64 or uint64, of shape (size or fewer, d)
         """
         ...
+
+
+def kinds_of(rows: Rows) -> tuple[tuple[int, int], ...] | None:
+    """Return the columns of the levels of each kind where rows are those of a prepared table; else None."""
+    kinds: tuple[tuple[int, int], ...] | None = getattr(rows, "kinds", None)
+    return kinds
 
 
 def spans(n_rows: int, size: int) -> Iterator[slice]:

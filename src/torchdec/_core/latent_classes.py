@@ -1,0 +1,217 @@
+"""Stage 2 of mixed tables: latent classes, within which the columns are independent of each other.
+
+Distances count all columns alike, but in most tables some say nothing about the clusters. In a mixture of classes
+a column counts for as much as it tells them apart. The graph of neighbours, by which partitions of other rows are
+judged, is made of distances, and misses that too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float64, Int32
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+from torchdec._core.kmeans import kmeans
+from torchdec.rows._protocol import Rows
+
+# The mixture is fitted to so many rows at most; the others get the class that suits them best.
+_MOST_SEEN = 20_000
+# Starts from k-means. Each goes on until a pass adds less than so many nats a row, for so many passes at most.
+_STARTS, _TOLERANCE, _MOST_PASSES = 10, 1e-6, 300
+# Rows that priors count for: in the levels of a kind, spread as in all rows; in the size of a class; in its means.
+_PRIOR_LEVELS, _PRIOR_SIZE, _PRIOR_MEAN = 1.0, 1.0, 1e-3
+# The variance within classes is at least this fraction of that of all rows. Otherwise a column of few distinct
+# numbers, such as how many legs an animal has, ends up without variance and decides alone.
+_LEAST_VARIANCE = 0.3
+# Columns of numbers that vary less are constant.
+_NO_VARIANCE = 1e-12
+# Rows that get their classes at a time.
+_CHUNK = 2**14
+
+
+@dataclass(frozen=True)
+class LatentClasses:
+    """The classes of n rows.
+
+    Attributes
+    ----------
+    labels : int32 (n,)
+        The class of each row, 0 to k - 1; each has a row.
+    bic : float
+        Bayesian information criterion of the mixture, per row that it was fitted to; lower is better.
+    """
+
+    labels: Int32[NDArray[np.int32], " rows"]
+    bic: float
+
+
+def latent_classes(
+    rows: Rows, kinds: Sequence[tuple[int, int]], n_clusters: int, *, random_state: int
+) -> LatentClasses:
+    """Fit a mixture of latent classes to the rows of a prepared table by EM, and give each row its class.
+
+    Within a class each column of numbers is a Gaussian, with a variance that all classes share, and each kind is a
+    categorical. EM starts from k-means ten times, and the likeliest mixture is kept.
+
+    Parameters
+    ----------
+    rows : Rows of shape (n, d)
+    kinds : sequence of (start, stop)
+        Columns that hold the levels of a kind each: the largest of them is the level of the row. All other columns
+        are numbers.
+    n_clusters : int
+        k, from 1 to n.
+    random_state : int
+        Of the sample, where there are more than 20,000 rows, and of k-means.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer distinct rows than classes.
+    """
+    random = np.random.RandomState(random_state)
+    index = _some(rows, n_clusters, random)
+    values = rows.take(index)
+    table, labels = _Table.of(values, kinds), np.empty(len(rows), dtype=np.int32)
+    with threadpool_limits(1, user_api="blas"):  # threads add up products in an order of their own
+        starts = _starts(values.astype(np.float32, copy=False), n_clusters, random)
+        mixtures = [_fitted(table, start.labels_, n_clusters) for start in starts]
+        # A class may be left without rows that suit no other better, and is no cluster then.
+        whole = [mixture for mixture in mixtures if len(np.unique(mixture.classes(table))) == n_clusters]
+        best = max(whole or mixtures, key=lambda mixture: mixture.worth)
+
+        def classes(values: NDArray[np.floating]) -> NDArray[np.integer]:
+            if whole:
+                return best.classes(_Table.of(values, kinds))
+            return np.asarray(starts[0].predict(values.astype(np.float32, copy=False)))
+
+        for done, chunk in zip(range(0, len(rows), _CHUNK), rows.chunks(_CHUNK), strict=True):
+            labels[done : done + len(chunk)] = classes(chunk)
+        labels[index] = classes(values)  # the same but for ties, which sums of other chunks may break otherwise
+    return LatentClasses(labels, best.bic)
+
+
+def _some(rows: Rows, n_clusters: int, random: np.random.RandomState) -> NDArray[np.int64]:
+    """Return the numbers of the rows to fit to: a sample of many rows, if it has k distinct ones."""
+    index = np.arange(len(rows))
+    if len(rows) > _MOST_SEEN:
+        drawn = np.sort(random.permutation(len(rows))[:_MOST_SEEN])
+        index = drawn if len(np.unique(rows.take(drawn), axis=0)) >= n_clusters else index
+    return index
+
+
+def _starts(points: NDArray[np.float32], k: int, random: np.random.RandomState) -> list[KMeans]:
+    """Return runs of k-means that found different clusters, the best first."""
+    runs = [kmeans(points, k, random) for _ in range(_STARTS)]
+    different = {run.labels_.tobytes(): run for run in runs}
+    return sorted(different.values(), key=lambda run: float(run.inertia_))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Rows as a mixture sees them.
+
+    Attributes
+    ----------
+    numbers : float64 (n, p)
+    levels : float64 (n, q)
+        1 where a row has a level, 0 elsewhere; it has one of each kind.
+    n_kinds : int
+        How many kinds the levels are of.
+    """
+
+    numbers: Float64[NDArray[np.float64], "rows numbers"]
+    levels: Float64[NDArray[np.float64], "rows levels"]
+    n_kinds: int
+
+    @classmethod
+    def of(cls, values: NDArray[np.floating], kinds: Sequence[tuple[int, int]]) -> Self:
+        is_number = np.ones(values.shape[1], dtype=bool)
+        levels = [np.empty((len(values), 0))]
+        for start, stop in kinds:
+            is_number[start:stop] = False
+            levels.append(np.eye(stop - start)[values[:, start:stop].argmax(axis=1)])
+        return cls(values[:, is_number].astype(np.float64), np.hstack(levels), len(kinds))
+
+
+@dataclass(frozen=True)
+class _Mixture:
+    """Latent classes: what the numbers and the levels of a row add to the log density of each class.
+
+    Attributes
+    ----------
+    slopes : float64 (p, k)
+    logs : float64 (q, k)
+    constants : float64 (k,)
+        Of the sizes and means. What the square of a number adds is the same in all classes, and left out.
+    worth : float
+        Log posterior of the mixture, per row that it was fitted to.
+    bic : float
+        Bayesian information criterion, per row.
+    """
+
+    slopes: Float64[NDArray[np.float64], "numbers classes"]
+    logs: Float64[NDArray[np.float64], "levels classes"]
+    constants: Float64[NDArray[np.float64], " classes"]
+    worth: float = -np.inf
+    bic: float = np.inf
+
+    def joint(self, table: _Table) -> Float64[NDArray[np.float64], "rows classes"]:
+        return np.asarray(table.numbers @ self.slopes + table.levels @ self.logs + self.constants)
+
+    def classes(self, table: _Table) -> NDArray[np.integer]:
+        return np.asarray(self.joint(table).argmax(axis=1))
+
+
+def _fitted(table: _Table, labels: NDArray[np.integer], k: int) -> _Mixture:
+    """Fit a mixture by EM that starts from these labels."""
+    n, (_, p), (_, q) = len(labels), table.numbers.shape, table.levels.shape
+    squares = np.square(table.numbers).mean(axis=0)
+    # Levels that only other rows have are improbable, not impossible.
+    frequencies = np.maximum(table.levels.mean(axis=0), 1 / n**2)
+    parts, worth = np.eye(k)[labels], -np.inf
+    for _ in range(_MOST_PASSES):
+        mixture, of_squares, log_prior = _maximised(table, parts, squares, frequencies)
+        joint = mixture.joint(table)
+        highest = joint.max(axis=1, keepdims=True)
+        parts = np.exp(joint - highest)
+        total = parts.sum(axis=1, keepdims=True)
+        parts /= total
+        likelihood = float((highest + np.log(total)).mean()) + of_squares
+        before, worth = worth, likelihood + log_prior / n
+        if worth - before < _TOLERANCE:
+            break
+    n_free = k - 1 + k * p + p + k * (q - table.n_kinds)
+    return replace(mixture, worth=worth, bic=n_free * np.log(n) / n - 2 * likelihood)
+
+
+def _maximised(
+    table: _Table,
+    parts: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    frequencies: NDArray[np.float64],
+) -> tuple[_Mixture, float, float]:
+    """Return the mixture that suits the rows best, of which these `parts` (n, k) belong to each class.
+
+    With it come what the squares of the numbers, left out of its `joint`, add to the log-likelihood of a row on
+    average, and the log of its prior.
+    """
+    n, k = parts.shape
+    sizes = parts.sum(axis=0)
+    sums = table.numbers.T @ parts
+    means = sums / (sizes + _PRIOR_MEAN)
+    around = squares - (2 * means * sums - np.square(means) * sizes).sum(axis=1) / n
+    everywhere = squares - np.square(table.numbers.mean(axis=0))
+    variances = np.maximum(around, _LEAST_VARIANCE * everywhere)
+    variances[everywhere <= _NO_VARIANCE] = 1.0
+    log_sizes = np.log((sizes + _PRIOR_SIZE) / (n + k * _PRIOR_SIZE))
+    prior = _PRIOR_LEVELS * frequencies[:, None]
+    logs = np.log((table.levels.T @ parts + prior) / (sizes + _PRIOR_LEVELS))
+    constants = log_sizes - (np.square(means) / variances[:, None]).sum(axis=0) / 2
+    of_squares = -float((squares / variances + np.log(2 * np.pi * variances)).sum()) / 2
+    log_prior = float((prior * logs).sum() + _PRIOR_SIZE * log_sizes.sum())
+    return _Mixture(means / variances[:, None], logs, constants), of_squares, log_prior
