@@ -13,6 +13,7 @@ from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from torchdec._dec import DEC
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torchdec.runs._tables import Clusters
 
 # What assignments are written to as a table.
-_TABLES = (".parquet", ".csv")
+_TABLES = (".parquet", ".csv", ".xlsx")
 
 
 def predict(
@@ -32,7 +33,7 @@ def predict(
             "-o",
             "--out",
             metavar="OUT",
-            help=".parquet or .csv file of the assignments; or .h5ad, a copy of the .h5ad that DATA is, with "
+            help=".parquet, .csv or .xlsx of the assignments; or .h5ad, a copy of the .h5ad that DATA is, with "
             "them; or, for a folder of Parquet, a new folder.",
         ),
     ],
@@ -46,6 +47,9 @@ def predict(
             help="Cluster -1 for rows that are less sure than this share of the rows of the fit, as 0.05.",
         ),
     ] = 0.0,
+    join: Annotated[
+        bool, typer.Option("--join", help="Write all columns of DATA, a table, beside the assignments.")
+    ] = False,
     text_column: _options.TextColumn = None,
     workers: Annotated[
         int,
@@ -65,17 +69,18 @@ def predict(
     The columns are row, cluster and confidence, and name where clusters have names. Rows that hold nothing, such
     as empty texts, get the cluster -1.
     It is written in chunks, so DATA may be of any size. A folder of Parquet files becomes a folder of files of the
-    same names, unless OUT ends in .parquet or .csv. An OUT that ends in .h5ad becomes a copy of DATA with the
-    clusters in .obs and the code in .obsm.
+    same names, unless OUT ends in .parquet, .csv or .xlsx. An OUT that ends in .h5ad becomes a copy of DATA with
+    the clusters in .obs and the code in .obsm.
     """
     if (data.is_dir() and out.suffix.lower() not in _TABLES) or workers or scheduler:
-        if force or text_column is not None:
-            option = "--force" if force else "--text-column"
+        if force or join or text_column is not None:
+            option = "--force" if force else "--join" if join else "--text-column"
             raise UserError(f"{option} is not for a new folder {out} of files as {data} has them; leave it out.")
         _predict_folder(model, data, out, reject, workers, scheduler, device)
         return
     from torchdec._model_file import load
     from torchdec.rows._files import read_rows
+    from torchdec.rows._ids import row_ids
 
     _check_out(out, data, model, force=force)
     with naming("MODEL"):
@@ -83,7 +88,9 @@ def predict(
     with naming("DATA"), noting():
         rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
     names = names_of_run(model) or fitted.cluster_names_
-    found = _write_clusters(out, fitted, rows, data, reject, names, force=force)
+    with naming("DATA"):
+        beside = _all_columns(data, rows) if join else row_ids(rows)
+    found = _write_clusters(out, fitted, rows, data, reject, names, beside, force=force)
     n_rows, n_empty = rows.shape[0], found.n_empty
     n_none = n_rows - sum(found.sizes)
     holds = "holds" if n_empty == 1 else "hold"
@@ -102,16 +109,34 @@ def _check_out(out: Path, data: Path, model: Path, *, force: bool) -> None:
         _refuse_inputs(out, data, model, *(model / name for name in RUN_FILES))
         refuse_inside(out, data)
         if out.suffix.lower() not in (*_TABLES, ".h5ad"):
-            raise ValueError(f"{out} would hold a table; name a file that ends in .parquet or .csv.")
+            raise ValueError(f"{out} would hold a table; name a file that ends in .parquet, .csv or .xlsx.")
         if _is_h5ad(out) and not _is_h5ad(data):
             raise ValueError(f"{out} would be a copy of an .h5ad, which {data} is not; name a .parquet.")
 
 
+def _all_columns(data: Path, rows: "Rows") -> "pa.Table":
+    """Return all columns of the table that rows were read from."""
+    from torchdec.rows._overview import raw_table
+    from torchdec.rows._protocol import RowsError
+
+    reading = getattr(getattr(rows, "preparation", None), "reading", None)
+    if reading is None or data.is_dir() or data.suffix.lower() not in (*_TABLES, ".tsv"):
+        raise RowsError(f"{data} is no table, whose columns --join would write; leave out --join")
+    return raw_table(data, reading)
+
+
 def _write_clusters(
-    out: Path, model: "DEC", rows: "Rows", data: Path, reject: float, names: Sequence[str], *, force: bool
+    out: Path,
+    model: "DEC",
+    rows: "Rows",
+    data: Path,
+    reject: float,
+    names: Sequence[str],
+    beside: "pa.Table | None",
+    *,
+    force: bool,
 ) -> "Clusters":
     """Write the clusters of rows as they are predicted, and return what they amount to."""
-    from torchdec.rows._ids import row_ids
     from torchdec.runs._h5ad import write_h5ad
     from torchdec.runs._publish import write_file
     from torchdec.runs._tables import write_assignments
@@ -124,7 +149,7 @@ def _write_clusters(
         if _is_h5ad(out):
             done.append(write_h5ad(new, data, chunks, least))
         else:
-            done.append(write_assignments(new, (q for _, q in chunks), least, row_ids(rows), names))
+            done.append(write_assignments(new, (q for _, q in chunks), least, beside, names))
 
     write_file(out, write, force=force)
     return done[0]

@@ -11,9 +11,9 @@ from scipy.spatial.distance import cdist
 
 from torchdec._assigned import Assigned
 from torchdec._dec import DEC
+from torchdec._representation import validated_rows
 from torchdec.clusters._rules import Rules, rules_of
 from torchdec.clusters._traits import Table, Trait, automatic_names, sampled_table, traits_of
-from torchdec.rows import as_rows
 from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
 from torchdec.rows._shown import shown
@@ -109,7 +109,7 @@ def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) 
     >>> sum(cluster.size for cluster in describe(model, X))
     1797
     """
-    rows = as_rows(X)
+    rows = validated_rows(model, X)
     assigned = Assigned(model, model.predict_chunks(rows))
     table = sampled_table(rows, assigned.labels, assigned.n_clusters)
     return described(model, assigned, rows, table, n_features=n_features, n_exemplars=n_exemplars)
@@ -145,7 +145,7 @@ def rules(model: DEC, X: Any) -> Rules | None:
     >>> found.fidelity, len(found.rules)
     (1.0, 2)
     """
-    rows = as_rows(X)
+    rows = validated_rows(model, X)
     labels = Assigned(model, model.predict_chunks(rows)).labels
     table = sampled_table(rows, labels, len(model.cluster_names_))
     return None if table is None else rules_of(table)

@@ -109,12 +109,15 @@ class Amounts:
         money = {name for name in (*units, *prefixes) if name.casefold().rstrip(".") in _CURRENCIES}
         if len(money) > 1 and not (set(units) & money and set(prefixes) & money and len(money) == 2):
             raise ValueError(f"mixes {' and '.join(map(repr, sorted(money)[:3]))}")
-        unit = units.most_common(1)[0][0] if units else ""
-        if any(_factor(other, unit) is None for other in units):
+        unit = _most(units, len(found))
+        convertible = sum(count for other, count in units.items() if _factor(other, unit) is not None)
+        if unit and 2 * convertible <= sum(units.values()):
             return None
         spelt = Counter(cell.spelt for cell in found if cell.unit == unit and cell.spelt)
         suffix = spelt.most_common(1)[0][0] if spelt and unit else ""
-        prefix = prefixes.most_common(1)[0][0] if prefixes else ""
+        prefix = _most(prefixes, len(found))
+        if not (unit or prefix):
+            return None
         prefix += " " * prefix[-1:].isalpha()
         made = cls(decimal or _decimal(found, is_money=bool(money)), prefix, suffix, unit)
         others = [cell.digits for cell in bare if cell.digits.strip("0.,")]
@@ -133,7 +136,7 @@ class Amounts:
         return np.array([self._number(_written(text)) for text in texts], dtype=np.float64)
 
     def _number(self, cell: _Written | None) -> float:
-        if cell is None or (self.is_plain and (cell.prefix or cell.unit)):
+        if cell is None or (cell.prefix and not self.prefix) or (cell.unit and not self.unit):
             return np.nan
         factor = _factor(cell.unit, self.unit) if cell.unit else 1.0
         thousands = _GROUPS + ("," if self.decimal == "." else ".")
@@ -148,10 +151,17 @@ class Amounts:
 
     def show(self, number: float) -> str:
         """Write a number as the column has it."""
-        text = show_number(abs(number))
+        size = abs(number)
+        text = show_number(size) if self.is_plain or not 10 <= size < 1e15 else f"{size:,.0f}"
         if self.decimal == ",":
             text = text.translate(str.maketrans(",.", ".,"))
         return f"{'-' if number < 0 else ''}{self.prefix}{text}{self.suffix}"
+
+
+def _most(counts: Counter[str], n_found: int) -> str:
+    """Return what at least half of the numbers have, "" where none is so frequent."""
+    name, count = counts.most_common(1)[0] if counts else ("", 0)
+    return name if 2 * count >= n_found else ""
 
 
 def _written(text: str) -> _Written | None:

@@ -20,6 +20,7 @@ _SKEWED = 1.0
 # Gaps in fewer rows than this share tell nothing by themselves.
 _GAPS_TELL = 0.05
 Transform = Literal["none", "log", "asinh"]
+_UNCHANGED: tuple[Transform, float, float] = ("none", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ class Numbers:
     def fit(cls, values: NDArray[np.float64], role: str = "number") -> Self | None:
         """Learn it from values with NaN for what is missing; None where all are the same.
 
-        The skewness of dates is that of the time before the last one.
+        Dates are never transformed: what is a day ago in the fit is a month ago in the rows of next month, between
+        which a logarithm puts what is most of the column.
         """
         missing = np.isnan(values)
         known = values[~missing]
@@ -118,7 +120,7 @@ class Numbers:
         gaps = Levels.fit(missing.astype(np.int32), 2) if missing.mean() >= _GAPS_TELL else None
         if known.min() == known.max() and gaps is None:
             return None
-        transform, origin, scale = _transform(known, role)
+        transform, origin, scale = _transform(known) if role != "date" else _UNCHANGED
         made = cls(transform, origin, scale, 0.0, 1.0, 0.0, gaps)
         changed = made._changed(known)
         mean, deviation = float(changed.mean()), float(changed.std()) or 1.0
@@ -166,23 +168,21 @@ class Numbers:
 Coding = Levels | Numbers
 
 
-def _transform(values: NDArray[np.float64], role: str) -> tuple[Transform, float, float]:
+def _transform(values: NDArray[np.float64]) -> tuple[Transform, float, float]:
     """Choose a transform, its origin and its scale, by the skewness that it leaves."""
-    origin = float(values.max()) if role == "date" else 0.0
-    apart = values - origin
-    before = abs(_skewness(apart))
+    before = abs(_skewness(values))
     if not before > _SKEWED:
-        return "none", origin, 1.0
-    if apart.min() >= 0 or apart.max() <= 0:
-        away = np.abs(apart[apart != 0])
+        return _UNCHANGED
+    if values.min() >= 0 or values.max() <= 0:
+        away = np.abs(values[values != 0])
         # Whole numbers are counted from 1; amounts in thousands have to come out as those in dollars do.
         scale = 1.0 if away.min() >= 1 else float(np.quantile(away, 0.05)) or 1.0
-        changed = np.sign(apart) * np.log1p(np.abs(apart) / scale)
-        return ("log", origin, scale) if abs(_skewness(changed)) < before else ("none", origin, 1.0)
-    middle = float(np.median(apart))
-    scale = float(np.median(np.abs(apart - middle))) or float(apart.std())
-    changed = np.arcsinh((apart - middle) / scale)
-    return ("asinh", middle + origin, scale) if abs(_skewness(changed)) < before else ("none", origin, 1.0)
+        changed = np.sign(values) * np.log1p(np.abs(values) / scale)
+        return ("log", 0.0, scale) if abs(_skewness(changed)) < before else _UNCHANGED
+    middle = float(np.median(values))
+    scale = float(np.median(np.abs(values - middle))) or float(values.std())
+    changed = np.arcsinh((values - middle) / scale)
+    return ("asinh", middle, scale) if abs(_skewness(changed)) < before else _UNCHANGED
 
 
 def _skewness(values: NDArray[np.float64]) -> float:

@@ -15,6 +15,7 @@ from pyarrow import csv
 from torchdec._core.assignment import clusters_of
 from torchdec.rows._ids import beside
 from torchdec.rows._parquet import rows_of_groups
+from torchdec.runs._excel import SheetWriter
 from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, RunError
 
 # Small enough to hold (2 MB), large enough that reading one column of many rows is fast.
@@ -49,7 +50,7 @@ def write_assignments(
     ids: pa.Table | None = None,
     names: Sequence[str] = (),
 ) -> Clusters:
-    """Write the cluster of each row and the confidence in it to a Parquet or CSV file.
+    """Write the cluster of each row and the confidence in it to a Parquet, CSV or Excel file.
 
     The columns are ``row`` (int64, from 0), ``cluster`` (int32, the most probable one; -1 for a row that holds
     nothing, whose probabilities are all 0) and ``confidence`` (float32, its probability). The file is written in
@@ -58,7 +59,7 @@ def write_assignments(
     Parameters
     ----------
     path : str or Path
-        File to write: CSV where its name ends in .csv, else Parquet.
+        File to write: CSV or a sheet of Excel where its name ends in .csv or .xlsx, else Parquet.
     probabilities : iterable of ndarray of shape (chunk, k) and dtype float32
         Soft assignments q of the rows in order; at least one chunk.
     least_confidence : float, default=0.0
@@ -135,8 +136,8 @@ class _RowGroups:
         own = [*ASSIGNMENTS_SCHEMA, *([] if self._names is None else [pa.field("name", pa.string())])]
         self._ids = pa.table({}) if ids is None else beside(ids, [field.name for field in own])
         self._schema = pa.schema([*own, *self._ids.schema])
-        is_csv = path.suffix.lower() == ".csv"
-        self._writer = csv.CSVWriter(path, self._schema) if is_csv else pq.ParquetWriter(path, self._schema)
+        writers: dict[str, Any] = {".csv": csv.CSVWriter, ".xlsx": SheetWriter}
+        self._writer = writers.get(path.suffix.lower(), pq.ParquetWriter)(path, self._schema)
         self._waiting: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
         self._n_waiting = 0
         self._n_written = 0

@@ -1,0 +1,207 @@
+"""Tables as people have them: each column is read by its role, and counts once in the distances."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from torchdec.prepare import Columns
+from torchdec.prepare._features import ColumnsError, Features
+from torchdec.prepare._mixed import Mixed
+from torchdec.rows import RowsError, RowsWarning
+
+N = 200
+RNG = np.random.default_rng(0)
+TABLE = pd.DataFrame(
+    {
+        "customer_id": [f"C{n:05}" for n in range(N)],
+        "plan": np.array(["Free", "Basic", "Pro"])[np.arange(N) % 3],
+        "paid": [f"${value:,.2f}" for value in np.exp(RNG.normal(4, 1.5, N))],
+        "age": np.where(np.arange(N) % 10 == 0, np.nan, RNG.integers(18, 80, N)),
+        "since": pd.date_range("2025-01-01", periods=N, freq="D").strftime("%d.%m.%Y"),
+        "size": np.array(["small", "large", "medium"])[np.arange(N) % 3],
+        "news": np.where(np.arange(N) % 4 == 0, "yes", "no"),
+        "shop": "Bonn",
+    }
+)
+
+
+def mixed(frame=TABLE, **roles):
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    features = Features.of(table.schema, table.column, roles=roles)
+    return Mixed.fit(features, table.column, roles), table
+
+
+def test_roles_are_seen_and_what_says_nothing_is_left_out():
+    made, _ = mixed()
+    assert {column.name: column.parsed_role for column in made.columns} == {
+        "plan": "kind",
+        "paid": "amount",
+        "age": "number",
+        "since": "date",
+        "size": "ordered kind",
+        "news": "yes/no",
+    }
+    assert made.notes() == [
+        "column 'customer_id' is named like an id and is left out",
+        "column 'shop' is the same in all rows and is left out",
+    ]
+
+
+def test_each_column_counts_once():
+    made, table = mixed()
+    X, start = made.transform(table.column), 0
+    for column in made.columns:
+        stop = start + column.coding.width
+        # Gaps in a tenth of the rows are a column of two levels beside the number, whose gaps do not vary.
+        assert X[:, start:stop].var(axis=0).sum() == pytest.approx(1.9 if column.name == "age" else 1, abs=0.02)
+        start = stop
+    assert X.shape == (N, made.width)
+    assert X.dtype == np.float32
+    assert [X[:, start:stop].shape[1] for start, stop in made.kinds] == [3, 2, 2]
+
+
+def test_the_levels_of_a_kind_lie_equally_far_apart_and_the_largest_is_the_level():
+    made, table = mixed(TABLE[["plan", "age"]])
+    block = made.transform(table.column)[:, slice(*made.kinds[0])]
+    points = np.unique(block, axis=0)
+    apart = [np.linalg.norm(a - b) for n, a in enumerate(points) for b in points[n + 1 :]]
+    np.testing.assert_allclose(apart, apart[0], rtol=1e-5)
+    levels = [name.partition("=")[2] for name in made.columns[0].names]
+    assert [levels[place] for place in block.argmax(axis=1)] == TABLE["plan"].tolist()
+
+
+def test_amounts_that_are_skewed_are_no_longer_and_dollars_count_as_thousands_of_them_do():
+    made, table = mixed(TABLE[["plan", "paid"]])
+    X = made.transform(table.column)[:, -1]
+    assert abs(pd.Series(X).skew()) < 0.5
+    dollars = TABLE["paid"].str.replace("[$,]", "", regex=True).astype(float)
+    thousands, other = mixed(TABLE[["plan"]].assign(paid=dollars / 1000))
+    np.testing.assert_allclose(thousands.transform(other.column)[:, -1], X, atol=0.5)
+
+
+def test_new_rows_may_have_other_levels_gaps_orders_of_columns_and_columns():
+    made, table = mixed()
+    new = TABLE[::-1][["age", "news", "size", "since", "paid", "plan"]].copy()
+    new["extra"] = 1
+    new.iloc[0, [5, 4, 0]] = ["Ultra", None, np.nan]
+    values = pa.Table.from_pandas(new, preserve_index=False).column
+    X, old = made.transform(values), made.transform(table.column)
+    np.testing.assert_array_equal(X[1:], old[::-1][1:])
+    assert np.isfinite(X[0]).all()
+    assert (X[0][slice(*made.kinds[0])] == 0).all()  # a level that the fit did not see lies between all
+    parsed = {column.name: column for column in made.parsed(values)}
+    assert parsed["plan"].values[0] == -1
+    assert np.isnan(parsed["paid"].values[0])
+
+
+def test_rare_levels_are_one_and_unknown_ones_belong_to_them():
+    frame = TABLE.assign(plan=["a"] * 150 + ["b"] * 44 + list("cdefgh"))[["plan", "age"]]
+    made, _ = mixed(frame)
+    assert made.columns[0].reader.levels == ("a", "b", "(other)")
+    new = pa.Table.from_pandas(frame[:1].assign(plan="z"), preserve_index=False)
+    assert made.parsed(new.column)[0].values.tolist() == [2]
+
+
+def test_a_row_without_any_value_is_nan():
+    frame = TABLE[["plan", "age", "paid"]].copy()
+    frame.loc[3] = None
+    made, table = mixed(frame)
+    assert np.flatnonzero(np.isnan(made.transform(table.column)).all(axis=1)).tolist() == [3]
+    assert np.isfinite(np.delete(made.transform(table.column), 3, axis=0)).all()
+
+
+def test_what_was_learnt_is_json():
+    made, table = mixed()
+    again = Mixed.from_json(json.loads(json.dumps(made.to_json())))
+    assert again == made
+    np.testing.assert_array_equal(again.transform(table.column), made.transform(table.column))
+    for damage in (
+        {"columns": []},
+        {"columns": None},
+        {"features": {}},
+        {"columns": made.to_json()["columns"][:2]},
+    ):
+        with pytest.raises(ValueError, match=r"columns"):
+            Mixed.from_json(made.to_json() | damage)
+
+
+@pytest.mark.parametrize("cell", ["call us", "12 kg", "2026-01-01"])
+def test_a_cell_that_is_no_amount_as_the_others_is_refused_in_the_fit_and_later(cell):
+    frame = TABLE.assign(paid=[*TABLE["paid"][1:], cell])
+    with pytest.raises(ColumnsError, match=f"column 'paid' holds '{cell}', which is no amount as its other cells"):
+        mixed(frame)
+    made, _ = mixed()
+    with pytest.raises(ColumnsError, match=f"column 'paid' holds '{cell}', and amounts in the fit; empty or mend"):
+        made.transform(pa.Table.from_pandas(frame, preserve_index=False).column)
+
+
+def test_numbers_that_become_text_are_refused_by_name():
+    made, _ = mixed()
+    frame = TABLE.assign(age="old")
+    with pytest.raises(ColumnsError, match="column 'age' holds 'old', and numbers in the fit"):
+        made.transform(pa.Table.from_pandas(frame, preserve_index=False).column)
+
+
+def test_roles_can_be_said():
+    frame = TABLE.assign(stage=np.array(["lead", "trial", "paying"])[np.arange(N) % 3], code=np.arange(N) % 7)
+    made, _ = mixed(frame, stage="lead<trial<paying", code="kind", age="label", news="text")
+    roles = {column.name: column.parsed_role for column in made.columns}
+    assert (roles["stage"], roles["code"]) == ("ordered kind", "kind")
+    assert {"age", "news"} & set(roles) == set()
+    with pytest.raises(ColumnsError, match="column 'stage' holds 'paying', which is not in the order lead<trial"):
+        mixed(frame, stage="lead<trial")
+    with pytest.raises(ColumnsError, match="column 'plan' holds 'Free', which is no amount"):
+        mixed(frame, plan="amount")
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ([None] * N, "is empty"),
+        (["same"] * N, "is the same in all rows"),
+        (["?", ""] * (N // 2), "is empty|nothing but gaps|the same in all"),
+        ([f"word{n % 150}" for n in range(N)], "holds 150 different texts in 200 rows"),
+        ([f"a longer text of words, number {n % 150}" for n in range(N)], "holds texts"),
+    ],
+)
+def test_columns_that_tell_nothing_are_left_out(values, why):
+    made, _ = mixed(TABLE.assign(extra=values))
+    (note,) = [note for note in made.notes() if "extra" in note]
+    assert pytest.importorskip("re").search(why, note)
+
+
+def test_ten_thousand_levels_are_left_out_in_one_line():
+    frame = pd.DataFrame(
+        {"a": np.arange(20_000) % 7, "k": [f"k{n % 9_999}" for n in range(20_000)], "b": ["x", "y"] * 10_000}
+    )
+    made, _ = mixed(frame)
+    assert [column.name for column in made.columns] == ["a", "b"]
+
+
+def test_the_transformer_shows_what_it_does():
+    with pytest.warns(RowsWarning) as caught:
+        columns = Columns().fit(TABLE)
+    assert len(caught) == 2
+    shown = {line.column: line for line in columns.columns_}
+    assert shown["customer_id"].done == shown["shop"].done == "left out"
+    assert (shown["age"].missing, shown["age"].role) == (0.1, "number")
+    assert (shown["paid"].example, shown["paid"].done) == (TABLE["paid"][0], "log, standardised")
+    assert shown["size"].done == "3 levels in order, standardised"
+    X = columns.transform(TABLE[TABLE.columns[::-1]])
+    assert X.shape == (N, len(columns.get_feature_names_out()))
+    with pytest.raises(RowsError, match="lacks column 'plan'"):
+        columns.transform(TABLE.drop(columns="plan"))
+
+
+def test_emoji_as_names_are_names():
+    made, _ = mixed(TABLE[["plan", "age"]].rename(columns={"plan": "🙂", "age": "🎂 \n"}))
+    assert made.names[0].startswith("🙂=")
+
+
+def test_two_thousand_columns_are_read():
+    wide = pd.DataFrame({f"c{n}": np.roll(["x", "y", "z", "x"] * 10, n) for n in range(2000)})
+    made, table = mixed(wide)
+    assert made.transform(table.column).shape == (40, 6000)
