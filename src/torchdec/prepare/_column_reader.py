@@ -22,7 +22,7 @@ _FEWEST_ROWS, _FEWEST_SHARE, _FEWEST_OF_FEW = 5, 0.01, 0.1
 OTHER = "(other)"
 # Texts that are kinds although most of them are numbers: so few, each of which so many rows have.
 _FEW_LEVELS, _REPEATS = 30, 5
-# Rows from which on two different numbers are two kinds; of three rows, any number may have two.
+# Rows from which on values tell by how often they repeat; of three rows, any number may have two.
 _ENOUGH = 10
 # What whole numbers are dates of: 20261031.
 _FIRST_DAY, _LAST_DAY = 19000101, 21001231
@@ -145,10 +145,11 @@ class Reader:
         n_rows = sum(counts)
         if len(words) < 2 and sum(counts) == len(column):
             return cls("constant", "is the same in all rows")
-        if is_text(column.type) and 2 * len(words) > n_rows:
+        if len(column) >= _ENOUGH and 2 * len(words) > n_rows:
             if np.median([len(word.split()) for word in words[:_TELLING]]) > 3:
                 return cls("text", "holds texts")
-            return cls("name", f"holds {len(words):,} different texts in {n_rows:,} rows")
+            what = "texts" if is_text(column.type) else "kinds"
+            return cls("name", f"holds {len(words):,} different {what} in {n_rows:,} rows")
         if order is None and may_be_ordered:
             order = in_order(words)
             why = "steps of a scale" if order else why

@@ -14,7 +14,7 @@ from torchdec.prepare._coding import Coding, Levels, Numbers, coding_from_json, 
 from torchdec.prepare._column_reader import CellsError, Reader
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._parsed import Parsed, show_number
-from torchdec.prepare._roles import LeftOut
+from torchdec.prepare._roles import LeftOut, is_code_name
 
 # Gives the values of the column of a name.
 Values = Callable[[str], pa.ChunkedArray]
@@ -108,7 +108,8 @@ class Mixed:
         for name in features.features:
             column = without_nan(values(name))
             try:
-                reader, note = Reader.fit(column, (roles or {}).get(name), decimal)
+                role = (roles or {}).get(name) or ("kind" if is_code_name(name) else None)
+                reader, note = Reader.fit(column, role, decimal)
                 read = None if reader.role in ("constant", "name", "text") else reader.read(column)
             except CellsError as error:
                 raise ColumnsError(f"column {name!r} {error}", [name]) from None

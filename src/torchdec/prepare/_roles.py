@@ -39,6 +39,14 @@ _NUMBER_ENDING = re.compile(
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 
+# Numbers that are no amounts by these names: the postcodes of two places tell nothing by their difference.
+_CODE_NAME = re.compile(
+    r"(?:zip|postal|post|area)\s?(?:code)?|plz|postleitzahl|code\s?postal|postcode|cap|codigo\s?postal"
+    r"|(?:tele)?phone(?:\s?(?:no|number))?|t[eé]l[eé]phone|telefon|tel|mobile|handy|fax",
+    re.IGNORECASE,
+)
+
+
 class LeftOut(NamedTuple):
     """A column that is no feature: its role is "label", "id", "ignored" (as was asked for) or "other"."""
 
@@ -158,6 +166,11 @@ def _plain(name: str) -> str:
 def is_id_name(name: str) -> bool:
     """Tell whether a name is that of an id or of the index of a data frame."""
     return _plain(name) in _ID_NAMES or _INDEX_NAME.fullmatch(name) is not None
+
+
+def is_code_name(name: str) -> bool:
+    """Tell whether a column is named like one of codes, such as postcodes."""
+    return _CODE_NAME.fullmatch(re.sub(r"[\s_.-]+", " ", name).strip()) is not None
 
 
 def may_be_id_name(name: str) -> bool:

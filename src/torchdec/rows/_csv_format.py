@@ -246,7 +246,9 @@ def _delimiter(lines: Sequence[str], usual: str, text_column: str | None) -> str
         cells = [cell.strip() for row in (rows[1:] or rows) for cell in row][:MOST_CELLS]
         consistent = sum(len(row) == width for row in rows) / len(rows)
         numeric = sum(is_number(cell) for cell in cells) / len(cells)
-        score = consistent * (1 + numeric) * (0.9 if mark == " " else 1)
+        # Blanks stand within texts, of which the names of the columns have another number.
+        heads = len(rows[0]) in (width, width - 1)
+        score = consistent * (1 + numeric) * (0.9 if mark == " " else 1) * (1 if heads else 0.5)
         if score > best and consistent >= 0.5:
             best, chosen = score, mark
     return chosen
