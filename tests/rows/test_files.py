@@ -195,7 +195,7 @@ def test_another_suffix_is_refused_with_those_that_can_be_read(name, tmp_path):
     path = tmp_path / name
     path.write_text("1,2\n")
     assert refusal(path) == (
-        f"{path}: has the suffix {path.suffix!r}; give a file of type .npy, .npz, .csv, .tsv, .parquet, "
+        f"{path}: has the suffix {path.suffix!r}; give a file of type .npy, .npz, .csv, .tsv, .xlsx, .parquet, "
         ".h5ad, .txt, a .zarr array, an image (.png, .jpg, .tif ...), or a folder of .parquet, .npz or images"
     )
 

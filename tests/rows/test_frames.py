@@ -285,7 +285,7 @@ def test_use_and_ignore_decide_and_hold_for_later_frames():
     rows, labels = blobs(60, 3, 2)
     frame = pd.DataFrame(rows, columns=list("pqr")).assign(label=labels, note=["x", "y"] * 30)
     model = small_dec().fit(as_rows(frame, use=["label"], ignore=["note", "r"]))
-    assert model.feature_names_in_.tolist() == ["p", "q", "label"]
+    assert model.feature_names_in_.tolist() == ["p", "q", "label=0", "label=1"]
     np.testing.assert_array_equal(model.predict(frame), model.labels_)
     with pytest.raises(RowsError, match=r"X: has no column 'w'; .*\(use names it\)"):
         as_rows(frame, use=["w"])
@@ -322,7 +322,16 @@ def test_sparse_frames_stay_sparse_and_booleans_are_numbers():
     rows = as_rows(pd.DataFrame(dense, columns=["a", "b"]).astype(pd.SparseDtype(float, 0)))
     assert type(rows).__name__ == "SparseRows"
     np.testing.assert_array_equal(values(rows), dense)
-    np.testing.assert_array_equal(values(as_rows(FRAME > 0)), X > 0)
+    flags = as_rows((FRAME > 0).assign(c=X[:, 0], d=X[:, 1], **{f"e{n}": X[:, 0] * n for n in range(1, 8)}))
+    np.testing.assert_array_equal(values(flags)[:, :2], X > 0)
+
+
+def test_numbers_beside_which_a_fifth_of_the_columns_has_two_values_are_read_by_their_roles():
+    frame = FRAME.assign(**{f"n{n}": X[:, 0] + n * X[:, 1] for n in range(2)}, sex=[0, 1] * 6)
+    assert [column.role for column in as_rows(frame).parsed(np.arange(N))] == [*["number"] * 4, "kind"]
+    assert not hasattr(as_rows(frame.assign(more=X[:, 1])), "parsed")
+    wide = pd.DataFrame(np.tile([0, 1] * 6, (101, 1)).T, columns=[f"w{n}" for n in range(101)])
+    assert not hasattr(as_rows(wide), "parsed")  # words or pixels
 
 
 def test_a_frame_of_one_dtype_is_not_copied():
@@ -373,8 +382,8 @@ def test_what_cannot_be_read_in_polars_is_refused_by_name(values_, message):
 
 def test_frames_of_polars_are_read_and_lazy_ones_refused():
     pl = pytest.importorskip("polars")
-    frame = pl.DataFrame({"a": X[:, 0], "n": [1, 3] * 6, "d": pl.Series([2] * N).cast(pl.Decimal(10, 2))})
-    np.testing.assert_array_equal(values(as_rows(frame)), np.c_[X[:, 0], [1, 3] * 6, [2] * N])
+    frame = pl.DataFrame({"a": X[:, 0], "n": [1, 3, 9] * 4, "d": pl.Series([2, 3, 5] * 4).cast(pl.Decimal(10, 2))})
+    np.testing.assert_array_equal(values(as_rows(frame)), np.c_[X[:, 0], [1, 3, 9] * 4, [2, 3, 5] * 4])
     for vectors in (pl.Series("e", X), pl.Series("e", X.tolist()), pl.DataFrame({"e": X})):
         np.testing.assert_array_equal(values(as_rows(vectors)), X)
     with warnings.catch_warnings():

@@ -41,7 +41,10 @@ class Levels:
 
     @classmethod
     def fit(cls, codes: NDArray[np.integer[Any]], n_levels: int) -> Self | None:
-        """Learn the shares of levels from their numbers, -1 for a missing one; None where all rows have one."""
+        """Learn the shares of levels from their numbers, -1 for a missing one.
+
+        None where nearly all rows have one: what hardly any row differs in would put these rows far from all.
+        """
         counts = np.bincount(np.where(codes < 0, n_levels, codes), minlength=n_levels + 1)
         places = [-1] * (n_levels + 1)
         kept: list[int] = []
@@ -52,7 +55,7 @@ class Levels:
         if counts[n_levels] and rare:  # a few gaps are no level: such rows lie between all
             places[n_levels] = -1
             kept.pop()
-        if len(kept) < 2:
+        if len(kept) < 2 or sorted(kept)[-2] < fewest_rows(len(codes)):
             return None
         return cls(tuple(places), tuple(count / sum(kept) for count in kept))
 

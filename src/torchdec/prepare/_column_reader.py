@@ -23,7 +23,7 @@ OTHER = "(other)"
 # Texts that are kinds although most of them are numbers: so few, each of which so many rows have.
 _FEW_LEVELS, _REPEATS = 30, 5
 # Rows from which on values tell by how often they repeat; of three rows, any number may have two.
-_ENOUGH = 10
+ENOUGH = 10
 # What whole numbers are dates of: 20261031.
 _FIRST_DAY, _LAST_DAY = 19000101, 21001231
 Written = Amounts | Dates | Durations
@@ -98,7 +98,7 @@ class Reader:
         n_distinct = pc.count_distinct(column).as_py()
         if n_distinct == 1 and not column.null_count:
             return cls("constant", "is the same in all rows")
-        if n_distinct == 2 and role is None and len(column) >= _ENOUGH:
+        if n_distinct == 2 and role is None and len(column) >= ENOUGH:
             return cls._of_levels(column, "two values")
         if role is None and pa.types.is_integer(column.type) and _are_days(column):
             return cls("date", "whole numbers such as 20261031", Dates())
@@ -145,7 +145,7 @@ class Reader:
         n_rows = sum(counts)
         if len(words) < 2 and sum(counts) == len(column):
             return cls("constant", "is the same in all rows")
-        if len(column) >= _ENOUGH and 2 * len(words) > n_rows:
+        if n_rows >= ENOUGH and 2 * len(words) > n_rows:
             if np.median([len(word.split()) for word in words[:_TELLING]]) > 3:
                 return cls("text", "holds texts")
             what = "texts" if is_text(column.type) else "kinds"

@@ -234,4 +234,4 @@ def _numbers(read: NDArray[Any]) -> NDArray[np.float64]:
 def _why(reader: Reader) -> str:
     if reader.role == "text":
         return "holds texts"
-    return reader.why if reader.role in ("constant", "name") else "is the same in all rows that have it"
+    return reader.why if reader.role in ("constant", "name") else "is the same in nearly all rows that have it"

@@ -41,8 +41,8 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 # Numbers that are no amounts by these names: the postcodes of two places tell nothing by their difference.
 _CODE_NAME = re.compile(
-    r"(?:zip|postal|post|area)\s?(?:code)?|plz|postleitzahl|code\s?postal|postcode|cap|codigo\s?postal"
-    r"|(?:tele)?phone(?:\s?(?:no|number))?|t[eé]l[eé]phone|telefon|tel|mobile|handy|fax",
+    r"zip(?:\s?code)?|(?:postal|post|area)\s?code|plz|postleitzahl|code\s?postal|c[oó]digo\s?postal"
+    r"|(?:tele)?phone(?:\s?(?:no|number))?|t[eé]l[eé]phone|telefon|fax",
     re.IGNORECASE,
 )
 

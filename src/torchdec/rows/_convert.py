@@ -38,7 +38,7 @@ def as_rows(
           becomes NaN.
         - A sparse matrix of another format than CSR is converted to CSR.
         - A data frame may be one of pandas, polars, pyarrow or DuckDB, or anything that hands out Arrow's C stream
-          or has ``columns`` and ``to_numpy()``. If all columns are numbers and none is missing, they are the
+          or has ``columns`` and ``to_numpy()``. If all columns are numbers, few of two values, and none is missing, they are the
           features as they stand; else each is read by its role (number, amount, date, duration, kind), and
           prepared so that it counts once, as `torchdec.prepare.Columns` does. Columns that look like labels or
           ids are left out with a `RowsWarning`.

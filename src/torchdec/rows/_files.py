@@ -71,7 +71,7 @@ def read_rows(
           say, and on white where it is transparent. Images of more than 8 bits have one range of values, that of
           all images of the fit. Each page of a TIFF is a row, named as ``stack.tif#3``. Needs Pillow.
 
-        If all features of a table are numbers and no row lacks some of them, they are taken as they stand; else
+        If all features of a table are numbers, no row lacks some of them and few hold two values, they stay; else
         each column is read by its role and prepared so that it counts once: see `torchdec.prepare.Columns`.
         Columns that are named like labels (label, class, target, species, ...), and those that name
         the rows (id, index, Unnamed: 0, customerNo, texts that are another in each row, whole numbers that go on

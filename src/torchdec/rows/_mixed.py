@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from torchdec.prepare._column_reader import ENOUGH
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed, Values
 from torchdec.prepare._parsed import Parsed
@@ -16,6 +17,11 @@ from torchdec.prepare._roles import is_number, is_vector
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._protocol import RowsError
 from torchdec.rows._reading import Preparation, Reading
+
+# Columns of numbers up to which two values in so many of them show that they are a table of kinds too.
+_MOST_OF_TWO, _SHARE_OF_TWO = 100, 0.2
+# Rows that tell of most columns that they hold more.
+_TELLING = 1000
 
 
 class MixedRows(DenseRows):
@@ -58,9 +64,11 @@ def naming_cells(name: str) -> Iterator[None]:
 
 
 def needs_roles(features: Features, table: Mapping[str, Any], reading: Reading) -> bool:
-    """Tell whether columns have to be read by their roles: not all are numbers, or a row lacks some of them.
+    """Tell whether columns have to be read by their roles.
 
-    A row whose numbers are all missing is no reason: it holds nothing.
+    So it is where not all are numbers, a row lacks some of them, or many hold two values: kinds that are written
+    as 0 and 1 have no unit, and beside them those of the numbers mean nothing. A row whose numbers are all missing
+    is no reason, for it holds nothing; and more than 100 columns of numbers are most likely words or pixels.
 
     Parameters
     ----------
@@ -69,16 +77,40 @@ def needs_roles(features: Features, table: Mapping[str, Any], reading: Reading) 
         The features.
     reading : Reading
     """
-    if features.length is not None or any(is_vector(_type(table[name])) for name in features.features):
+    if not features.features or features.length is not None:
+        return False
+    if any(is_vector(_type(table[name])) for name in features.features):
         return False
     if reading.roles or not all(is_number(_type(table[name])) for name in features.features):
         return True
+    if features.named and len(features.features) <= _MOST_OF_TWO:
+        n_of_two = sum(_has_two_values(table[name]) for name in features.features)
+        if _SHARE_OF_TWO * len(features.features) <= n_of_two:
+            return True
+    return lacks_some(features, table)
+
+
+def lacks_some(features: Features, table: Mapping[str, Any]) -> bool:
+    """Tell whether a row of numbers lacks some of them, but not all."""
     n_missing = sum(missing for name in features.features if (missing := _missing(table[name])) is not None)
     return bool(np.any((n_missing > 0) & (n_missing < len(features.features))))
 
 
+def _has_two_values(column: Any) -> bool:
+    """Tell whether a column holds two values, by its first rows where these hold more."""
+    if len(column) < ENOUGH:
+        return False
+    for part in (column[:_TELLING], column):
+        values = pa.array(part) if isinstance(part, np.ndarray) else part
+        if len(pc.unique(values).drop_null()) != 2:
+            return False
+    return True
+
+
 def _type(column: Any) -> pa.DataType:
-    return pa.float64() if isinstance(column, np.ndarray) else column.type
+    if isinstance(column, np.ndarray):
+        return pa.float64() if column.ndim == 1 else pa.list_(pa.float64())
+    return column.type
 
 
 def _missing(column: Any) -> NDArray[np.int64] | None:

@@ -21,7 +21,7 @@ from torchdec.rows._blocks import BlockRows
 from torchdec.rows._columns import as_floats, refuse_text, tell_of, tell_unknown
 from torchdec.rows._convert import refuse_unusable
 from torchdec.rows._ids import beside, ids_in_files
-from torchdec.rows._mixed import naming_cells, needs_roles
+from torchdec.rows._mixed import lacks_some, naming_cells, needs_roles
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 
@@ -257,13 +257,19 @@ def _needs_roles(files: Sequence[_File], features: Features, reading: Reading) -
         return False
     if reading.roles or not all(map(is_number, kinds)):
         return True
+    with _naming(files[0].path), parquet.ParquetFile(files[0].path) as opened:
+        first = next(opened.iter_batches(_BATCH, columns=list(features.features)), None)
+    if first is not None and needs_roles(
+        features, dict(zip(first.schema.names, first.columns, strict=True)), reading
+    ):
+        return True
     if not any(file.may_lack(name) for file in files for name in features.features):
         return False
     for file in files:
         with _naming(file.path), parquet.ParquetFile(file.path) as opened:
             for batch in opened.iter_batches(_BATCH, columns=list(features.features)):
                 table = dict(zip(batch.schema.names, batch.columns, strict=True))
-                if needs_roles(features, table, reading):
+                if lacks_some(features, table):
                     return True
     return False
 
