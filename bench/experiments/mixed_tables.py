@@ -1,8 +1,8 @@
 """Tables of numbers and kinds: torchdec beside what is used for them, five seeds each.
 
-    python bench/experiments/mixed_tables.py            mixed_tables.json beside it: what is missing; then the
-                                                        table of docs/tables.md
-    python bench/experiments/mixed_tables.py --table    the table alone, from the file
+    python bench/experiments/mixed_tables.py [METHOD ...]    mixed_tables.json beside it: what is missing; then the
+                                                             table of docs/tables.md
+    python bench/experiments/mixed_tables.py --table         the table alone, from the file
 
 Needs the extra `tables` of the kit. All methods get the same columns, prepared in the same way. Labels serve for
 the scores alone; seconds are those of the processor, with one thread.
@@ -34,32 +34,29 @@ MOST_PASSES = 100
 
 def main(arguments: list[str]) -> None:
     if arguments != ["--table"]:
-        for record in measured():
-            keep([*records(), record])
+        # One after the other: what a method imports may leave threads behind, whose time would be the next one's.
+        for method in arguments or METHODS:
+            for record in measured(method):
+                keep([*records(), record])
     DOCS.write_text(with_table(DOCS.read_text()))
 
 
-def measured() -> Iterator[dict[str, Any]]:
-    """Yield a record of each method, table and seed that the file lacks; a seed of all tables before the next."""
-    done = {(record["table"], record["method"], record["seed"]) for record in records()}
+def measured(method: str) -> Iterator[dict[str, Any]]:
+    """Yield a record of each table and seed that the file lacks; a seed of all tables before the next."""
+    done = {(record["table"], record["seed"]) for record in records() if record["method"] == method}
     small = Table("", "", *made(60, (0.5, 0.5), 2, 2, 2, 0))
-    for method, cluster in METHODS.items():  # importing and compiling is no part of the seconds
-        one(small, prepared(small.frame), method, cluster, 0)
+    one(small, prepared(small.frame), method, 0)  # importing and compiling is no part of the seconds
     for seed in SEEDS:
         for table in tables():
-            columns = prepared(table.frame)
-            for method, cluster in METHODS.items():
-                if (table.name, method, seed) not in done and (seed == 0 or method not in WITHOUT_SEED):
-                    yield one(table, columns, method, cluster, seed)
+            if (table.name, seed) not in done and (seed == 0 or method not in WITHOUT_SEED):
+                yield one(table, prepared(table.frame), method, seed)
 
 
-def one(
-    table: Table, columns: Prepared, method: str, cluster: Callable[..., NDArray[Any]], seed: int
-) -> dict[str, Any]:
+def one(table: Table, columns: Prepared, method: str, seed: int) -> dict[str, Any]:
     start = process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        labels = cluster(columns, table.n_clusters, seed)
+        labels = METHODS[method](columns, table.n_clusters, seed)
     record = {
         "table": table.name,
         "group": table.group,
@@ -82,6 +79,13 @@ def by_torchdec(columns: Prepared, k: int, seed: int) -> NDArray[Any]:
 
     rows = DenseRows(columns.matrix, kinds=columns.kinds)
     return DEC(k, random_state=seed).fit(rows).labels_
+
+
+def by_latent_classes(columns: Prepared, k: int, seed: int) -> NDArray[Any]:
+    from torchdec._core.latent_classes import latent_classes
+    from torchdec.rows import as_rows
+
+    return latent_classes(as_rows(columns.matrix), columns.kinds, k, random_state=seed)
 
 
 def by_kmeans(columns: Prepared, k: int, seed: int) -> NDArray[Any]:
@@ -155,11 +159,12 @@ def by_umap(columns: Prepared, k: int, seed: int) -> NDArray[Any]:  # noqa: ARG0
 
 METHODS: dict[str, Callable[..., NDArray[Any]]] = {
     "torchdec": by_torchdec,
+    "its classes alone": by_latent_classes,
     "k-means": by_kmeans,
-    "k-prototypes": by_kprototypes,
     "FAMD, k-means": by_famd,
     "Gower, average linkage": by_gower,
     "Gaussians, one-hot": by_gaussians,
+    "k-prototypes": by_kprototypes,
     "UMAP, HDBSCAN, one-hot": by_umap,
 }
 WITHOUT_SEED = {"Gower, average linkage"}
