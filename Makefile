@@ -38,6 +38,7 @@ results: $(VENV)/installed-bench
 	$(RUN)python bench/experiments/choose_k.py
 	$(RUN)python bench/experiments/edits.py
 	$(RUN)python bench/experiments/own_data.py
+	$(RUN)python bench/experiments/mixed_tables.py
 
 # The experiments of the paper at full size: days on two cores, and each goes on where it was stopped.
 reproduce: $(VENV)/installed-bench
@@ -99,7 +100,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-dev
-	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e './bench[peers]'
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e './bench[peers,tables]'
 	touch $@
 
 $(VENV)/installed-trust: $(VENV)/installed-dev

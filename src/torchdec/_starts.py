@@ -30,10 +30,13 @@ from torchdec._core.records import Centroids, Record
 from torchdec._presets import new_representation, own_networks
 from torchdec._representation import Representation
 from torchdec.rows import Rows
+from torchdec.rows._part import PartOfRows
 from torchdec.rows._protocol import kinds_of
 
 # The most rows, evenly spaced, whose code a number of clusters is chosen on.
 _MOST_TO_CHOOSE = 2**20
+# And so many rows of a table.
+_MOST_OF_TABLE = 2**15
 # Fewer rows than so many are partitioned by their components too, beside a code that was learnt first.
 _FEW_ROWS, _COMPONENTS = 1000, 50
 
@@ -97,8 +100,9 @@ def first_clusters(
     if not frozen or not isinstance(dec.representation.estimator, Representation):
         embedded = (yield from representation.embed(rows, began, journal)) if dec.init == "auto" else None
         if embedded is not None and embedded.embeddings:
-            cut = _of_embedding if kinds is None else _of_embedded_table
-            partitioned = journal.once("partition", partial(cut, dec, embedded, seeds))
+            of_embedding = partial(_of_embedding, dec, embedded, seeds)
+            of_table = partial(_of_embedded_table, dec, embedded, rows, seeds)
+            partitioned = journal.once("partition", of_embedding if kinds is None else of_table)
             embedded = replace(embedded, places=partitioned.places)
         yield from representation.learn(rows, began, journal, embedded)
     encoder, decoder = own_networks(representation, dec.reconstruction_weight, compute)
@@ -106,7 +110,7 @@ def first_clusters(
         prepared = representation.prepared(rows)
         code = code_of(encoder, prepared, representation.scale_, compute)
         if partitioned is None and dec.init == "auto" and kinds is not None:
-            partitioned = _of_table(dec, rows, seeds)
+            partitioned = _of_table(dec, rows, rows, seeds)
         elif partitioned is None and dec.init == "auto" and len(rows) < _FEW_ROWS:
             partitioned = _of_few(dec, code, prepared, seeds, compute)
         if partitioned is None:
@@ -135,20 +139,19 @@ def _of_embedding(dec: Any, embedded: Embedded, seeds: dict[str, int]) -> Partit
     return Partitioned(choice, k, found.name, index, labels, places)
 
 
-def _of_embedded_table(dec: Any, embedded: Embedded, seeds: dict[str, int]) -> Partitioned:
-    """Partition the rows of a table, which the encoder is to learn with one of their embeddings."""
-    found = _of_table(dec, embedded.rows, seeds)
+def _of_embedded_table(dec: Any, embedded: Embedded, rows: Rows, seeds: dict[str, int]) -> Partitioned:
+    """Partition the rows of a table that were embedded, for the encoder to learn both."""
+    index = embedded.index
+    found = _of_table(dec, rows, rows if index is None else PartOfRows(rows, index), seeds)
     places = drawn_to_clusters(embedded.embeddings[0], found.labels.long())
-    return replace(
-        found, index=None if embedded.index is None else torch.from_numpy(embedded.index), places=places
-    )
+    return replace(found, index=None if index is None else torch.from_numpy(index), places=places)
 
 
-def _of_table(dec: Any, rows: Rows, seeds: dict[str, int]) -> Partitioned:
-    """Partition the rows of a table of numbers and kinds by latent classes."""
-    choice, k = None, int(dec.n_clusters)
-    found = latent_classes(rows, kinds_of(rows) or (), k, random_state=seeds["centroids"])
-    return Partitioned(choice, k, "latent classes", None, workers.same(torch.from_numpy(found.labels)), None)
+def _of_table(dec: Any, rows: Rows, some: Rows, seeds: dict[str, int]) -> Partitioned:
+    """Partition some rows of a table of numbers and kinds by latent classes, whose number all rows tell."""
+    choice, k = _number(dec, rows, seeds)
+    labels = latent_classes(some, kinds_of(rows) or (), k, random_state=seeds["centroids"])
+    return Partitioned(choice, k, "latent classes", None, workers.same(torch.from_numpy(labels)), None)
 
 
 def _of_few(dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int], compute: Compute) -> Partitioned:
@@ -160,16 +163,19 @@ def _of_few(dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int]
     return Partitioned(choice, k, found.name, None, workers.same(torch.from_numpy(found.labels)), None)
 
 
-def _number(dec: Any, code: Tensor | Streamed, seeds: dict[str, int]) -> tuple[Choice | None, int]:
-    """Return the number of clusters, and why, where it is to be chosen."""
+def _number(dec: Any, code: Tensor | Streamed | Rows, seeds: dict[str, int]) -> tuple[Choice | None, int]:
+    """Return the number of clusters, and why, where it is to be chosen by a code or the rows of a table."""
     if isinstance(dec.n_clusters, Integral):
         return None, int(dec.n_clusters)
     choice = choose_on(code, numbers_to_try(dec.n_clusters, len(code)), seeds["choice"])
     return choice, choice.n_clusters
 
 
-def choose_on(code: Tensor | Streamed, ks: Sequence[int], seed: int) -> Choice:
-    """Choose one of several numbers of clusters on the code of all rows."""
+def choose_on(code: Tensor | Streamed | Rows, ks: Sequence[int], seed: int) -> Choice:
+    """Choose one of several numbers of clusters on the code of all rows, or on those of a table themselves."""
+    if not isinstance(code, Tensor | Streamed):
+        index = np.arange(0, len(code), -(-len(code) // _MOST_OF_TABLE))
+        return choose(code.take(index).astype(np.float32, copy=False), ks, kinds=kinds_of(code), seed=seed)
     step = -(-len(code) // _MOST_TO_CHOOSE)
     return choose(code[torch.arange(0, len(code), step)].cpu().numpy(), ks, seed=seed)
 

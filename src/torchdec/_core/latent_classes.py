@@ -20,7 +20,7 @@ from torchdec.rows._protocol import Rows
 
 # The mixture is fitted to so many rows at most; the others get the class that suits them best.
 _MOST_SEEN = 20_000
-# Starts from k-means. Each goes on until a pass adds less than so many nats a row, for so many passes at most.
+# Starts from k-means; each goes on until a pass adds less than so many nats a row, or so many passes.
 _STARTS, _TOLERANCE, _MOST_PASSES = 10, 1e-6, 300
 # Rows that priors count for: in the levels of a kind, spread as in all rows; in the size of a class; in its means.
 _PRIOR_LEVELS, _PRIOR_SIZE, _PRIOR_MEAN = 1.0, 1.0, 1e-3
@@ -33,29 +33,10 @@ _NO_VARIANCE = 1e-12
 _CHUNK = 2**14
 
 
-@dataclass(frozen=True)
-class LatentClasses:
-    """The classes of n rows.
-
-    Attributes
-    ----------
-    labels : int32 (n,)
-        The class of each row, 0 to k - 1; each has a row.
-    bic : float
-        Bayesian information criterion of the mixture, per row that it was fitted to; lower is better.
-    """
-
-    labels: Int32[NDArray[np.int32], " rows"]
-    bic: float
-
-
 def latent_classes(
     rows: Rows, kinds: Sequence[tuple[int, int]], n_clusters: int, *, random_state: int
-) -> LatentClasses:
-    """Fit a mixture of latent classes to the rows of a prepared table by EM, and give each row its class.
-
-    Within a class each column of numbers is a Gaussian, with a variance that all classes share, and each kind is a
-    categorical. EM starts from k-means ten times, and the likeliest mixture is kept.
+) -> Int32[NDArray[np.int32], " rows"]:
+    """Fit a mixture of latent classes to the rows of a prepared table, and give each row its class.
 
     Parameters
     ----------
@@ -68,6 +49,11 @@ def latent_classes(
     random_state : int
         Of the sample, where there are more than 20,000 rows, and of k-means.
 
+    Returns
+    -------
+    int32 (n,)
+        The class of each row, 0 to k - 1; each has a row.
+
     Raises
     ------
     ValueError
@@ -76,23 +62,63 @@ def latent_classes(
     random = np.random.RandomState(random_state)
     index = _some(rows, n_clusters, random)
     values = rows.take(index)
-    table, labels = _Table.of(values, kinds), np.empty(len(rows), dtype=np.int32)
+    found, labels = fitted_classes(values, kinds, n_clusters, random), np.empty(len(rows), dtype=np.int32)
+    for done, chunk in zip(range(0, len(rows), _CHUNK), rows.chunks(_CHUNK), strict=True):
+        labels[done : done + len(chunk)] = found.predict(chunk)
+    labels[index] = found.predict(values)  # the same but for ties, which sums of other chunks may break otherwise
+    return labels
+
+
+def fitted_classes(
+    values: NDArray[np.floating],
+    kinds: Sequence[tuple[int, int]],
+    k: int,
+    random: np.random.RandomState,
+    *,
+    n_starts: int = _STARTS,
+    tolerance: float = _TOLERANCE,
+) -> "LatentClasses":
+    """Fit a mixture of latent classes to rows (n, d) by EM.
+
+    Within a class each column of numbers is a Gaussian, with a variance that all classes share, and each kind is a
+    categorical. EM starts from k-means some times, and the likeliest mixture is kept.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer distinct rows than classes.
+    """
     with threadpool_limits(1, user_api="blas"):  # threads add up products in an order of their own
-        starts = _starts(values.astype(np.float32, copy=False), n_clusters, random)
-        mixtures = [_fitted(table, start.labels_, n_clusters) for start in starts]
+        starts = _starts(values.astype(np.float32, copy=False), k, n_starts, random)
+        table = _Table.of(values, kinds)
+        mixtures = [_fitted(table, start.labels_, k, tolerance) for start in starts]
+        best = max(mixtures, key=lambda mixture: mixture.worth)
         # A class may be left without rows that suit no other better, and is no cluster then.
-        whole = [mixture for mixture in mixtures if len(np.unique(mixture.classes(table))) == n_clusters]
-        best = max(whole or mixtures, key=lambda mixture: mixture.worth)
+        whole = [mixture for mixture in mixtures if len(np.unique(mixture.classes(table))) == k]
+        if whole:
+            best = max(whole, key=lambda mixture: mixture.worth)
+    return LatentClasses(kinds, best, None if whole else starts[0])
 
-        def classes(values: NDArray[np.floating]) -> NDArray[np.integer]:
-            if whole:
-                return best.classes(_Table.of(values, kinds))
-            return np.asarray(starts[0].predict(values.astype(np.float32, copy=False)))
 
-        for done, chunk in zip(range(0, len(rows), _CHUNK), rows.chunks(_CHUNK), strict=True):
-            labels[done : done + len(chunk)] = classes(chunk)
-        labels[index] = classes(values)  # the same but for ties, which sums of other chunks may break otherwise
-    return LatentClasses(labels, best.bic)
+@dataclass(frozen=True)
+class LatentClasses:
+    """Classes of the rows of a prepared table; those of k-means, where no mixture has rows in each of them."""
+
+    kinds: Sequence[tuple[int, int]]
+    mixture: "_Mixture"
+    by_distance: KMeans | None
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion of the mixture, per row that it was fitted to; lower is better."""
+        return self.mixture.bic
+
+    def predict(self, values: NDArray[np.floating]) -> NDArray[np.integer]:
+        """Return the class of each row."""
+        with threadpool_limits(1, user_api="blas"):
+            if self.by_distance is None:
+                return self.mixture.classes(_Table.of(values, self.kinds))
+            return np.asarray(self.by_distance.predict(values.astype(np.float32, copy=False)))
 
 
 def _some(rows: Rows, n_clusters: int, random: np.random.RandomState) -> NDArray[np.int64]:
@@ -104,9 +130,9 @@ def _some(rows: Rows, n_clusters: int, random: np.random.RandomState) -> NDArray
     return index
 
 
-def _starts(points: NDArray[np.float32], k: int, random: np.random.RandomState) -> list[KMeans]:
+def _starts(points: NDArray[np.float32], k: int, n_starts: int, random: np.random.RandomState) -> list[KMeans]:
     """Return runs of k-means that found different clusters, the best first."""
-    runs = [kmeans(points, k, random) for _ in range(_STARTS)]
+    runs = [kmeans(points, k, random) for _ in range(n_starts)]
     different = {run.labels_.tobytes(): run for run in runs}
     return sorted(different.values(), key=lambda run: float(run.inertia_))
 
@@ -167,7 +193,7 @@ class _Mixture:
         return np.asarray(self.joint(table).argmax(axis=1))
 
 
-def _fitted(table: _Table, labels: NDArray[np.integer], k: int) -> _Mixture:
+def _fitted(table: _Table, labels: NDArray[np.integer], k: int, tolerance: float) -> _Mixture:
     """Fit a mixture by EM that starts from these labels."""
     n, (_, p), (_, q) = len(labels), table.numbers.shape, table.levels.shape
     squares = np.square(table.numbers).mean(axis=0)
@@ -183,7 +209,7 @@ def _fitted(table: _Table, labels: NDArray[np.integer], k: int) -> _Mixture:
         parts /= total
         likelihood = float((highest + np.log(total)).mean()) + of_squares
         before, worth = worth, likelihood + log_prior / n
-        if worth - before < _TOLERANCE:
+        if worth - before < tolerance:
             break
     n_free = k - 1 + k * p + p + k * (q - table.n_kinds)
     return replace(mixture, worth=worth, bic=n_free * np.log(n) / n - 2 * likelihood)

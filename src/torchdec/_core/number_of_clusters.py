@@ -1,7 +1,12 @@
-"""How many clusters a code has: prediction strength (Tibshirani, Walther, JCGS 2005), and figures beside it."""
+"""How many clusters a code has: prediction strength (Tibshirani, Walther, JCGS 2005), and figures beside it.
 
-from collections.abc import Sequence
+Of a prepared table of numbers and kinds, the clusters are latent classes. Their BIC wouldn't do: it asks for more
+classes where columns aren't Gaussian, and for 7 in a table whose columns are independent of each other.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -10,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import silhouette_score
 
 from torchdec._core.kmeans import kmeans
+from torchdec._core.latent_classes import fitted_classes
 from torchdec.rows._shown import shown
 
 # What "auto" tries: from here to there, or to half of the rows, since clusters are sought in halves.
@@ -22,6 +28,8 @@ STRONG = 0.8
 _MOST_ROWS = 20_000
 _MOST_FOR_SILHOUETTE = 3000
 _STARTS = 5
+# Latent classes take longer: rows that a division is made of, starts, and the nats a row at which each ends.
+_MOST_ROWS_OF_TABLE, _STARTS_OF_TABLE, _TOLERANCE_OF_TABLE = 4000, 3, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +117,18 @@ def numbers_to_try(wanted: Any, n_rows: int, name: str = "n_clusters") -> list[i
     return [int(k) for k in numbers]
 
 
-def choose(code: NDArray[np.float32], ks: Sequence[int], *, n_divisions: int | None = None, seed: int) -> Choice:
+def choose(
+    code: NDArray[np.float32],
+    ks: Sequence[int],
+    *,
+    n_divisions: int | None = None,
+    kinds: Sequence[tuple[int, int]] | None = None,
+    seed: int,
+) -> Choice:
     """Try each number of clusters, in rising order, on the code, float32 (n, z), and recommend one.
+
+    With `kinds`, the columns of the levels of each kind, the code is a prepared table, and the clusters are latent
+    classes.
 
     The largest that is strong is recommended, since fewer clusters are nearly always strong too; where none is,
     the strongest beyond one. Numbers above that of the distinct rows are left out, and the reason says so.
@@ -118,7 +136,10 @@ def choose(code: NDArray[np.float32], ks: Sequence[int], *, n_divisions: int | N
     random = np.random.RandomState(seed)
     if n_divisions is None:
         n_divisions = _DIVISIONS_OF_FEW if len(code) < _FEW else _DIVISIONS
-    divisions = [_halves(code, random) for _ in range(n_divisions)]
+    cluster, most_rows = _by_kmeans, _MOST_ROWS
+    if kinds is not None:
+        cluster, most_rows = partial(_by_classes, kinds), _MOST_ROWS_OF_TABLE
+    divisions = [_halves(code, most_rows, random) for _ in range(n_divisions)]
     some = code[random.permutation(len(code))[:_MOST_FOR_SILHOUETTE]]
     n_distinct = _n_distinct(np.concatenate([half.code for half in divisions[0]]))
     tried, left_out = [k for k in ks if k <= n_distinct], [k for k in ks if k > n_distinct]
@@ -127,7 +148,7 @@ def choose(code: NDArray[np.float32], ks: Sequence[int], *, n_divisions: int | N
             f"n_clusters={ks[0]} is more than the {n_distinct} distinct rows that X has after encoding; "
             f"try n_clusters={n_distinct} or fewer."
         )
-    choice = recommend([_candidate(k, divisions, some, random) for k in tried])
+    choice = recommend([_candidate(k, divisions, some, cluster, random) for k in tried])
     if not left_out:
         return choice
     why = f"{_several(left_out)} not tried: X has {n_distinct} distinct rows after encoding."
@@ -187,30 +208,53 @@ def _candidate(
     k: int,
     divisions: Sequence[tuple["_Half", "_Half"]],
     some: NDArray[np.float32],
+    cluster: "_Way",
     random: np.random.RandomState,
 ) -> Candidate:
     strengths, bics = [], []
     for first, second in divisions:
-        # k-means finds no more clusters than there are distinct rows, and what it did not find is not strong.
-        models = [kmeans(half.code, min(k, half.n_distinct), random, n_init=_STARTS) for half in (first, second)]
+        # There are no more clusters than distinct rows, and what was not found is not strong.
+        models = [cluster(half.code, min(k, half.n_distinct), random) for half in (first, second)]
         found = float(k <= min(first.n_distinct, second.n_distinct))
         strengths += [
-            found * prediction_strength(models[0].predict(second.code), models[1].labels_),
-            found * prediction_strength(models[1].predict(first.code), models[0].labels_),
+            found * prediction_strength(models[0].predict(second.code), models[1].labels),
+            found * prediction_strength(models[1].predict(first.code), models[0].labels),
         ]
-        bics += [
-            bic(model.labels_, model.inertia_, half.code.shape[1]) / len(half.code)
-            for model, half in zip(models, (first, second), strict=True)
-        ]
+        bics += [model.bic for model in models]
     error = float(np.std(strengths, ddof=1) / len(strengths) ** 0.5)
-    return Candidate(k, float(np.mean(strengths)), error, _silhouette(some, k, random), float(np.mean(bics)))
+    silhouette = _silhouette(some, k, cluster, random)
+    return Candidate(k, float(np.mean(strengths)), error, silhouette, float(np.mean(bics)))
 
 
-def _silhouette(some: NDArray[np.float32], k: int, random: np.random.RandomState) -> float | None:
+@dataclass(frozen=True, slots=True)
+class _Clusters:
+    """The clusters of some rows, what tells those of others, and their BIC, a row."""
+
+    labels: NDArray[np.integer[Any]]
+    predict: Callable[[NDArray[np.float32]], NDArray[np.integer[Any]]]
+    bic: float
+
+
+_Way = Callable[[NDArray[np.float32], int, np.random.RandomState], _Clusters]
+
+
+def _by_kmeans(code: NDArray[np.float32], k: int, random: np.random.RandomState) -> _Clusters:
+    model = kmeans(code, k, random, n_init=_STARTS)
+    return _Clusters(model.labels_, model.predict, bic(model.labels_, model.inertia_, code.shape[1]) / len(code))
+
+
+def _by_classes(
+    kinds: Sequence[tuple[int, int]], code: NDArray[np.float32], k: int, random: np.random.RandomState
+) -> _Clusters:
+    found = fitted_classes(code, kinds, k, random, n_starts=_STARTS_OF_TABLE, tolerance=_TOLERANCE_OF_TABLE)
+    return _Clusters(found.predict(code), found.predict, found.bic)
+
+
+def _silhouette(some: NDArray[np.float32], k: int, cluster: _Way, random: np.random.RandomState) -> float | None:
     """Return the mean silhouette of k clusters; None where it has none: for one, or as many as distinct rows."""
     if k == 1 or k >= len(some) or k > _n_distinct(some):
         return None
-    labels = kmeans(some, k, random, n_init=_STARTS).labels_
+    labels = cluster(some, k, random).labels
     return float(silhouette_score(some, labels)) if len(set(labels)) > 1 else None
 
 
@@ -235,8 +279,8 @@ class _Half:
     n_distinct: int
 
 
-def _halves(code: NDArray[np.float32], random: np.random.RandomState) -> tuple[_Half, _Half]:
-    drawn = random.permutation(len(code))[:_MOST_ROWS]
+def _halves(code: NDArray[np.float32], most_rows: int, random: np.random.RandomState) -> tuple[_Half, _Half]:
+    drawn = random.permutation(len(code))[:most_rows]
     first, second = code[drawn[::2]], code[drawn[1::2]]
     return _Half(first, _n_distinct(first)), _Half(second, _n_distinct(second))
 

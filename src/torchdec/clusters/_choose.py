@@ -23,6 +23,7 @@ from torchdec._starts import choose_on
 from torchdec.metrics import generalizability
 from torchdec.rows import Rows
 from torchdec.rows._part import PartOfRows
+from torchdec.rows._protocol import kinds_of
 from torchdec.rows._shown import shown
 
 _Made = TypeVar("_Made")
@@ -41,7 +42,8 @@ def choose_k(
 
     The rows are divided into two halves at random, some times. For each k, k-means runs on the codes of both
     halves, and the centres of one tell the clusters of the other: clusters that are there are found again. The
-    code is that of the representation, not one that self-training has sharpened for some k already.
+    code is that of the representation, not one that self-training has sharpened for some k already. In a prepared
+    table of numbers and kinds the clusters are latent classes of its rows instead.
 
     Parameters
     ----------
@@ -91,7 +93,10 @@ def choose_k(
     dec.set_params(n_clusters=tried)._check_row_count(rows)
     # By the names that `DEC.iter_fit` uses, so that the same random_state chooses the same number.
     seeds = split(random_state, "representation", "choice", "hold-out")
-    choice = choose_on(_embedding(dec, rows, seeds["representation"]), tried, seeds["choice"])
+    is_table = kinds_of(rows) is not None
+    choice = choose_on(
+        rows if is_table else _embedding(dec, rows, seeds["representation"]), tried, seeds["choice"]
+    )
     return _with_g(choice, dec, rows, hold_out, seeds) if hold_out else choice
 
 
