@@ -40,9 +40,8 @@ def as_rows(
         - A data frame may be one of pandas, polars, pyarrow or DuckDB, or anything that hands out Arrow's C stream
           or has ``columns`` and ``to_numpy()``. If all columns are numbers, none is missing and few hold two
           values, they are the features as they stand; else each is read by its role (number, amount, date,
-          duration, kind), and prepared so that it counts once, as `torchdec.prepare.Columns` does.
-          Columns that look like labels or
-          ids are left out with a `RowsWarning`.
+          duration, kind), and prepared so that it counts once, as `torchdec.prepare.Columns` does. Columns that
+          look like labels or ids are left out with a `RowsWarning`.
         - One column of lists, arrays or tensors of as many numbers each, in a data frame or alone (a Series, an
           object array, a list), holds the rows; one that is missing becomes a row of NaN. Columns beside it are
           left out with a `RowsWarning`.
