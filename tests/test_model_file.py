@@ -76,11 +76,13 @@ def test_all_that_was_learned_survives(X: Any, tmp_path: Path) -> None:
     model = rename(merge(model, 0, 2), 1, "größer")
     save(model, tmp_path / "m")
     again = load(tmp_path / "m", device="cpu")
-    lost = {"labels_", "history_", "choice_", "encoder_"}
+    lost = {"labels_", "history_", "choice_", "encoder_", "landmarks_"}
     learned = {name: value for name, value in vars(model).items() if name.endswith("_") and name not in lost}
     for name, value in learned.items():
         np.testing.assert_array_equal(getattr(again, name), value, strict=True)
         assert type(getattr(again, name)) is type(value), name
+    for name, value in vars(model.landmarks_).items():
+        assert torch.equal(getattr(again.landmarks_, name), value)
     for name, weight in model.encoder_.state_dict().items():
         assert torch.equal(again.encoder_.state_dict()[name], weight)
     assert {name: getattr(again, name) for name in ("n_clusters", "n_init", "device")} == {
@@ -139,7 +141,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
     header = read_header(file)
     parameters = header.pop("parameters")
     assert header == {
-        "version": 3,
+        "version": 4,
         "class": "DEC",
         "torchdec": __version__,
         "scale": fitted.scale_,
@@ -151,6 +153,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
         "preparation": {"reading": {}},
         "encoder": {"class": "Stack", "config": {"widths": [6, 16, 24, 3]}},
         "transformer": None,
+        "noise_level": None,
     }
     assert parameters["representation"]["class"] == "Autoencoder"
     assert parameters["representation"]["parameters"]["hidden"] == [16, 24]
@@ -243,7 +246,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"header": {"version": 99}}, "model format version 99; this is torchdec .* which reads version 3"),
+        ({"header": {"version": 99}}, "model format version 99; this is torchdec .* which reads version 4. Fit again"),
         ({"header": {"class": "Other"}}, "not understood"),
         ({"header": {"n_features_in": 7}}, "tensors do not fit together"),
         ({"header": {"feature_names_in": ["a"]}}, "tensors do not fit together"),
@@ -276,6 +279,12 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
         ({"means": torch.zeros(5), "deviations": torch.ones(6)}, "do not fit together"),
         ({"means": torch.zeros(6), "deviations": torch.ones(5)}, "do not fit together"),
         ({"means": torch.zeros(6), "deviations": torch.tensor([1.0] * 5 + [0])}, "deviations are not all above 0"),
+        ({"drop": "landmarks.rests"}, "do not fit together"),
+        ({"landmarks.axes": torch.zeros(5, 6)}, "do not fit together"),
+        ({"landmarks.scores": torch.zeros(101)}, "do not fit together"),
+        ({"landmarks.places": torch.zeros(60)}, "do not fit together"),
+        ({"landmarks.spacings": torch.zeros(60)}, "landmarks.spacings are not all above 0"),
+        ({"header": {"noise_level": -1.0}}, "not understood"),
         ({"extra": torch.zeros(1)}, "do not fit together"),
         ({"centers": torch.full((2, 3), torch.nan)}, "not finite"),
         ({"centers": torch.zeros(2, 3, dtype=torch.float64)}, "not finite float32"),
@@ -300,6 +309,7 @@ def test_a_header_or_tensor_that_does_not_fit_is_refused(file: Path, change: dic
         "stop_reason",
         "clusters",
         "preparation",
+        "noise_level",
     ],
 )
 def test_a_part_of_the_header_that_is_of_another_kind_is_named(key: str, file: Path) -> None:

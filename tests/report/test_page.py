@@ -53,7 +53,7 @@ def run_of(model: DEC, **changes: Any) -> Run:
 
 
 def page_of(model: DEC, run: Run | None = None, **arguments: Any) -> str:
-    return render(run or run_of(model), model, model.transform(X), **arguments)
+    return render(run or run_of(model), model, model.transform(X), model.predict(X), **arguments)
 
 
 def data_of(page: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ SHARES = np.linspace(0, 1, 1001)
 _FENCE = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Landmarks:
     """Some rows of a fit, and how far its rows are from them.
 
