@@ -46,9 +46,7 @@ def test_what_is_learnt_is_that_of_the_other_rows(model: DEC, X: Any) -> None:
     assert (clean.predict(X) >= 0).all()
 
 
-def test_rows_that_belong_nowhere_are_seen_as_such_by_all_that_assigns(
-    model: DEC, X: Any, tmp_path: Path
-) -> None:
+def test_rows_that_belong_nowhere_are_seen_as_such_by_all_that_assigns(model: DEC, X: Any, tmp_path: Path) -> None:
     nowhere = model.labels_ < 0
     np.testing.assert_array_equal(model.predict_proba(X)[nowhere], 0)
     assert np.isfinite(model.transform(X)).all()
@@ -76,7 +74,8 @@ def test_a_share_leaves_out_that_share(X: Any) -> None:
     with pytest.warns(RowsWarning, match="33 of 330 rows lie far"):
         model = small_dec(3, noise=0.1).fit(X)
     assert (model.labels_[SCATTER] == -1).all()
-    with pytest.raises(ValueError, match=r"n_samples=2 \(beside 2 that belong nowhere\) is fewer than n_clusters=4"):
+    message = r"n_samples=2 \(beside 2 that belong nowhere\) is fewer than n_clusters=4"
+    with pytest.raises(ValueError, match=message):
         small_dec(4, noise=0.5).fit(X[:4])
 
 

@@ -93,7 +93,7 @@ def test_a_table_is_shown_in_its_own_units_with_its_ids_and_rules() -> None:
     rows.ids = pa.table({"customer": [f"<C{i:03d}>" for i in range(60)]})  # type: ignore[attr-defined]
     model = rename(small_dec(3).fit(frame), 1, "mine")
     run = run_of(model, data=fingerprint(rows, "table.csv"))
-    page = render(run, model, model.transform(frame), rows=rows)
+    page = render(run, model, model.transform(frame), model.predict(frame), rows=rows)
     clusters = describe(model, frame)
     for cluster in clusters:
         assert all(f"<li>{trait.text}</li>" in page for trait in cluster.traits)
