@@ -28,6 +28,8 @@ from torchdec.clusters import merge, rename
 from torchdec.runs import Data, Run, RunError, write_record
 from torchdec.scoring import Predictor
 
+SIZES = [30, 30]
+
 
 @pytest.fixture(scope="module")
 def X() -> Any:
@@ -149,7 +151,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
         "feature_names_in": None,
         "n_iter": fitted.n_iter_,
         "stop_reason": fitted.stop_reason_.name,
-        "clusters": {"of_center": [0, 1], "names": ["", ""], "edits": []},
+        "clusters": {"of_center": [0, 1], "names": ["", ""], "sizes": fitted.cluster_sizes_.tolist(), "edits": []},
         "preparation": {"reading": {}},
         "encoder": {"class": "Stack", "config": {"widths": [6, 16, 24, 3]}},
         "transformer": None,
@@ -256,14 +258,26 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
         ({"header": {"parameters": {"n_clusters": 2, "evil": 1}}}, "not understood"),
         ({"header": {"stop_reason": "BORED"}}, "not understood"),
         ({"header": {"clusters": None}}, "not understood"),
-        ({"header": {"clusters": {"of_center": [0, 0], "names": ["", ""], "edits": []}}}, "do not fit together"),
         (
-            {"header": {"clusters": {"of_center": [0, 1, 1], "names": ["", ""], "edits": []}}},
+            {"header": {"clusters": {"of_center": [0, 0], "names": ["", ""], "sizes": SIZES, "edits": []}}},
             "do not fit together",
         ),
-        ({"header": {"clusters": {"of_center": [0, 1], "names": ["", 5], "edits": []}}}, "do not fit together"),
-        ({"header": {"clusters": {"of_center": [0, 1], "names": ["", ""], "edits": [1]}}}, "do not fit together"),
-        ({"header": {"clusters": {"of_center": [0.0, 1], "names": ["", ""], "edits": []}}}, "do not fit together"),
+        (
+            {"header": {"clusters": {"of_center": [0, 1, 1], "names": ["", ""], "sizes": SIZES, "edits": []}}},
+            "do not fit together",
+        ),
+        (
+            {"header": {"clusters": {"of_center": [0, 1], "names": ["", 5], "sizes": SIZES, "edits": []}}},
+            "do not fit together",
+        ),
+        (
+            {"header": {"clusters": {"of_center": [0, 1], "names": ["", ""], "sizes": SIZES, "edits": [1]}}},
+            "do not fit together",
+        ),
+        (
+            {"header": {"clusters": {"of_center": [0.0, 1], "names": ["", ""], "sizes": SIZES, "edits": []}}},
+            "do not fit together",
+        ),
         ({"header": {"feature_names_in": [1, 2, 3, 4, 5, 6]}}, "do not fit together"),
         ({"radii": torch.zeros(3)}, "do not fit together"),
         ({"confidences": torch.zeros(3)}, "do not fit together"),
@@ -288,6 +302,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
         ({"landmarks.places": torch.zeros(60)}, "do not fit together"),
         ({"landmarks.spacings": torch.zeros(60)}, "landmarks.spacings are not all above 0"),
         ({"header": {"noise_level": -1.0}}, "not understood"),
+        ({"middles": torch.zeros(3, 6)}, "do not fit together"),
         ({"extra": torch.zeros(1)}, "do not fit together"),
         ({"centers": torch.full((2, 3), torch.nan)}, "not finite"),
         ({"centers": torch.zeros(2, 3, dtype=torch.float64)}, "not finite float32"),

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchdec._assigned import Assigned
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, Journal, opened
-from torchdec._core.landmarks import landmarks_of, scattered, scores_of
+from torchdec._core.landmarks import landmarks_of, middles_of, scattered, scores_of
 from torchdec._core.number_of_clusters import numbers_to_try
 from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator, split
@@ -133,6 +133,14 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     landmarks_ : torchdec._core.landmarks.Landmarks
         Some 4,000 rows of the fit by their principal components, which tell how far out rows lie
         (`outlier_scores`).
+    cluster_middles_ : ndarray of shape (k, p), float32
+        Where the clusters lie along the principal components of the landmarks.
+    cluster_sizes_ : ndarray of shape (k,), int64
+        Rows of the fit in each cluster.
+    tree_ : torchdec.clusters.Tree
+        The clusters joined two by two, by the distances of their middles in the space of the rows.
+    levels_ : tuple of torchdec.clusters.Level
+        The numbers of groups of clusters that stand out in the tree, the coarsest first.
     noise_level_ : float or None
         The score, before it is made a share of the rows, above which rows belong nowhere; None without `noise`.
     cluster_names_ : list of k str
@@ -451,6 +459,10 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         sure = assigned.confidence[assigned.labels >= 0]
         self.confidence_quantiles_ = np.quantile(sure, QUANTILES).astype(np.float32)
         centers = np.where(assigned.labels < 0, -1, assigned.center)
+        labels = assigned.labels.astype(np.int64)
+        self.cluster_middles_, self.cluster_sizes_ = middles_of(
+            self.landmarks_, rows, self.scale_, labels, assigned.n_clusters, compute
+        )
         own = (assigned.distance[centers == center] for center in range(len(self.cluster_centers_)))
         self.center_radii_ = np.array([np.median(d) if len(d) else np.nan for d in own], dtype=np.float32)
 

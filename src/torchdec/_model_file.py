@@ -64,6 +64,7 @@ _ENCODER, _TRANSFORMER = "encoder.", "transformer."
 _SKLEARN = "sklearn."
 # Before the names of the tensors that are the landmarks.
 _LANDMARKS = "landmarks."
+_AXES = _LANDMARKS + "axes"
 # Tensors of models whose columns are standardised, or lie far from 0; those of float64 leave before the cast.
 _COLUMNS = ("means", "deviations")
 
@@ -127,6 +128,7 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "clusters": {
             "of_center": model.center_clusters_.tolist(),
             "names": model.cluster_names_,
+            "sizes": model.cluster_sizes_.tolist(),
             "edits": model.edits_,
         },
     }
@@ -134,6 +136,7 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "centers": torch.from_numpy(model.cluster_centers_),
         "radii": torch.from_numpy(model.center_radii_),
         "confidences": torch.from_numpy(model.confidence_quantiles_),
+        "middles": torch.from_numpy(model.cluster_middles_),
     }
     if model.feature_means_ is not None:
         tensors["means"] = torch.from_numpy(model.feature_means_)
@@ -170,7 +173,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         version, class, torchdec, parameters, scale, n_features_in, feature_names_in, n_iter, stop_reason,
-        clusters (of each centre, names, edits), preparation.
+        clusters (of each centre, names, sizes, edits), preparation.
 
     Raises
     ------
@@ -241,6 +244,8 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules
     model.center_radii_ = tensors["radii"].numpy()
     model.confidence_quantiles_ = tensors["confidences"].numpy()
     model.landmarks_ = Landmarks(**_under(_LANDMARKS, tensors))
+    model.cluster_middles_ = tensors["middles"].numpy()
+    model.cluster_sizes_ = np.array(header["clusters"]["sizes"], dtype=np.int64)
     model.noise_level_ = header["noise_level"]
     model.feature_means_, model.feature_deviations_ = (
         tensors[name].numpy() if name in tensors else None for name in _COLUMNS
@@ -314,7 +319,7 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
     """Check that the parts fit into each other, before any tensor is allocated."""
     width, names = header["n_features_in"], header["feature_names_in"]
     parts = {name for name in shapes if not name.startswith((_ENCODER, _TRANSFORMER, _LANDMARKS))}
-    expected = {"centers", "radii", "confidences", *(_COLUMNS if parts & set(_COLUMNS) else ())}
+    expected = {"centers", "radii", "confidences", "middles", *(_COLUMNS if parts & set(_COLUMNS) else ())}
     consistent = names is None or (len(names) == width and all(isinstance(name, str) for name in names))
     consistent = consistent and parts == expected and len(shapes["centers"]) == 2
     if consistent:
@@ -324,6 +329,7 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
         consistent = consistent and _clusters_fit(header, n_centers)
         consistent = consistent and _stack_fits(header, shapes, embedding_dim)
         consistent = consistent and _landmarks_fit(shapes, *n_inputs)
+        consistent = consistent and shapes["middles"] == (len(header["clusters"]["names"]), shapes[_AXES][1])
         consistent = consistent and shapes["radii"] == (n_centers,) and shapes["confidences"] == (101,)
     if not consistent:
         raise ModelFileError(f"{path} is damaged: its tensors do not fit together: {shapes}.")
@@ -409,7 +415,7 @@ def _dtypes_known(dtypes: dict[str, str]) -> bool:
 def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
     """Check that each centre has a cluster, and each cluster a centre and a name."""
     match header["clusters"]:
-        case {"of_center": list(owners), "names": list(names), "edits": list(edits)}:
+        case {"of_center": list(owners), "names": list(names), "sizes": list(sizes), "edits": list(edits)}:
             pass
         case _:
             return False
@@ -419,6 +425,8 @@ def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
         and all(isinstance(owner, int) for owner in owners)
         and set(owners) == set(range(k))
         and all(isinstance(name, str) for name in names)
+        and len(sizes) == k
+        and all(isinstance(size, int) and size >= 0 for size in sizes)
         and all(isinstance(edit, dict) for edit in edits)
     )
 

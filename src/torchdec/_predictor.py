@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from itertools import chain
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from torchdec._core.landmarks import Landmarks, scores_of
 from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._core.owners import owners_of
 from torchdec._core.torch_globals import under_own_globals
+from torchdec._core.tree import Level, Tree
 from torchdec._representation import EmbedsRows, validated_rows
 from torchdec.rows import Rows
 from torchdec.rows._convert import as_dense
@@ -42,13 +43,17 @@ class Predictor(EmbedsRows):
     cluster_names_: list[str]
     confidence_quantiles_: Float32[NDArray[np.float32], " percents"]
     landmarks_: Landmarks
+    cluster_middles_: Float32[NDArray[np.float32], "clusters axes"]
+    cluster_sizes_: Int64[NDArray[np.int64], " clusters"]
     noise_level_: float | None
     feature_means_: Float[NDArray[Any], " features"] | None
     feature_deviations_: Float[NDArray[Any], " features"] | None
     scale_: float
     transformer_: Any
 
-    def predict(self, X: Any, *, reject: float = 0.0) -> Int32[NDArray[np.int32], " rows"]:
+    def predict(
+        self, X: Any, *, reject: float = 0.0, n_clusters: int | None = None
+    ) -> Int32[NDArray[np.int32], " rows"]:
         """Assign rows to clusters: the argmax of `predict_proba`, int32 of shape (n,).
 
         A row that holds nothing (NaN alone, as of an empty text) is in no cluster, which is -1; nor is one that
@@ -60,15 +65,42 @@ class Predictor(EmbedsRows):
         reject : float in [0, 1), default=0.0
             Rows that lie farther from the rows of `fit` than this share of these do (`outlier_scores`) get -1. New
             rows that are like those of `fit` are rejected at about this rate, rows of a new kind far more often.
+        n_clusters : int, optional
+            A coarser cut of `tree_`: so many groups of clusters, numbered by the first cluster of each. Each holds
+            whole clusters, and whole groups of any finer cut. `levels_` tells which numbers stand out.
 
         Raises
         ------
         ValueError
-            If `X` has another width than at fit, or values that are not finite.
+            If `X` has another width than at fit, or values that are not finite, or the model has fewer clusters.
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
-        return self._of_all(X, lambda _, q: clusters_of(q)[0], self._farthest(reject))
+        labels = self._of_all(X, lambda _, q: clusters_of(q)[0], self._farthest(reject))
+        if n_clusters is None:
+            return labels
+        return np.append(self._groups(n_clusters), np.int32(-1))[labels]
+
+    def _groups(self, n_clusters: int) -> Int32[NDArray[np.int32], " clusters"]:
+        """Return the group of each cluster in a cut of the tree."""
+        check_is_fitted(self)
+        k = len(self.cluster_names_)
+        if not (isinstance(n_clusters, Integral) and 1 <= n_clusters <= k):
+            raise ValueError(
+                f"n_clusters={shown(n_clusters)} is no cut of the tree of {k} clusters; try one of "
+                f"{', '.join(str(level.n_clusters) for level in self.levels_)}, or any from 1 to {k}."
+            )
+        return self.tree_.groups(int(n_clusters))
+
+    @property
+    def tree_(self) -> Tree:
+        """The clusters joined two by two, up to one of all rows."""
+        return Tree(self.cluster_middles_, self.cluster_sizes_)
+
+    @property
+    def levels_(self) -> tuple[Level, ...]:
+        """The numbers of groups of clusters that stand out, the coarsest first; last the clusters themselves."""
+        return self.tree_.levels
 
     def _farthest(self, reject: float) -> float:
         """Return the score up to which rows belong to a cluster: infinite where no rows are left out."""

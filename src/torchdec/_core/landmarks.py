@@ -151,6 +151,31 @@ def landmarks_of(
     return replace(found, scores=torch.from_numpy(_weighted_quantiles(scores, weights))).to(torch.device("cpu"))
 
 
+def middles_of(
+    landmarks: Landmarks,
+    rows: Rows,
+    scale: float,
+    labels: Int64[NDArray[np.int64], " rows"],
+    n_clusters: int,
+    compute: Compute,
+) -> tuple[Float32[NDArray[np.float32], "clusters axes"], Int64[NDArray[np.int64], " clusters"]]:
+    """Return where the middle of each cluster lies along the axes, told by some of its rows, and its rows.
+
+    Rows of no cluster have the label -1. A cluster without rows lies where the landmarks have their middle.
+    """
+    given = np.flatnonzero(labels >= 0)
+    drawn, _ = _drawn(labels[given], _MOST, 0)
+    index = torch.from_numpy(given[drawn])
+    means, axes = landmarks.means.to(compute.device), landmarks.axes.to(compute.device)
+    parts = (to_device(rows, part, scale, compute) for part in torch.split(index, CHUNK))
+    places = torch.cat([_placed(part, means, axes)[0].double() for part in parts]).cpu().numpy()
+    own = labels[index.numpy()]
+    middles = np.zeros((n_clusters, places.shape[1]))
+    np.add.at(middles, own, places)
+    middles /= np.maximum(np.bincount(own, minlength=n_clusters), 1)[:, None]
+    return middles.astype(np.float32), np.bincount(labels[given], minlength=n_clusters).astype(np.int64)
+
+
 def scattered(
     rows: Rows,
     standardize: bool | Literal["auto"],
