@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from small import Unchanged
-from torchdec import DEC, load, save
+from torchdec import DEC, NeighborEncoder, load, save
 from torchdec.clusters import merge, rename, split
 
 
@@ -76,3 +76,17 @@ def test_noise_stays_in_no_group(X: Any) -> None:
         model = DEC(6, representation=Unchanged(), noise=0.03, max_iter=0, device="cpu", random_state=0).fit(both)
     assert (model.predict(both, n_clusters=2)[300:] == -1).all()
     assert model.cluster_sizes_.sum() == (model.labels_ >= 0).sum() >= 297
+
+
+def test_groups_within_groups_are_found_at_every_level() -> None:
+    """60 clusters: three each in 20 groups, and these four each in 5."""
+    random = np.random.default_rng(0)
+    middles = (random.normal(0, 12, (5, 16)).repeat(4, axis=0) + random.normal(0, 4, (20, 16))).repeat(3, axis=0)
+    middles += random.normal(0, 1.3, (60, 16))
+    classes = random.integers(60, size=3000)
+    X = (middles[classes] + random.normal(0, 0.35, (3000, 16))).astype(np.float32)
+    encoder = NeighborEncoder((32,), max_epochs=4)
+    model = DEC(60, representation=encoder, max_iter=0, device="cpu", random_state=0).fit(X)
+    assert [level.n_clusters for level in model.levels_] == [5, 20, 60]
+    for n in (5, 20, 60):
+        assert adjusted_rand_score(classes // (60 // n), model.predict(X, n_clusters=n)) > 0.95

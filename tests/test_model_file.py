@@ -392,9 +392,9 @@ def test_what_a_fit_may_leave_is_not_refused(file: Path, X: Any) -> None:
     header = {
         "parameters": {"n_clusters": "auto"},
         "scale": 2,
-        "clusters": {"of_center": [0, 0], "names": ["both"], "edits": [{}]},
+        "clusters": {"of_center": [0, 0], "names": ["both"], "sizes": [60], "edits": [{}]},
     }
-    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5)}
+    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5), "middles": torch.zeros(1, 6)}
     model = load(rewritten(file, header, radii=torch.tensor([1.0, torch.nan]), **columns))
     assert set(model.predict(X)) == {0}
     assert (model.scale_, model.feature_deviations_[0]) == (2.0, 0.5)
