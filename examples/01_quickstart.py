@@ -16,7 +16,7 @@ print(model.stop_reason_.value)
 table = summary(model, X[:1500])
 print(table[["size", "confidence", "nearest"]])
 
-new = model.predict(X[1500:], reject=0.05)  # -1 for rows less sure than 5 % of those of the fit
+new = model.predict(X[1500:], reject=0.05)  # -1 for rows farther out than 95 % of those of the fit
 known = new >= 0
 print(f"{known.sum()} of {len(new)} new rows, accuracy {clustering_accuracy(y[1500:][known], new[known]):.3f}")
 

@@ -28,6 +28,8 @@ from torchdec.clusters import merge, rename
 from torchdec.runs import Data, Run, RunError, write_record
 from torchdec.scoring import Predictor
 
+SIZES = [30, 30]
+
 
 @pytest.fixture(scope="module")
 def X() -> Any:
@@ -76,11 +78,13 @@ def test_all_that_was_learned_survives(X: Any, tmp_path: Path) -> None:
     model = rename(merge(model, 0, 2), 1, "größer")
     save(model, tmp_path / "m")
     again = load(tmp_path / "m", device="cpu")
-    lost = {"labels_", "history_", "choice_", "encoder_"}
+    lost = {"labels_", "history_", "choice_", "encoder_", "landmarks_"}
     learned = {name: value for name, value in vars(model).items() if name.endswith("_") and name not in lost}
     for name, value in learned.items():
         np.testing.assert_array_equal(getattr(again, name), value, strict=True)
         assert type(getattr(again, name)) is type(value), name
+    for name, value in vars(model.landmarks_).items():
+        assert torch.equal(getattr(again.landmarks_, name), value)
     for name, weight in model.encoder_.state_dict().items():
         assert torch.equal(again.encoder_.state_dict()[name], weight)
     assert {name: getattr(again, name) for name in ("n_clusters", "n_init", "device")} == {
@@ -139,7 +143,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
     header = read_header(file)
     parameters = header.pop("parameters")
     assert header == {
-        "version": 3,
+        "version": 4,
         "class": "DEC",
         "torchdec": __version__,
         "scale": fitted.scale_,
@@ -147,10 +151,11 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
         "feature_names_in": None,
         "n_iter": fitted.n_iter_,
         "stop_reason": fitted.stop_reason_.name,
-        "clusters": {"of_center": [0, 1], "names": ["", ""], "edits": []},
+        "clusters": {"of_center": [0, 1], "names": ["", ""], "sizes": fitted.cluster_sizes_.tolist(), "edits": []},
         "preparation": {"reading": {}},
         "encoder": {"class": "Stack", "config": {"widths": [6, 16, 24, 3]}},
         "transformer": None,
+        "noise_level": None,
     }
     assert parameters["representation"]["class"] == "Autoencoder"
     assert parameters["representation"]["parameters"]["hidden"] == [16, 24]
@@ -243,21 +248,36 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"header": {"version": 99}}, "model format version 99; this is torchdec .* which reads version 3"),
+        (
+            {"header": {"version": 99}},
+            "model format version 99; this is torchdec .* which reads version 4",
+        ),
         ({"header": {"class": "Other"}}, "not understood"),
         ({"header": {"n_features_in": 7}}, "tensors do not fit together"),
         ({"header": {"feature_names_in": ["a"]}}, "tensors do not fit together"),
         ({"header": {"parameters": {"n_clusters": 2, "evil": 1}}}, "not understood"),
         ({"header": {"stop_reason": "BORED"}}, "not understood"),
         ({"header": {"clusters": None}}, "not understood"),
-        ({"header": {"clusters": {"of_center": [0, 0], "names": ["", ""], "edits": []}}}, "do not fit together"),
         (
-            {"header": {"clusters": {"of_center": [0, 1, 1], "names": ["", ""], "edits": []}}},
+            {"header": {"clusters": {"of_center": [0, 0], "names": ["", ""], "sizes": SIZES, "edits": []}}},
             "do not fit together",
         ),
-        ({"header": {"clusters": {"of_center": [0, 1], "names": ["", 5], "edits": []}}}, "do not fit together"),
-        ({"header": {"clusters": {"of_center": [0, 1], "names": ["", ""], "edits": [1]}}}, "do not fit together"),
-        ({"header": {"clusters": {"of_center": [0.0, 1], "names": ["", ""], "edits": []}}}, "do not fit together"),
+        (
+            {"header": {"clusters": {"of_center": [0, 1, 1], "names": ["", ""], "sizes": SIZES, "edits": []}}},
+            "do not fit together",
+        ),
+        (
+            {"header": {"clusters": {"of_center": [0, 1], "names": ["", 5], "sizes": SIZES, "edits": []}}},
+            "do not fit together",
+        ),
+        (
+            {"header": {"clusters": {"of_center": [0, 1], "names": ["", ""], "sizes": SIZES, "edits": [1]}}},
+            "do not fit together",
+        ),
+        (
+            {"header": {"clusters": {"of_center": [0.0, 1], "names": ["", ""], "sizes": SIZES, "edits": []}}},
+            "do not fit together",
+        ),
         ({"header": {"feature_names_in": [1, 2, 3, 4, 5, 6]}}, "do not fit together"),
         ({"radii": torch.zeros(3)}, "do not fit together"),
         ({"confidences": torch.zeros(3)}, "do not fit together"),
@@ -276,6 +296,13 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
         ({"means": torch.zeros(5), "deviations": torch.ones(6)}, "do not fit together"),
         ({"means": torch.zeros(6), "deviations": torch.ones(5)}, "do not fit together"),
         ({"means": torch.zeros(6), "deviations": torch.tensor([1.0] * 5 + [0])}, "deviations are not all above 0"),
+        ({"drop": "landmarks.rests"}, "do not fit together"),
+        ({"landmarks.axes": torch.zeros(5, 6)}, "do not fit together"),
+        ({"landmarks.scores": torch.zeros(101)}, "do not fit together"),
+        ({"landmarks.places": torch.zeros(60)}, "do not fit together"),
+        ({"landmarks.spacings": torch.zeros(60)}, "landmarks.spacings are not all above 0"),
+        ({"header": {"noise_level": -1.0}}, "not understood"),
+        ({"middles": torch.zeros(3, 6)}, "do not fit together"),
         ({"extra": torch.zeros(1)}, "do not fit together"),
         ({"centers": torch.full((2, 3), torch.nan)}, "not finite"),
         ({"centers": torch.zeros(2, 3, dtype=torch.float64)}, "not finite float32"),
@@ -300,6 +327,7 @@ def test_a_header_or_tensor_that_does_not_fit_is_refused(file: Path, change: dic
         "stop_reason",
         "clusters",
         "preparation",
+        "noise_level",
     ],
 )
 def test_a_part_of_the_header_that_is_of_another_kind_is_named(key: str, file: Path) -> None:
@@ -364,9 +392,9 @@ def test_what_a_fit_may_leave_is_not_refused(file: Path, X: Any) -> None:
     header = {
         "parameters": {"n_clusters": "auto"},
         "scale": 2,
-        "clusters": {"of_center": [0, 0], "names": ["both"], "edits": [{}]},
+        "clusters": {"of_center": [0, 0], "names": ["both"], "sizes": [60], "edits": [{}]},
     }
-    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5)}
+    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5), "middles": torch.zeros(1, 6)}
     model = load(rewritten(file, header, radii=torch.tensor([1.0, torch.nan]), **columns))
     assert set(model.predict(X)) == {0}
     assert (model.scale_, model.feature_deviations_[0]) == (2.0, 0.5)

@@ -35,10 +35,10 @@ class Assigned:
     Attributes
     ----------
     labels, center : ndarray of shape (n,), int32
-        Cluster and nearest centre of each row; -1 for a row that holds nothing.
+        Cluster and nearest centre of each row; -1 and any for a row that is in no cluster.
     confidence, distance : ndarray of shape (n,), float32
-        Its largest soft assignment, and the distance to the nearest centre in the code; 0 and NaN for a row that
-        holds nothing.
+        Its largest soft assignment, 0 for a row in no cluster, and the distance to the nearest centre in the code,
+        NaN for a row that holds nothing.
     n_clusters : int
         k.
     """
@@ -60,9 +60,14 @@ class Assigned:
 
 
 def assign_parts(
-    model: Model, codes: NDArray[np.float32]
+    model: Model, codes: NDArray[np.float32], labels: NDArray[np.int32]
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Yield what `DEC.predict_chunks` does, from codes that are there already, such as a memmap of them."""
+    """Yield what `DEC.predict_chunks` does, from codes that are there already, such as a memmap of them.
+
+    The code of a row that belongs nowhere does not tell that: rows whose label is -1 stay in no cluster.
+    """
     for start in range(0, len(codes), _PART):
         part = np.array(codes[start : start + _PART])
-        yield part, model.assign(part)
+        q = model.assign(part)
+        q[labels[start : start + _PART] < 0] = 0
+        yield part, q

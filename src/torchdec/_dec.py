@@ -7,17 +7,19 @@ from time import perf_counter
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import ClassifierTags
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from torch import Tensor, nn
 
 from torchdec._assigned import Assigned
 from torchdec._core.compute import Compute, Precision, resolve
-from torchdec._core.journal import Checkpoint, opened
+from torchdec._core.journal import Checkpoint, Journal, opened
+from torchdec._core.landmarks import landmarks_of, middles_of, scattered, scores_of
 from torchdec._core.number_of_clusters import numbers_to_try
 from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator, split
@@ -31,6 +33,8 @@ from torchdec._representation import Representation, freeze, rows_to_fit, undone
 from torchdec._starts import first_clusters
 from torchdec.augment import Augment
 from torchdec.rows import Rows
+from torchdec.rows._part import FilledRows
+from torchdec.rows._protocol import tell
 from torchdec.rows._shown import shown
 
 # Passes over the rows between updates of the targets, where rows are changed at random.
@@ -94,6 +98,11 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         a cluster gets several centres where its shape takes them. Few rows are partitioned so too. On a code that
         was learnt first it is k-means, and where the graph of the code shows that k-means took two clusters for
         one, or cut one in two, they are cut anew.
+    noise : "auto", float in (0, 0.5] or False, default=False
+        Whether some rows belong nowhere. "auto" looks for rows that lie far from all others before anything is
+        learnt, and a number leaves out that share of the rows, those that lie farthest. They are left out of the
+        embedding, the clusters and self-training; afterwards rows that lie as far out get the label -1, new ones
+        too. It reads the rows twice more, and compares each with some 4,000 of them.
     augment : callable or None, default=None
         Changes rows at random in ways that leave their cluster as it is: half of the rows of every training step;
         the targets come from the rows as they are (as in DEC-DA). `torchdec.augment.ShiftRotate` is for images,
@@ -111,7 +120,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     ----------
     labels_ : ndarray of shape (n,), int32
         The cluster of each row: argmax of the soft assignment, equal to `predict` on the same rows. -1 for a row
-        that holds nothing.
+        that holds nothing, or (`noise`) belongs nowhere.
     cluster_centers_ : ndarray of shape (m, z), float32
         Centres in the code: one for each cluster, and more where its shape takes several or clusters were merged
         (`torchdec.clusters.merge`).
@@ -121,6 +130,19 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         Median distance, in the code, of the rows of each centre to it; NaN for one without rows.
     confidence_quantiles_ : ndarray of shape (101,), float32
         Of the largest soft assignment of each fitted row: the 0th, 1st, ... 100th percentile.
+    landmarks_ : torchdec._core.landmarks.Landmarks
+        Some 4,000 rows of the fit by their principal components, which tell how far out rows lie
+        (`outlier_scores`).
+    cluster_middles_ : ndarray of shape (k, p), float32
+        Where the clusters lie along the principal components of the landmarks.
+    cluster_sizes_ : ndarray of shape (k,), int64
+        Rows of the fit in each cluster.
+    tree_ : torchdec.clusters.Tree
+        The clusters joined two by two, by the distances of their middles in the space of the rows.
+    levels_ : tuple of torchdec.clusters.Level
+        The numbers of groups of clusters that stand out in the tree, the coarsest first.
+    noise_level_ : float or None
+        The score, before it is made a share of the rows, above which rows belong nowhere; None without `noise`.
     cluster_names_ : list of k str
         Empty where a cluster has no name (`torchdec.clusters.rename`).
     edits_ : list of dict
@@ -181,6 +203,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions({"auto", "k-means++"})],
+        "noise": [StrOptions({"auto"}), Options(bool, {False}), Interval(Real, 0, 0.5, closed="right")],
         "augment": [callable, None],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
@@ -203,6 +226,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         batch_size: int | Literal["auto"] = "auto",
         n_init: int = 20,
         init: Literal["auto", "k-means++"] = "auto",
+        noise: float | Literal["auto", False] = False,
         augment: Augment | None = None,
         device: str = "auto",
         precision: Precision = "auto",
@@ -221,6 +245,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self.batch_size = batch_size
         self.n_init = n_init
         self.init = init
+        self.noise = noise
         self.augment = augment
         self.device = device
         self.precision = precision
@@ -287,12 +312,14 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         started = perf_counter()
         self._validate_params()
         given, rows = rows_to_fit(self, X)
-        self._check_row_count(rows, len(given) - len(rows))
+        n_empty = len(given) - len(rows)
+        self._check_row_count(rows, n_empty)
         compute = resolve(self.device, self.precision)
         with opened(checkpoint, self, given) as journal:
             started -= journal.seconds
-            names = ("representation", "choice", "centroids", "self-training")
+            names = ("representation", "choice", "centroids", "self-training", "landmarks")
             seeds = journal.once("seeds", lambda: split(self.random_state, *names))
+            rows = self._without_noise(rows, seeds["landmarks"], compute, journal)
 
             start = yield from first_clusters(self, rows, seeds, compute, started, journal)
             representation, encoder, centers = start.representation, start.encoder, start.centers
@@ -302,6 +329,8 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             given = representation.prepared(given)
             self.feature_means_ = representation.feature_means_
             self.feature_deviations_ = representation.feature_deviations_
+            labels = start.labels.cpu().numpy().astype(np.int64)
+            self.landmarks_ = landmarks_of(rows, scale, labels, seeds["landmarks"], compute)
 
             batches = generator(seeds["self-training"])
             batch_size, _ = self._pace(len(rows))
@@ -328,7 +357,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
                 self._publish(encoder, centers, clusters, scale, journal.history, reason, given, compute)
                 raise
             self._publish(encoder, centers, clusters, scale, journal.history, reason, given, compute)
-        self._warn()
+        self._warn(n_empty)
 
     def _reason_to_stop(self, latest: Record, calmest: Calmest) -> StopReason | None:
         if not isinstance(latest, Update):
@@ -361,9 +390,9 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
             momentum=self.momentum,
         )
 
-    def _check_row_count(self, rows: Rows, n_empty: int = 0) -> None:
+    def _check_row_count(self, rows: Rows, n_others: int = 0, which: str = "hold nothing") -> None:
         wanted: Any = self.n_clusters
-        rest = f" (beside {n_empty} that hold nothing)" if n_empty else ""
+        rest = f" (beside {n_others} that {which})" if n_others else ""
         one = isinstance(wanted, Integral)
         if not one:
             numbers_to_try(wanted, len(rows))
@@ -399,8 +428,29 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self.center_clusters_ = center_clusters
         self.cluster_names_ = [""] * (int(center_clusters.max()) + 1)
         self.edits_: list[dict[str, Any]] = []
+        self.noise_level_ = self._level_of_noise(rows, compute)
         self._calibrate(rows, compute)
         self.history_ = history
+
+    def _without_noise(self, rows: Rows, seed: int, compute: Compute, journal: Journal) -> Rows:
+        """Leave out the rows that belong nowhere, where there are to be any."""
+        noise = self.noise
+        if noise is False:
+            return rows
+        standardize: Any = getattr(self.representation, "standardize", "auto")
+        found = journal.once("noise", lambda: torch.from_numpy(scattered(rows, standardize, noise, seed, compute)))
+        kept = FilledRows(rows, found.numpy())
+        self._check_row_count(kept, len(found), "belong nowhere")
+        return kept
+
+    def _level_of_noise(self, rows: Rows, compute: Compute) -> float | None:
+        """Return the score above which rows belong nowhere: the fence, or what the wanted share is above."""
+        if self.noise is False:
+            return None
+        if self.noise == "auto":
+            return self.landmarks_.fence()
+        scores = scores_of(self.landmarks_, rows, self.scale_, compute)
+        return float(np.nanquantile(scores, 1 - self.noise))
 
     def _calibrate(self, rows: Rows, compute: Compute) -> None:
         """Learn from the rows how sure and how near their assignments are, and keep their labels."""
@@ -408,10 +458,21 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self.labels_ = assigned.labels
         sure = assigned.confidence[assigned.labels >= 0]
         self.confidence_quantiles_ = np.quantile(sure, QUANTILES).astype(np.float32)
-        own = (assigned.distance[assigned.center == center] for center in range(len(self.cluster_centers_)))
+        centers = np.where(assigned.labels < 0, -1, assigned.center)
+        labels = assigned.labels.astype(np.int64)
+        self.cluster_middles_, self.cluster_sizes_ = middles_of(
+            self.landmarks_, rows, self.scale_, labels, assigned.n_clusters, compute
+        )
+        own = (assigned.distance[centers == center] for center in range(len(self.cluster_centers_)))
         self.center_radii_ = np.array([np.median(d) if len(d) else np.nan for d in own], dtype=np.float32)
 
-    def _warn(self) -> None:
+    def _warn(self, n_empty: int) -> None:
+        n_noise = int((self.labels_ < 0).sum()) - n_empty
+        if n_noise:
+            lie, are = ("lies", "is") if n_noise == 1 else ("lie", "are")
+            tell(
+                f"{n_noise:,} of {len(self.labels_):,} rows {lie} far from all others and {are} in no cluster (-1)"
+            )
         updates = [record for record in self.history_ if isinstance(record, Update)]
         for update in updates:
             for cluster in update.reseeded:

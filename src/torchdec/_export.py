@@ -38,7 +38,8 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
     The input ``rows`` is (n, d), as given to `fit`: the scale is inside. It is float32 (``tensor(float)``), or
     float64 (``tensor(double)``) where `feature_means_` of the model is, as for unix seconds, which float32 would
     round. The outputs are ``code``, float32 (n, z), ``probabilities``, float32 (n, k), which is equation 1, and
-    ``labels``, int64 (n,). n is free.
+    ``labels``, int64 (n,). n is free. The graph knows no landmarks: it rejects no rows, and assigns those that
+    belong nowhere too, which `DEC.predict` gives -1 where the model was fitted with `noise`.
 
     A row that holds nothing gets the label -1, probabilities of 0 and a code of NaN. A graph cannot refuse rows,
     so this holds for rows with some NaN, or infinite values, too.

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from torchdec._autoencoder import Autoencoder
+from torchdec._core.landmarks import SHARES, Landmarks
 from torchdec._core.layers import embedding_dim
 from torchdec._core.records import StopReason
 from torchdec._core.torch_globals import under_own_globals
@@ -35,7 +36,7 @@ from torchdec.rows._shown import shown
 from torchdec.runs._publish import write_file
 from torchdec.runs._record import MODEL, read_run
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _HEADER: dict[str, tuple[type, ...]] = {
     "version": (int,),
     "class": (str,),
@@ -47,6 +48,7 @@ _HEADER: dict[str, tuple[type, ...]] = {
     "n_iter": (int,),
     "stop_reason": (str,),
     "clusters": (dict,),
+    "noise_level": (float, int, NoneType),
     "preparation": (dict,),
     "encoder": (dict,),
     "transformer": (dict, NoneType),
@@ -60,6 +62,9 @@ _PARAMETER_CLASSES: dict[str, type[BaseEstimator]] = {
 _ENCODER, _TRANSFORMER = "encoder.", "transformer."
 # Before the names of scikit-learn's classes.
 _SKLEARN = "sklearn."
+# Before the names of the tensors that are the landmarks.
+_LANDMARKS = "landmarks."
+_AXES = _LANDMARKS + "axes"
 # Tensors of models whose columns are standardised, or lie far from 0; those of float64 leave before the cast.
 _COLUMNS = ("means", "deviations")
 
@@ -75,8 +80,9 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : DEC
-        Fitted. Its weights, centres, scale, feature names and parameters are kept; `labels_`, `history_`,
-        `choice_` and the decoder are not.
+        Fitted. Its weights, centres, landmarks, scale, feature names and parameters are kept; `labels_`,
+        `history_`, `choice_` and the decoder are not. Landmarks are some 4,000 rows of the fit by 64 numbers each,
+        from which an approximate picture of these rows can be made: keep the file as you would keep a sample.
     path : path
         An existing file is replaced; missing folders above it are made.
 
@@ -115,12 +121,14 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "feature_names_in": list(model.feature_names_in_) if hasattr(model, "feature_names_in_") else None,
         "n_iter": model.n_iter_,
         "stop_reason": model.stop_reason_.name,
+        "noise_level": None if model.noise_level_ == math.inf else model.noise_level_,
         "preparation": model.preparation_.to_json(),
         "encoder": structure_of(model.encoder_, n_inputs),
         "transformer": transformer,
         "clusters": {
             "of_center": model.center_clusters_.tolist(),
             "names": model.cluster_names_,
+            "sizes": model.cluster_sizes_.tolist(),
             "edits": model.edits_,
         },
     }
@@ -128,10 +136,12 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "centers": torch.from_numpy(model.cluster_centers_),
         "radii": torch.from_numpy(model.center_radii_),
         "confidences": torch.from_numpy(model.confidence_quantiles_),
+        "middles": torch.from_numpy(model.cluster_middles_),
     }
     if model.feature_means_ is not None:
         tensors["means"] = torch.from_numpy(model.feature_means_)
         tensors["deviations"] = torch.from_numpy(model.feature_deviations_)
+    tensors |= {_LANDMARKS + name: value.contiguous() for name, value in vars(model.landmarks_).items()}
     tensors |= {_TRANSFORMER + name: value for name, value in arrays.items()}
     tensors |= {_ENCODER + name: value for name, value in tensors_of(model.encoder_).items()}
     metadata = {"torchdec": json.dumps(header)}
@@ -163,7 +173,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         version, class, torchdec, parameters, scale, n_features_in, feature_names_in, n_iter, stop_reason,
-        clusters (of each centre, names, edits), preparation.
+        clusters (of each centre, names, sizes, edits), preparation.
 
     Raises
     ------
@@ -218,8 +228,9 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules
     finite = {**tensors, "radii": tensors["radii"].nan_to_num(0)} if known else {}
     if not finite or not all(finite[name].isfinite().all() for name in own):
         raise ModelFileError(f"{path} is damaged: its tensors are not finite float32 numbers.")
-    if "deviations" in tensors and not (tensors["deviations"] > 0).all():
-        raise ModelFileError(f"{path} is damaged: its deviations are not all above 0.")
+    for name in ("deviations", _LANDMARKS + "spacings"):
+        if name in tensors and not (tensors[name] > 0).all():
+            raise ModelFileError(f"{path} is damaged: its {name} are not all above 0.")
     try:
         model = DEC(**{**_parameters_from_json(header["parameters"], given), "device": device})
         _validate(model)
@@ -232,6 +243,10 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules
     model.cluster_centers_ = tensors["centers"].numpy()
     model.center_radii_ = tensors["radii"].numpy()
     model.confidence_quantiles_ = tensors["confidences"].numpy()
+    model.landmarks_ = Landmarks(**_under(_LANDMARKS, tensors))
+    model.cluster_middles_ = tensors["middles"].numpy()
+    model.cluster_sizes_ = np.array(header["clusters"]["sizes"], dtype=np.int64)
+    model.noise_level_ = header["noise_level"]
     model.feature_means_, model.feature_deviations_ = (
         tensors[name].numpy() if name in tensors else None for name in _COLUMNS
     )
@@ -288,12 +303,14 @@ def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
     if header.get("version") != FORMAT_VERSION:
         raise ModelFileError(
             f"{path} has model format version {header.get('version')!r}; this is torchdec {__version__}, which "
-            f"reads version {FORMAT_VERSION}. Try the torchdec that wrote it ({header.get('torchdec')!r})."
+            f"reads version {FORMAT_VERSION}. Fit again, or use the torchdec that wrote it "
+            f"({header.get('torchdec')!r})."
         )
     wrong = [key for key, types in _HEADER.items() if type(header.get(key, ...)) not in types]
-    if wrong or header["class"] != "DEC" or not 0 < header["scale"] < math.inf:
+    level = 0.0 if wrong or header["noise_level"] is None else header["noise_level"]
+    if wrong or header["class"] != "DEC" or not 0 < header["scale"] < math.inf or not 0 <= level < math.inf:
         raise ModelFileError(
-            f"{path} has a header that is not understood: {', '.join(wrong or ['class', 'scale'])}."
+            f"{path} has a header that is not understood: {', '.join(wrong or ['class', 'scale', 'noise_level'])}."
         )
     return header
 
@@ -301,8 +318,8 @@ def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
 def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], path: Any) -> None:
     """Check that the parts fit into each other, before any tensor is allocated."""
     width, names = header["n_features_in"], header["feature_names_in"]
-    parts = {name for name in shapes if not name.startswith((_ENCODER, _TRANSFORMER))}
-    expected = {"centers", "radii", "confidences", *(_COLUMNS if parts & set(_COLUMNS) else ())}
+    parts = {name for name in shapes if not name.startswith((_ENCODER, _TRANSFORMER, _LANDMARKS))}
+    expected = {"centers", "radii", "confidences", "middles", *(_COLUMNS if parts & set(_COLUMNS) else ())}
     consistent = names is None or (len(names) == width and all(isinstance(name, str) for name in names))
     consistent = consistent and parts == expected and len(shapes["centers"]) == 2
     if consistent:
@@ -311,6 +328,8 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
         consistent = all(shapes.get(name, n_inputs) == n_inputs for name in _COLUMNS)
         consistent = consistent and _clusters_fit(header, n_centers)
         consistent = consistent and _stack_fits(header, shapes, embedding_dim)
+        consistent = consistent and _landmarks_fit(shapes, *n_inputs)
+        consistent = consistent and shapes["middles"] == (len(header["clusters"]["names"]), shapes[_AXES][1])
         consistent = consistent and shapes["radii"] == (n_centers,) and shapes["confidences"] == (101,)
     if not consistent:
         raise ModelFileError(f"{path} is damaged: its tensors do not fit together: {shapes}.")
@@ -337,6 +356,22 @@ def _stack_fits(header: dict[str, Any], shapes: dict[str, tuple[int, ...]], embe
         expected |= {f"{_ENCODER}{2 * i}.weight": (n_out, n_in), f"{_ENCODER}{2 * i}.bias": (n_out,)}
     own = {name: shape for name, shape in shapes.items() if name.startswith(_ENCODER)}
     return bool(own == expected and (widths[0], widths[-1]) == (_n_inputs(header, embedding_dim), embedding_dim))
+
+
+def _landmarks_fit(shapes: dict[str, tuple[int, ...]], width: int) -> bool:
+    """Check the landmarks against each other, and against the rows that the encoder takes."""
+    own = {name.removeprefix(_LANDMARKS): shape for name, shape in shapes.items() if name.startswith(_LANDMARKS)}
+    if own.keys() != set(Landmarks.__dataclass_fields__) or len(own["places"]) != 2:
+        return False
+    n, n_axes = own["places"]
+    return n > 0 and own == {
+        "means": (width,),
+        "axes": (width, n_axes),
+        "places": (n, n_axes),
+        "rests": (n,),
+        "spacings": (n,),
+        "scores": (len(SHARES),),
+    }
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -380,7 +415,7 @@ def _dtypes_known(dtypes: dict[str, str]) -> bool:
 def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
     """Check that each centre has a cluster, and each cluster a centre and a name."""
     match header["clusters"]:
-        case {"of_center": list(owners), "names": list(names), "edits": list(edits)}:
+        case {"of_center": list(owners), "names": list(names), "sizes": list(sizes), "edits": list(edits)}:
             pass
         case _:
             return False
@@ -390,6 +425,8 @@ def _clusters_fit(header: dict[str, Any], n_centers: int) -> bool:
         and all(isinstance(owner, int) for owner in owners)
         and set(owners) == set(range(k))
         and all(isinstance(name, str) for name in names)
+        and len(sizes) == k
+        and all(isinstance(size, int) and size >= 0 for size in sizes)
         and all(isinstance(edit, dict) for edit in edits)
     )
 

@@ -1,8 +1,9 @@
 """What a fitted model does with rows: embed them, and assign them to clusters."""
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import chain
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,9 +16,11 @@ from torch import nn
 from torchdec._core.assignment import clusters_of
 from torchdec._core.batches import in_order
 from torchdec._core.compute import Compute, resolve
+from torchdec._core.landmarks import Landmarks, scores_of
 from torchdec._core.objective import log_soft_assignment, squared_distances
 from torchdec._core.owners import owners_of
 from torchdec._core.torch_globals import under_own_globals
+from torchdec._core.tree import Level, Tree
 from torchdec._representation import EmbedsRows, validated_rows
 from torchdec.rows import Rows
 from torchdec.rows._convert import as_dense
@@ -39,51 +42,78 @@ class Predictor(EmbedsRows):
     center_clusters_: Int32[NDArray[np.int32], " centers"]
     cluster_names_: list[str]
     confidence_quantiles_: Float32[NDArray[np.float32], " percents"]
+    landmarks_: Landmarks
+    cluster_middles_: Float32[NDArray[np.float32], "clusters axes"]
+    cluster_sizes_: Int64[NDArray[np.int64], " clusters"]
+    noise_level_: float | None
     feature_means_: Float[NDArray[Any], " features"] | None
     feature_deviations_: Float[NDArray[Any], " features"] | None
     scale_: float
     transformer_: Any
 
-    def predict(self, X: Any, *, reject: float = 0.0) -> Int32[NDArray[np.int32], " rows"]:
+    def predict(
+        self, X: Any, *, reject: float = 0.0, n_clusters: int | None = None
+    ) -> Int32[NDArray[np.int32], " rows"]:
         """Assign rows to clusters: the argmax of `predict_proba`, int32 of shape (n,).
 
-        A row that holds nothing (NaN alone, as of an empty text) is in no cluster, which is -1.
+        A row that holds nothing (NaN alone, as of an empty text) is in no cluster, which is -1; nor is one that
+        belongs nowhere, where the fit looked for such rows (`noise`).
 
         Parameters
         ----------
         X : array, sparse matrix, DataFrame or Rows of shape (n, d)
         reject : float in [0, 1), default=0.0
-            Rows that are less sure of their cluster than this share of the rows of `fit` get -1. New rows that
-            are like those of `fit` are rejected at this rate, stranger ones more often.
+            Rows that lie farther from the rows of `fit` than this share of these do (`outlier_scores`) get -1. New
+            rows that are like those of `fit` are rejected at about this rate, rows of a new kind far more often.
+        n_clusters : int, optional
+            A coarser cut of `tree_`: so many groups of clusters, numbered by the first cluster of each. Each holds
+            whole clusters, and whole groups of any finer cut. `levels_` tells which numbers stand out.
 
         Raises
         ------
         ValueError
-            If `X` has another width than at fit, or values that are not finite.
+            If `X` has another width than at fit, or values that are not finite, or the model has fewer clusters.
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
-        least = self.least_confidence(reject)
+        labels = self._of_all(X, lambda _, q: clusters_of(q)[0], self._farthest(reject))
+        if n_clusters is None:
+            return labels
+        return np.append(self._groups(n_clusters), np.int32(-1))[labels]
 
-        return self._of_all(X, lambda _, q: clusters_of(q, least)[0])
+    def _groups(self, n_clusters: int) -> Int32[NDArray[np.int32], " clusters"]:
+        """Return the group of each cluster in a cut of the tree."""
+        check_is_fitted(self)
+        k = len(self.cluster_names_)
+        if not (isinstance(n_clusters, Integral) and 1 <= n_clusters <= k):
+            raise ValueError(
+                f"n_clusters={shown(n_clusters)} is no cut of the tree of {k} clusters; try one of "
+                f"{', '.join(str(level.n_clusters) for level in self.levels_)}, or any from 1 to {k}."
+            )
+        return self.tree_.groups(int(n_clusters))
 
-    def least_confidence(self, reject: float) -> float:
-        """Return the confidence (largest soft assignment) that this share of the rows of `fit` did not reach.
+    @property
+    def tree_(self) -> Tree:
+        """The clusters joined two by two, up to one of all rows."""
+        return Tree(self.cluster_middles_, self.cluster_sizes_)
 
-        Raises
-        ------
-        ValueError
-            If `reject` is not in [0, 1).
-        """
+    @property
+    def levels_(self) -> tuple[Level, ...]:
+        """The numbers of groups of clusters that stand out, the coarsest first; last the clusters themselves."""
+        return self.tree_.levels
+
+    def _farthest(self, reject: float) -> float:
+        """Return the score up to which rows belong to a cluster: infinite where no rows are left out."""
         check_is_fitted(self)
         if not (isinstance(reject, Real) and 0 <= reject < 1):
             raise ValueError(f"reject={shown(reject)} is no share of rows; try 0.05, or 0 to assign all.")
-        return float(np.interp(reject, QUANTILES, self.confidence_quantiles_)) if reject else 0.0
+        noise = math.inf if self.noise_level_ is None else self.noise_level_
+        return min(noise, self.landmarks_.level(float(reject))) if reject else noise
 
     def predict_proba(self, X: Any) -> Float32[NDArray[np.float32], "rows clusters"]:
         """Return the soft assignments q of rows to clusters (equation 1), float32 of shape (n, k).
 
-        All are 0 for a row that holds nothing.
+        All are 0 for a row that is in no cluster.
         """
         return self._of_all(X, lambda _, q: q)
 
@@ -92,12 +122,29 @@ class Predictor(EmbedsRows):
         return self._of_all(X, lambda code, _: code)
 
     @under_own_globals
+    def outlier_scores(self, X: Any) -> Float32[NDArray[np.float32], " rows"]:
+        """Return how far each row lies from the rows of the fit, float32 of shape (n,); NaN if it holds nothing.
+
+        Up to 1 it is the share of the rows of the fit that lie nearer to others: 0.95 is as far out as the 5 %
+        that lie farthest begin. Above 1 it is how many times as far as the farthest of all. It is told by the
+        distance to the nearest of some 4,000 rows of the fit, in the space of the rows, beside what these are
+        apart (docs/clusters.md); the confidence of a row tells nothing of it.
+        """
+        rows = self._new_rows(X)
+        compute = resolve(self.device, self.precision)
+        with torch.inference_mode():
+            return self.landmarks_.shares(scores_of(self.landmarks_, rows, self.scale_, compute))
+
+    @under_own_globals
     def _of_all(
-        self, X: Any, part: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[_Number]]
+        self,
+        X: Any,
+        part: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[_Number]],
+        farthest: float | None = None,
     ) -> NDArray[_Number]:
         """Put what `part` makes of each chunk's (z, q) into one array, in place, so that nothing is kept twice."""
-        rows = self._new_rows(X)
-        parts = (part(*chunk) for chunk in self._predict_rows(rows, resolve(self.device, self.precision)))
+        rows, compute = self._new_rows(X), resolve(self.device, self.precision)
+        parts = (part(*chunk) for chunk in self._predict_rows(rows, compute, farthest))
         first = next(parts)
         whole = np.empty((len(rows), *first.shape[1:]), first.dtype)
         start = 0
@@ -107,9 +154,15 @@ class Predictor(EmbedsRows):
         return whole
 
     @under_own_globals
-    def predict_chunks(self, X: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory."""
-        yield from self._predict_rows(self._new_rows(X), resolve(self.device, self.precision))
+    def predict_chunks(
+        self, X: Any, *, reject: float = 0.0
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Yield (z, q) of some thousand rows at a time, in order, for results larger than memory.
+
+        The q of a row that is in no cluster, as `predict` with this `reject` tells, are all 0.
+        """
+        farthest, compute = self._farthest(reject), resolve(self.device, self.precision)
+        yield from self._predict_rows(self._new_rows(X), compute, farthest)
 
     def _new_rows(self, X: Any) -> Rows:
         """Check rows that are to be predicted, and prepare them."""
@@ -117,9 +170,11 @@ class Predictor(EmbedsRows):
         return self.prepared(validated_rows(self, X))
 
     def _predict_rows(
-        self, rows: Rows, compute: Compute
+        self, rows: Rows, compute: Compute, farthest: float | None = None
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         encoder = self.encoder_.to(compute.device)
+        farthest = self._farthest(0.0) if farthest is None else farthest
+        landmarks = self.landmarks_.to(compute.device) if farthest < math.inf else None
         start = 0
         for chunk in in_order(rows, self.scale_, compute):
             with torch.inference_mode():
@@ -134,7 +189,11 @@ class Predictor(EmbedsRows):
                     f"about {usual:.0e} (root mean square); give them in the same units."
                 )
             start += len(code)
-            yield code, self.assign(code)
+            q = self.assign(code)
+            if landmarks is not None:
+                with torch.inference_mode():
+                    q[landmarks.score(chunk) > farthest] = 0
+            yield code, q
 
     @under_own_globals
     @torch.inference_mode()

@@ -38,7 +38,7 @@ class Predictor:
     model : str
         Path of a model file, or of a run directory.
     reject : float in [0, 1), default=0.0
-        Rows that are less sure than this share of the rows of the fit get cluster -1.
+        Rows that lie farther out than this share of the rows of the fit get cluster -1 and confidence 0.
     device : str, default="cpu"
         As in `torchdec.DEC`.
 
@@ -80,7 +80,8 @@ class Predictor:
             empty = {"cluster": np.empty(0, np.int32), "confidence": np.empty(0, np.float32)}
             return pd.DataFrame(empty, index=frame.index)
         model = _loaded(self.model, self.device)
-        cluster, confidence = clusters_of(model.predict_proba(frame), model.least_confidence(self.reject))
+        q = np.concatenate([q for _, q in model.predict_chunks(frame, reject=self.reject)])
+        cluster, confidence = clusters_of(q)
         return pd.DataFrame({"cluster": cluster, "confidence": confidence}, index=frame.index)
 
     def frames(self, frames: "Iterable[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
@@ -98,10 +99,10 @@ class Predictor:
         """
         model = _loaded(self.model, self.device)
         rows = ParquetRows([Path(source)], model.preparation_.reading, _columns(model))
-        q = (q for _, q in _chunks(model, rows, source))
-        least, sizes = model.least_confidence(self.reject), []
+        q = (q for _, q in _chunks(model, rows, source, self.reject))
+        sizes: list[tuple[int, ...]] = []
         # A task that is tried again replaces what the first try may have left.
-        write_file(target, lambda new: sizes.append(write_assignments(new, q, least, rows.ids).sizes), force=True)
+        write_file(target, lambda new: sizes.append(write_assignments(new, q, rows.ids).sizes), force=True)
         return sizes[0]
 
 
@@ -114,10 +115,10 @@ def _columns(model: "DEC") -> Features | Mixed | None:
 
 
 def _chunks(
-    model: "DEC", rows: ParquetRows, source: str
+    model: "DEC", rows: ParquetRows, source: str, reject: float
 ) -> "Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]":
     try:
-        yield from model.predict_chunks(rows)
+        yield from model.predict_chunks(rows, reject=reject)
     except ValueError as error:
         raise RowsError(f"{source}: {error}") from error
 

@@ -75,6 +75,25 @@ def test_json_is_one_object_and_all_of_stdout(cli, data, tmp_path):
     assert "embedding: " in result.stderr
 
 
+def test_rows_that_belong_nowhere_are_left_out_where_it_is_asked_for(cli, data, tmp_path):
+    rows = np.load(data)
+    scatter = np.random.default_rng(0).uniform(-60, 60, (6, rows.shape[1]))
+    np.save(tmp_path / "both.npy", np.vstack([scatter, rows]).astype(rows.dtype))
+    result = cli.ok("fit", tmp_path / "both.npy", "-k", 3, "--noise", "auto", "-o", tmp_path / "out", "--quiet")
+    clusters = pq.read_table(tmp_path / "out" / "assignments.parquet")["cluster"].to_numpy()
+    assert (clusters[:6] == -1).all()
+    n_out = (clusters == -1).sum()
+    assert n_out <= 9
+    told = f"{n_out} of {len(rows) + 6} rows lie far from all others"
+    assert f"note: {told} and are in no cluster (-1)" in result.stderr
+    assert f"{told}, or hold nothing, and are in no cluster (-1)." in result.stdout
+    assert f"{told}, or hold nothing, and are in no cluster" in (tmp_path / "out" / "report.html").read_text()
+    cli.ok("merge", tmp_path / "out", 0, 1, "-o", tmp_path / "merged")
+    merged = pq.read_table(tmp_path / "merged" / "assignments.parquet")["cluster"].to_numpy()
+    np.testing.assert_array_equal(merged == -1, clusters == -1)
+    assert "is no share of rows" in cli("fit", data, "-k", 3, "--noise", "2", "-o", tmp_path / "x").stderr
+
+
 def test_quiet_shows_no_progress(cli, data, tmp_path):
     result = cli.ok("fit", data, "-k", 3, "-o", tmp_path / "out", "--quiet")
     assert "embedding: " not in result.stderr

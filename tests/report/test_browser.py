@@ -46,7 +46,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = rename(small_dec(3).fit(X), 0, HOSTILE)
-    page = render(run_of(model), model, model.transform(X), labels=np.array([HOSTILE] * 60))
+    page = render(run_of(model), model, model.transform(X), model.predict(X), labels=np.array([HOSTILE] * 60))
     file = tmp_path_factory.mktemp("page") / "report.html"
     file.write_text(page, encoding="utf-8")
     return file
@@ -136,7 +136,9 @@ def test_the_mouse_finds_a_dot_with_its_picture(browser: Any, tmp_path: Path) ->
     """A real pointer on a real dot: the picture beside the map is that of its row."""
     model = small_dec(3).fit(X)
     file = tmp_path / "report.html"
-    file.write_text(render(run_of(model), model, model.transform(X), rows=as_rows(X), image_shape=(2, 3)))
+    file.write_text(
+        render(run_of(model), model, model.transform(X), model.predict(X), rows=as_rows(X), image_shape=(2, 3))
+    )
     page = browser.new_page(viewport={"width": 1100, "height": 900})
     page.goto(file.as_uri())
     page.wait_for_selector("body[data-ready=true]", timeout=60_000)
@@ -181,7 +183,7 @@ def test_a_run_of_this_size_draws_and_selects_both_ways(browser: Any, tmp_path: 
     model = small_dec(10).fit(x)
     run = run_of(model, data=fingerprint(as_rows(x), "rows.npy"))
     file = tmp_path / "report.html"
-    file.write_text(render(run, model, model.transform(x), rows=as_rows(x), image_shape=shape))
+    file.write_text(render(run, model, model.transform(x), model.predict(x), rows=as_rows(x), image_shape=shape))
     assert file.stat().st_size < 10_000_000
     with opened(browser, file) as page:
         assert sum(points(page)) == min(len(x), MOST_POINTS)

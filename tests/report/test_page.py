@@ -53,7 +53,7 @@ def run_of(model: DEC, **changes: Any) -> Run:
 
 
 def page_of(model: DEC, run: Run | None = None, **arguments: Any) -> str:
-    return render(run or run_of(model), model, model.transform(X), **arguments)
+    return render(run or run_of(model), model, model.transform(X), model.predict(X), **arguments)
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def test_a_table_is_shown_in_its_own_units_with_its_ids_and_rules() -> None:
     rows.ids = pa.table({"customer": [f"<C{i:03d}>" for i in range(60)]})  # type: ignore[attr-defined]
     model = rename(small_dec(3).fit(frame), 1, "mine")
     run = run_of(model, data=fingerprint(rows, "table.csv"))
-    page = render(run, model, model.transform(frame), rows=rows)
+    page = render(run, model, model.transform(frame), model.predict(frame), rows=rows)
     clusters = describe(model, frame)
     for cluster in clusters:
         assert all(f"<li>{trait.text}</li>" in page for trait in cluster.traits)

@@ -347,7 +347,7 @@ EDITS = {
     "rename one that is not there": (lambda m: rename(m, K, "x"), str(K)),
     "rename to a number": (lambda m: rename(m, 0, 3), "name"),
     "no exemplars": (lambda m: exemplars(m, X, -1), "n"),
-    "a share that is none": (lambda m: m.least_confidence(1.5), "1.5"),
+    "a share that is none": (lambda m: m.predict(X, reject=1.5), "1.5"),
     "no numbers to choose from": (lambda m: choose_k(X, []), "k"),
     "numbers beyond the rows": (lambda m: choose_k(X, [2, N + 1]), str(N + 1)),
     **{
@@ -367,7 +367,7 @@ def test_an_edit_that_makes_no_sense_is_refused_and_the_model_stays(name, model)
     assert np.array_equal(model.predict_proba(X), before)
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "least_confidence"])
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "outlier_scores"])
 def test_a_model_that_is_not_fitted_says_so(method):
     with pytest.raises((NotFittedError, AttributeError), match="fit"):
         getattr(DEC(2), method)(X)

@@ -15,6 +15,7 @@ import changed_rows  # noqa: E402
 import choose_k  # noqa: E402
 import edits  # noqa: E402
 import graph_space  # noqa: E402
+import novelty  # noqa: E402
 import own_data  # noqa: E402
 import page as trust_page  # noqa: E402
 import partition  # noqa: E402
@@ -109,3 +110,8 @@ def test_the_page_of_the_paper_is_made_from_the_results() -> None:
 def test_the_counts_of_the_trust_page_are_made_from_their_files() -> None:
     text = trust_page.DOCS.read_text()
     assert trust_page.with_counts(text) == text
+
+
+def test_the_tables_of_what_belongs_nowhere_are_made_from_their_file() -> None:
+    text = novelty.DOCS.read_text()
+    assert novelty.with_tables(text) == text

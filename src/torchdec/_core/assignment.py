@@ -6,12 +6,11 @@ from numpy.typing import NDArray
 
 
 def clusters_of(
-    q: Float32[NDArray[np.float32], "rows clusters"], least: float = 0.0
+    q: Float32[NDArray[np.float32], "rows clusters"],
 ) -> tuple[Int32[NDArray[np.int32], " rows"], Float32[NDArray[np.float32], " rows"]]:
     """Return the cluster of each row, its largest q, and the confidence in it, which is that q.
 
-    Rows below the least confidence are in no cluster, which is -1, and so are those whose q is all 0.
+    A row whose q is all 0 is in no cluster, which is -1.
     """
     confidence = q.max(axis=1)
-    kept = (confidence >= least) & (confidence > 0)
-    return np.where(kept, q.argmax(axis=1), -1).astype(np.int32), confidence
+    return np.where(confidence > 0, q.argmax(axis=1), -1).astype(np.int32), confidence

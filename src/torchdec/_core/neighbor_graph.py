@@ -32,6 +32,15 @@ def principal_components(
     """Project the centred rows on their leading principal components, float32 (n, n_components).
 
     The second value projects others, float32 (m, d), in the same way.
+    """
+    projected, mean, components = principal_axes(rows, n_components, generator, compute)
+    return projected, lambda others: (others - mean) @ components
+
+
+def principal_axes(
+    rows: Rows, n_components: int, generator: Generator, compute: Compute
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the projected rows, (n, n_components), the mean, (d,), and the components, (d, n_components).
 
     Subspace iteration (Halko, Martinsson, Tropp, SIAM Review 2011): some passes over the rows, chunk by chunk,
     with memory for d x n_components numbers whatever n is.
@@ -55,7 +64,7 @@ def principal_components(
     _, _, axes = torch.linalg.svd(projected, full_matrices=False)
     turned = axes.T[:, :n_components]
     components = basis @ turned
-    return projected @ turned, lambda others: (others - mean) @ components
+    return projected @ turned, mean, components
 
 
 def layout_weight(n_rows: int) -> float:

@@ -16,6 +16,7 @@ from torchdec.cli._errors import OneLineErrors
 from torchdec.cli._export import export
 from torchdec.cli._fit import fit
 from torchdec.cli._info import info
+from torchdec.cli._levels import levels
 from torchdec.cli._predict import predict
 from torchdec.cli._report import report
 from torchdec.cli._score import score
@@ -35,6 +36,7 @@ for command in (
     predict,
     report,
     summary,
+    levels,
     merge,
     split,
     rename,

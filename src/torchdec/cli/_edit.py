@@ -137,7 +137,7 @@ def _edited(
     from torchdec.runs._lock import locked
     from torchdec.runs._publish import check_directory, write_run_directory
     from torchdec.runs._record import MODEL, read_run
-    from torchdec.runs._tables import read_embedding, read_ids
+    from torchdec.runs._tables import read_assignments, read_embedding, read_ids
 
     with naming("-o/--out"):
         check_directory(out, force=force)
@@ -148,7 +148,10 @@ def _edited(
         rows = rows_like(model, run)
         with naming("RUN"):
             model = edit(model, rows)
-            chunks = assign_parts(model, read_embedding(directory)) if rows is None else model.predict_chunks(rows)
+            if rows is None:
+                chunks = assign_parts(model, read_embedding(directory), read_assignments(directory))
+            else:
+                chunks = model.predict_chunks(rows)
         ids = None if rows is None else row_ids(rows)
         ids = read_ids(directory) if ids is None else ids
         written: list[Run] = []

@@ -22,6 +22,7 @@ def fit(
     out: _options.Out,
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     reconstruction_weight: _options.ReconstructionWeight = 0.0,
+    noise: _options.Noise = None,
     augment: _options.AugmentOption = None,
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
@@ -71,7 +72,9 @@ def fit(
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
     moved = shape if augment else None
-    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision, moved)
+    settings = Settings(
+        clusters, representation, reconstruction_weight, seed, device, precision, moved, noise or False
+    )
     checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
     with joined():
         run = run_job(

@@ -35,6 +35,7 @@ class Settings:
     device: str
     precision: Precision
     image_shape: tuple[int, ...] | None  # shift and rotate images of this shape
+    noise: float | Literal["auto", False] = False
 
     def estimator(self) -> "DEC":
         """Make the estimator."""
@@ -45,6 +46,7 @@ class Settings:
             self.clusters,
             representation=str(self.representation),
             reconstruction_weight=self.reconstruction_weight,
+            noise=self.noise,
             augment=ShiftRotate(self.image_shape) if self.image_shape else None,
             random_state=self.seed,
             device=self.device,

@@ -142,6 +142,19 @@ def _clusters(text: str) -> int | range | list[int] | str:
     )
 
 
+def _noise(text: str) -> float | str:
+    """Read what `--noise` can be."""
+    if text == "auto":
+        return text
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 0.5:
+        raise typer.BadParameter(f"{text!r} is no share of rows; give auto, or up to 0.5, such as 0.05.")
+    return share
+
+
 Clusters = Annotated[
     Any,
     typer.Option(
@@ -170,6 +183,17 @@ ReconstructionWeight = Annotated[
         metavar="W",
         help="Weight of the reconstruction error during self-training: 0 is DEC, above 0 IDEC. Needs the "
         "representation autoencoder or sdae.",
+    ),
+]
+Noise = Annotated[
+    Any,
+    typer.Option(
+        "--noise",
+        metavar="SHARE",
+        parser=lambda value: _noise(str(value)),
+        show_default=False,
+        help="Cluster -1 for rows that belong nowhere: auto finds those that lie far from all others, and 0.05 "
+        "leaves out that share of the rows.",
     ),
 ]
 AugmentOption = Annotated[

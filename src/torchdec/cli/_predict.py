@@ -44,7 +44,7 @@ def predict(
             min=0.0,
             max=0.99,
             metavar="SHARE",
-            help="Cluster -1 for rows that are less sure than this share of the rows of the fit, as 0.05.",
+            help="Cluster -1 for rows that lie farther out than this share of the rows of the fit, as 0.05.",
         ),
     ] = 0.0,
     join: Annotated[
@@ -67,7 +67,8 @@ def predict(
     """Assign rows to the clusters of a model.
 
     The columns are row, cluster and confidence, and name where clusters have names. Rows that hold nothing, such
-    as empty texts, get the cluster -1.
+    as empty texts, get the cluster -1, and so do those that --reject leaves out, or that belong nowhere where the
+    fit looked for such rows (fit --noise).
     It is written in chunks, so DATA may be of any size. A folder of Parquet files becomes a folder of files of the
     same names, unless OUT ends in .parquet, .csv or .xlsx. An OUT that ends in .h5ad becomes a copy of DATA with
     the clusters in .obs and the code in .obsm.
@@ -90,8 +91,8 @@ def predict(
     names = names_of_run(model) or fitted.cluster_names_
     with naming("DATA"):
         beside = _all_columns(data, rows) if join else row_ids(rows)
-    found = _write_clusters(out, fitted, rows, data, reject, names, beside, force=force)
-    n_rows, n_empty = rows.shape[0], found.n_empty
+    found, n_empty = _write_clusters(out, fitted, rows, data, reject, names, beside, force=force)
+    n_rows = rows.shape[0]
     n_none = n_rows - sum(found.sizes)
     holds = "holds" if n_empty == 1 else "hold"
     which = f", of which {n_empty:,} {holds} nothing" if n_empty else ""
@@ -135,24 +136,32 @@ def _write_clusters(
     beside: "pa.Table | None",
     *,
     force: bool,
-) -> "Clusters":
-    """Write the clusters of rows as they are predicted, and return what they amount to."""
+) -> "tuple[Clusters, int]":
+    """Write the clusters of rows as they are predicted; return what they amount to, and how many hold nothing."""
+    import numpy as np
+
     from torchdec.runs._h5ad import write_h5ad
     from torchdec.runs._publish import write_file
     from torchdec.runs._tables import write_assignments
 
     done: list[Clusters] = []
-    chunks = _predicted(model, rows, str(data))
-    least = model.least_confidence(reject)
+    n_empty = 0
+
+    def chunks() -> "Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]":
+        nonlocal n_empty
+        with naming_rows(str(data)):
+            for code, q in model.predict_chunks(rows, reject=reject):
+                n_empty += int(np.isnan(code[:, 0]).sum())
+                yield code, q
 
     def write(new: Path) -> None:
         if _is_h5ad(out):
-            done.append(write_h5ad(new, data, chunks, least))
+            done.append(write_h5ad(new, data, chunks()))
         else:
-            done.append(write_assignments(new, (q for _, q in chunks), least, beside, names))
+            done.append(write_assignments(new, (q for _, q in chunks()), beside, names))
 
     write_file(out, write, force=force)
-    return done[0]
+    return done[0], n_empty
 
 
 def _predict_folder(
@@ -172,13 +181,6 @@ def _predict_folder(
     n_none = n_rows - sum(sizes)
     none = f", {n_none:,} in none (-1)" if reject or n_none else ""
     tell(f"{out}: {n_rows:,} rows in {n_used} of {len(sizes)} clusters{none}")
-
-
-def _predicted(
-    model: "DEC", rows: "Rows", data: str
-) -> "Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]":
-    with naming_rows(data):
-        yield from model.predict_chunks(rows)
 
 
 def _refuse_inputs(out: Path, *inputs: Path) -> None:

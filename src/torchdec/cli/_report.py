@@ -85,9 +85,10 @@ def write_report(
 ) -> None:
     """Write the page of a run whose other files lie in `directory`."""
     from torchdec.report import render
-    from torchdec.runs._tables import read_embedding
+    from torchdec.runs._tables import read_assignments, read_embedding
 
-    page = render(run, model, read_embedding(directory), rows=rows, image_shape=image_shape, labels=labels)
+    codes, clusters = read_embedding(directory), read_assignments(directory)
+    page = render(run, model, codes, clusters, rows=rows, image_shape=image_shape, labels=labels)
     path.write_text(page, encoding="utf-8")
 
 

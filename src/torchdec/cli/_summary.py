@@ -46,7 +46,7 @@ def print_run(out: Path, run: "Run") -> None:
 def print_clusters(run: "Run") -> None:
     """Print a table: cluster, its name where one has a name, rows, share of all rows, mean confidence.
 
-    Rows that hold nothing count nowhere in it, and have a line below.
+    Rows that are in no cluster count nowhere in it, and have a line below.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -64,9 +64,10 @@ def print_clusters(run: "Run") -> None:
         sure = "-" if confidence is None else f"{confidence:.3f}"
         table.add_row(str(cluster), *name, f"{size:,}", f"{size / n_rows:.1%}", sure)
     Console(highlight=False).print(table)
-    n_empty = run.data.shape[0] - n_rows
-    if n_empty:
-        tell(f"{n_empty:,} of {run.data.shape[0]:,} rows hold nothing and are in no cluster (-1).")
+    n_left = run.data.shape[0] - n_rows
+    if n_left:
+        why = "lie far from all others, or hold nothing," if run.parameters.get("noise") else "hold nothing"
+        tell(f"{n_left:,} of {run.data.shape[0]:,} rows {why} and are in no cluster (-1).")
 
 
 def print_traits(run: "Run") -> None:

@@ -1,6 +1,7 @@
 """What to do with clusters: choose how many, look at them, and merge, split and name them."""
 
 from torchdec._core.number_of_clusters import Candidate, Choice
+from torchdec._core.tree import Level, Tree
 from torchdec.clusters._change import merge, rename, split
 from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
@@ -11,9 +12,11 @@ __all__ = [
     "Candidate",
     "Choice",
     "Cluster",
+    "Level",
     "Rule",
     "Rules",
     "Trait",
+    "Tree",
     "choose_k",
     "describe",
     "exemplars",

@@ -74,6 +74,11 @@ def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     merged.center_clusters_ = new[model.center_clusters_]
     if hasattr(model, "labels_"):
         merged.labels_ = np.where(model.labels_ < 0, -1, new[model.labels_])
+    sizes = model.cluster_sizes_[[low, high]]
+    middle = np.average(model.cluster_middles_[[low, high]], axis=0, weights=np.maximum(sizes, 1))
+    merged.cluster_middles_[low], merged.cluster_sizes_[low] = middle, sizes.sum()
+    merged.cluster_middles_ = np.delete(merged.cluster_middles_, high, axis=0)
+    merged.cluster_sizes_ = np.delete(merged.cluster_sizes_, high)
     names = [model.cluster_names_[low], model.cluster_names_[high]]
     merged.cluster_names_[low] = " + ".join(name for name in names if name)
     del merged.cluster_names_[high]

@@ -234,17 +234,25 @@ def exemplars(model: DEC, X: Any, n: int = 10) -> list[NDArray[np.int64]]:
 
 
 def outlier_scores(model: DEC, X: Any) -> Float32[NDArray[np.float32], " rows"]:
-    """Return how far each row lies from the nearest centre, in units of that centre's median row of the fit.
+    """Return how far each row lies from the rows of the fit, float32 of shape (n,): `DEC.outlier_scores`.
 
-    1 is the median; rows of a kind that the fit has not seen have much more. Other than the confidence, which is
-    low between clusters, the score is high away from all of them. It is NaN for a row that holds nothing.
+    Up to 1 it is the share of the rows of the fit that lie nearer to others; rows of a kind that the fit has not
+    seen are near 1, or above it: then it is how many times as far they lie as the farthest of the fit. It is NaN
+    for a row that holds nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from torchdec import DEC, NeighborEncoder
+    >>> from torchdec.clusters import outlier_scores
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = DEC(10, representation=NeighborEncoder(max_epochs=2), tol=0.5, random_state=0).fit(X)
+    >>> noise = np.random.default_rng(0).uniform(0, 16, (9, 64))
+    >>> bool(outlier_scores(model, noise).min() > 0.99)
+    True
     """
-    assigned = Assigned(model, model.predict_chunks(X))
-    # A centre whose rows were all alike, or that had none, makes outliers of all others.
-    radii = np.maximum(np.nan_to_num(model.center_radii_), np.finfo(np.float32).tiny)
-    with np.errstate(over="ignore"):
-        scores: NDArray[np.float32] = assigned.distance / radii[assigned.center]
-    return scores
+    return model.outlier_scores(X)
 
 
 def _nearest_rows(assigned: Assigned, n: int) -> list[NDArray[np.int64]]:

@@ -44,6 +44,7 @@ def render(
     run: Run,
     model: DEC,
     codes: NDArray[np.float32],
+    assignments: NDArray[np.int32],
     *,
     rows: Rows | None = None,
     image_shape: tuple[int, ...] | None = None,
@@ -59,6 +60,8 @@ def render(
         Of the run.
     codes : ndarray of shape (n, z), float32
         The embedding of the run.
+    assignments : ndarray of shape (n,), int32
+        The clusters of its rows, -1 for those in none.
     rows : Rows of shape (n, d), optional
         The rows of the run: they tell which features stand out, and are the pictures.
     image_shape : tuple of int, optional
@@ -85,12 +88,12 @@ def render(
     except ImportError as error:
         raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
     _check(run, codes, rows, image_shape, labels)
-    assigned = Assigned(model, assign_parts(model, codes))
+    assigned = Assigned(model, assign_parts(model, codes, assignments))
     table = None if image_shape else sampled_table(rows, assigned.labels, assigned.n_clusters)
     clusters = described(model, assigned, rows, table)
     titles = [_title(cluster) for cluster in clusters]
     colors = palette(len(clusters))
-    given = np.flatnonzero(assigned.labels >= 0)  # the others hold nothing
+    given = np.flatnonzero(assigned.labels >= 0)  # the others hold nothing, or belong nowhere
     points = given[sampled(len(given))]
     uncertain = _uncertain(model, codes, assigned, titles, colors)
     pictured = {row for cluster in clusters for row in cluster.exemplars[:_PICTURES]}
@@ -115,7 +118,9 @@ def render(
         stopped=StopReason.sentence(run.stop_reason),
         warnings=run.warnings,
         map_note=_map_note(len(points), len(given)),
-        empty=_empty_line(np.flatnonzero(assigned.labels < 0), len(codes)),
+        empty=_empty_line(
+            np.flatnonzero(assigned.labels < 0), len(codes), has_noise=model.noise_level_ is not None
+        ),
         clusters=_cluster_lines(clusters, titles, colors),
         largest_share=max(cluster.share for cluster in clusters),
         any_traits=table is not None,
@@ -230,9 +235,14 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _empty_line(empty: NDArray[np.int64], n_rows: int) -> str:
+def _empty_line(empty: NDArray[np.int64], n_rows: int, *, has_noise: bool) -> str:
     if not len(empty):
         return ""
+    if has_noise:
+        return (
+            f"{len(empty):,} of {n_rows:,} rows lie far from all others, or hold nothing, and are in no cluster "
+            f"(-1): {numbered(empty, 20)}."
+        )
     hold, are = ("holds", "is") if len(empty) == 1 else ("hold", "are")
     return f"{len(empty):,} of {n_rows:,} rows {hold} nothing and {are} in no cluster (-1): {numbered(empty, 20)}."
 

@@ -17,7 +17,6 @@ def write_h5ad(
     path: str | Path,
     source: str | Path,
     chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]],
-    least_confidence: float = 0.0,
 ) -> Clusters:
     """Copy an `.h5ad` file and add the clusters of its cells.
 
@@ -33,8 +32,6 @@ def write_h5ad(
         The `.h5ad` file of the cells.
     chunks : iterable of tuple of ndarray
         Codes and soft assignments of the cells in order, as `DEC.predict_chunks` yields them.
-    least_confidence : float, default=0.0
-        Cells below it get the cluster -1.
 
     Returns
     -------
@@ -45,7 +42,7 @@ def write_h5ad(
     import pandas as pd
     from anndata.io import write_elem
 
-    tally = Tally(least_confidence)
+    tally = Tally()
     parts = [(z, *tally.add(q)) for z, q in chunks]
     code, cluster, confidence = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     numbers = np.unique(cluster)

@@ -34,26 +34,22 @@ class Clusters:
         Rows of each cluster.
     confidences : tuple of (float or None)
         Mean of max_j q_ij over the rows of each cluster; None for a cluster without rows.
-    n_empty : int, default=0
-        Rows that hold nothing, which are in no cluster and have the confidence 0.
     """
 
     sizes: tuple[int, ...]
     confidences: tuple[float | None, ...]
-    n_empty: int = 0
 
 
 def write_assignments(
     path: str | Path,
     probabilities: Iterable[NDArray[np.float32]],
-    least_confidence: float = 0.0,
     ids: pa.Table | None = None,
     names: Sequence[str] = (),
 ) -> Clusters:
     """Write the cluster of each row and the confidence in it to a Parquet, CSV or Excel file.
 
-    The columns are ``row`` (int64, from 0), ``cluster`` (int32, the most probable one; -1 for a row that holds
-    nothing, whose probabilities are all 0) and ``confidence`` (float32, its probability). The file is written in
+    The columns are ``row`` (int64, from 0), ``cluster`` (int32, the most probable one; -1 for a row that is in
+    none, whose probabilities are all 0) and ``confidence`` (float32, its probability). The file is written in
     row groups of at most 131,072 rows.
 
     Parameters
@@ -62,8 +58,6 @@ def write_assignments(
         File to write: CSV or a sheet of Excel where its name ends in .csv or .xlsx, else Parquet.
     probabilities : iterable of ndarray of shape (chunk, k) and dtype float32
         Soft assignments q of the rows in order; at least one chunk.
-    least_confidence : float, default=0.0
-        Rows below it get the cluster -1, which is none.
     ids : pyarrow.Table, optional
         What names the rows, such as the files that they were; its columns come last. One that has the name of
         another column gets ``id_`` before it.
@@ -83,9 +77,9 @@ def write_assignments(
     >>> q = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_assignments(os.path.join(folder, "assignments.parquet"), [q])
-    Clusters(sizes=(2, 0), confidences=(0.625, None), n_empty=0)
+    Clusters(sizes=(2, 0), confidences=(0.625, None))
     """
-    tally = Tally(least_confidence)
+    tally = Tally()
     with _RowGroups(Path(path), ids, names) as table:
         for q in probabilities:
             table.add(*tally.add(q))
@@ -93,24 +87,15 @@ def write_assignments(
 
 
 class Tally:
-    """Assigns rows chunk by chunk, and counts the clusters.
+    """Assigns rows chunk by chunk, and counts the clusters."""
 
-    Parameters
-    ----------
-    least_confidence : float
-        Rows below it get the cluster -1 and are counted nowhere.
-    """
-
-    def __init__(self, least_confidence: float) -> None:
-        self._least = least_confidence
-        self._n_empty = 0
+    def __init__(self) -> None:
         self._sizes, self._totals = np.zeros(1), np.zeros(1)  # the first chunk tells k, and spreads them to it
 
     def add(self, q: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the cluster of each row and the confidence in it."""
-        cluster, confidence = clusters_of(q, self._least)
+        cluster, confidence = clusters_of(q)
         kept = cluster >= 0
-        self._n_empty += int((confidence == 0).sum())
         self._sizes = self._sizes + np.bincount(cluster[kept], minlength=q.shape[1])
         self._totals = self._totals + np.bincount(cluster[kept], weights=confidence[kept], minlength=q.shape[1])
         return cluster, confidence
@@ -123,7 +108,6 @@ class Tally:
                 float(total / size) if size else None
                 for total, size in zip(self._totals, self._sizes, strict=True)
             ),
-            self._n_empty,
         )
 
 
