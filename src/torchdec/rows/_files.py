@@ -53,9 +53,9 @@ def read_rows(
         - ``.parquet``: columns of numbers, or one column of lists of as many numbers each, read a row group at a
           time, so its size is no limit where its row groups are small (some ten MB).
         - ``.h5ad``, or a ``.zarr`` that AnnData wrote: its X, which stays on disk (but CSC is read into memory).
-          Cells are rows. Counts are brought to the median of the cells' totals and become log(1 + count), other
-          values stay as they are; genes are those marked ``highly_variable`` in `.var`, or else the 2,000 of the
-          counts that vary most. Needs anndata.
+          Cells are rows, and one without any counts is a row of NaN. Counts are brought to the median of the
+          cells' totals and become log(1 + count), other values stay as they are; genes are those marked
+          ``highly_variable`` in `.var`, or else the 2,000 of the counts that vary most. Needs anndata.
         - ``.zarr``: a 2-D array of Zarr, or the path of one in a group, read some chunks at a time. Needs zarr.
         - ``.txt``: one text a line, in UTF-8, in UTF-16 with its mark, or in Windows-1252, which is told. A row is
           the tf-idf (sublinear, of length 1) of the 2,000 most frequent words that are no English stop words; of
