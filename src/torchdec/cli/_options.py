@@ -61,6 +61,7 @@ Use = Annotated[
 Ignore = Annotated[
     list[str] | None, typer.Option("--ignore", metavar="COLUMN", show_default=False, help="Leave out a column.")
 ]
+# Of a text file: predict, split and report read DATA as that of the fit was read, unless it is said anew.
 Header = Annotated[
     bool | None,
     typer.Option(

@@ -21,7 +21,7 @@ from torchdec.rows._images import SUFFIXES as _PICTURES
 from torchdec.rows._images import read_images
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError, RowsWarning
-from torchdec.rows._reading import Preparation, Prepared, Reading
+from torchdec.rows._reading import Preparation, Prepared, Reading, delimiter_of
 from torchdec.rows._texts import read_texts
 from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
 
@@ -128,7 +128,7 @@ def read_rows(
         "use": _names(use, "use"),
         "ignore": _names(ignore, "ignore"),
         "header": header,
-        "delimiter": _mark(delimiter),
+        "delimiter": delimiter_of(delimiter),
         "decimal": decimal,
         "encoding": encoding,
     }
@@ -165,16 +165,6 @@ def _names(names: Sequence[str], argument: str) -> tuple[str, ...]:
     if isinstance(names, str):
         raise RowsError(f"{argument}={names!r} is a text; give a list of names of columns, such as [{names!r}]")
     return tuple(names)
-
-
-def _mark(delimiter: str | None) -> str | None:
-    """Return the mark between columns; a tab and a blank can also be given by name."""
-    mark = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " "}.get(delimiter or "", delimiter)
-    if mark is not None and (len(mark) != 1 or mark in '"\r\n'):
-        raise RowsError(
-            f"delimiter={delimiter!r}: give the one mark that stands between columns, such as ';' or tab"
-        )
-    return mark
 
 
 def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:

@@ -7,6 +7,7 @@ from torchdec.prepare._cells import Cells
 from torchdec.prepare._columns import Columns
 from torchdec.prepare._images import Images
 from torchdec.prepare._texts import Texts
+from torchdec.rows._protocol import RowsError
 
 Prepared = Texts | Images | Cells | Columns
 _KINDS: dict[str, type[Prepared]] = {kind.kind: kind for kind in (Texts, Images, Cells, Columns)}
@@ -24,6 +25,14 @@ class Reading:
     delimiter: str | None = None
     decimal: str | None = None
     encoding: str | None = None
+
+
+def delimiter_of(said: str | None) -> str | None:
+    """Return the mark between columns that a caller means; a tab and a blank can also be given by name."""
+    mark = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " "}.get(said or "", said)
+    if mark is not None and (len(mark) != 1 or mark in '"\r\n'):
+        raise RowsError(f"delimiter={said!r}: give the one mark that stands between columns, such as ';' or tab")
+    return mark
 
 
 @dataclass(frozen=True)
