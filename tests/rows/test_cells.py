@@ -112,9 +112,10 @@ def test_missing_genes_are_named(tmp_path):
 
 def test_values_for_a_model_of_counts_are_refused(tmp_path):
     recipe = read_rows(write(tmp_path / "x.h5ad", COUNTS)).preparation
-    rows = read_rows(write(tmp_path / "y.h5ad", COUNTS / 2), preparation=recipe)
-    with pytest.raises(RowsError, match="holds values that are no counts, but the model was fitted on counts"):
-        rows.take(np.array([0]))
+    for number, x in enumerate((COUNTS / 2, COUNTS - 1, COUNTS + 10**9)):
+        rows = read_rows(write(tmp_path / f"{number}.h5ad", x), preparation=recipe)
+        with pytest.raises(RowsError, match="holds values that are no counts, but the model was fitted on counts"):
+            rows.take(np.array([0]))
 
 
 @pytest.mark.filterwarnings("ignore:Variable names are not unique")  # of the writing

@@ -155,7 +155,7 @@ class Cells:
         hollow = _hollow(block) if self.from_zero else np.zeros(block.shape[0], dtype=bool)
         if self.total is None:
             return _emptied(block[:, columns], hollow)
-        if not _are_whole(_filled(block)):
+        if not _are_whole(_filled(block), _MOST_COUNTED):
             raise ValueError("holds values that are no counts, but the model was fitted on counts")
         return _emptied((self.total * _shares(block)).log1p()[:, columns].astype(np.float32), hollow)
 
@@ -186,10 +186,11 @@ def block_size(n_genes: int) -> int:
     return max(1, _BLOCK_VALUES // n_genes)
 
 
-def _are_whole(block: Any) -> bool:
+def _are_whole(block: Any, below: float = math.inf) -> bool:
+    """Tell whether values are whole numbers from 0."""
     values = block.data if issparse(block) else block
     with np.errstate(invalid="ignore"):  # of infinite values
-        return bool((values >= 0).all() and (values % 1 == 0).all())
+        return bool(((values >= 0) & (values < below)).all() and (values % 1 == 0).all())
 
 
 def _hollow(block: Any) -> NDArray[np.bool_]:
