@@ -350,8 +350,8 @@ WORDS = list("abcdef")
         {"kind": "images", "shape": [2, 3], "values": None},
         {"kind": "images", "shape": [1, 2, 3], "values": [0.0, 255.0]},
         {"kind": "texts", "words": WORDS, "rarity": [1.0] * 6, "analyzer": "words"},
-        {"kind": "cells", "genes": WORDS, "total": None},
-        {"kind": "cells", "genes": WORDS, "total": 1.0},
+        {"kind": "cells", "genes": WORDS, "total": None, "from_zero": False},
+        {"kind": "cells", "genes": WORDS, "total": 1.0, "from_zero": True},
     ],
 )
 def test_a_preparation_comes_back(preparation: dict[str, Any], file: Path) -> None:
@@ -380,6 +380,7 @@ def test_a_preparation_comes_back(preparation: dict[str, Any], file: Path) -> No
         {"kind": "cells", "genes": WORDS, "total": 0.5},
         {"kind": "cells", "genes": WORDS, "total": math.inf},
         {"kind": "cells", "genes": WORDS, "total": 1},
+        {"kind": "cells", "genes": WORDS, "total": None, "from_zero": 1},
     ],
 )
 def test_a_preparation_that_does_not_fit_is_refused(preparation: dict[str, Any], file: Path) -> None:

@@ -13,6 +13,7 @@ anndata = pytest.importorskip("anndata")
 RANDOM = np.random.default_rng(0)
 KINDS = RANDOM.integers(3, size=240)
 COUNTS = RANDOM.poisson(RANDOM.gamma(0.5, 3.0, size=(3, 40))[KINDS]).astype(np.float32)
+COUNTS[[7, 205]] = 0  # cells of which nothing was read
 GENES = [f"gene{number}" for number in range(40)]
 
 
@@ -49,6 +50,8 @@ def test_clusters_and_code_are_written_into_a_copy(cli, fitted, tmp_path):
     table = pq.read_table(tmp_path / "new.parquet")
     assert after.obs["torchdec"].astype(str).tolist() == [str(j) for j in table["cluster"].to_pylist()]
     assert after.obs["torchdec"].dtype == "category"
+    assert np.flatnonzero(table["cluster"].to_numpy() == -1).tolist() == [5]
+    assert np.isnan(after.obsm["X_torchdec"][5]).all()
     np.testing.assert_array_equal(after.obs["torchdec_confidence"], table["confidence"].to_numpy())
     assert after.obsm["X_torchdec"].shape == (40, 3)
     assert list(after.obs.columns) == ["kind", "torchdec", "torchdec_confidence"]

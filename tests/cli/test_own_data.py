@@ -1,6 +1,7 @@
 """Images and texts go in as they are, and predict takes new ones of the same kind."""
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -122,3 +123,38 @@ def test_the_column_of_texts_is_named(cli, texts, tmp_path):
     result = cli("fit", tmp_path / "a.csv", "--text-column", "title", "-k", 3, "-o", tmp_path / "other")
     assert "DATA: " in result.stderr
     assert "has no column 'title'" in result.stderr
+
+
+def test_a_later_file_may_be_written_in_another_way(cli, data, tmp_path):
+    x = np.load(data)
+    frame = pd.DataFrame(x, columns=[f"größe {j}" for j in range(x.shape[1])])
+    frame.to_csv(tmp_path / "x.csv", index=False, encoding="utf-16")
+    cli.ok("fit", tmp_path / "x.csv", "-k", 3, "-o", tmp_path / "run", "--quiet", "--encoding", "utf-16")
+    other = tmp_path / "other.csv"
+    frame.assign(kind=["a", "b", "c"] * 20).to_csv(other, index=False, sep=":", decimal=",", encoding="cp1250")
+    said = ("--delimiter", ":", "--decimal", ",", "--encoding", "cp1250")
+    cli.ok("predict", tmp_path / "run", other, "-o", tmp_path / "new.parquet", *said)
+    clusters = pq.read_table(tmp_path / "run" / "assignments.parquet")["cluster"]
+    assert pq.read_table(tmp_path / "new.parquet")["cluster"].equals(clusters)
+    cli.ok(
+        "report",
+        tmp_path / "run",
+        other,
+        "-o",
+        tmp_path / "page.html",
+        "--labels",
+        other,
+        "--column",
+        "kind",
+        *said,
+    )
+    cli.ok("split", tmp_path / "run", 0, other, "-o", tmp_path / "parts", "--updates", 0, *said)
+    for command in (
+        ("predict", tmp_path / "run", other, "-o", tmp_path / "b.csv"),
+        ("report", tmp_path / "run", other),
+    ):
+        assert cli(*command, *said[:4]).exit_code == 2  # in the encoding of the fit
+    (tmp_path / "folder").mkdir()
+    folder = cli("predict", tmp_path / "run", tmp_path / "folder", "-o", tmp_path / "out", "--decimal", ",")
+    assert folder.exit_code == 2
+    assert "--decimal is not for a new folder" in folder.stderr

@@ -262,3 +262,51 @@ def test_labels_that_never_repeat_are_refused(cli, run, tmp_path, of_row):
     assert result.exit_code == 2
     assert "has another label in each of its 60 rows" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def _lines(header, line, names="abc"):
+    """Write a line for each of 60 rows, of its number and the name of its class."""
+    return "\n".join([*header, *(line.format(i, name) for i, name in enumerate(list(names) * 20))])
+
+
+SAID = {
+    "blanks": (".csv", _lines(["id label"], "{} {}"), "utf-8", ()),
+    "decimal commas": (".csv", _lines(["size;label"], "{},5;{}"), "utf-8", ()),
+    "Excel's sep=": (".csv", _lines(["sep=;", "id;label"], "{};{}"), "utf-8", ()),
+    "a title": (".csv", _lines(["Trees of 2020", "id;label"], "{};{}"), "utf-8", ()),
+    "UTF-16 without a mark": (".csv", _lines(["id,label"], "{},{}"), "utf-16-le", ()),
+    "UTF-8 with a mark": (".csv", _lines(["id,label"], "{},{}", "äbc"), "utf-8-sig", ()),
+    "lines of UTF-16": (".txt", _lines([], "{1}", "äbc"), "utf-16", ()),
+    "a mark that is named": (".csv", _lines(["id:label"], "{}:{}"), "utf-8", ("--delimiter", ":")),
+    "a tab by its name": (".csv", _lines(["x y\tlabel"], "1 2\t{1}"), "utf-8", ("--delimiter", "tab")),
+    "no header": (".csv", _lines([], "{1}"), "utf-8", ("--no-header",)),
+    "a header of numbers": (".csv", _lines(["7"], "{1}", "123"), "utf-8", ("--header",)),
+    "an encoding that is named": (".csv", _lines(["label"], "{1}", "жбc"), "cp1251", ("--encoding", "cp1251")),
+    "groups with a number": (".csv", _lines(["label"], "group {1}", "123"), "utf-8", ()),
+    "several words": (".csv", _lines(["cell type"], "{1} cell", ["T", "B", "mast"]), "utf-8", ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("suffix", "text", "encoding", "said"), SAID.values(), ids=SAID.keys())
+def test_labels_of_a_text_file_are_read_as_tables_are(cli, run, tmp_path, suffix, text, encoding, said):
+    path = tmp_path / f"y{suffix}"
+    path.write_bytes(text.encode(encoding))
+    result = json.loads(cli.ok("score", run, path, "--json", *said).stdout)
+    labels = np.arange(60) % 3
+    assert (result["classes"], result["acc"]) == (3, clustering_accuracy(labels, read_assignments(run)))
+
+
+@pytest.mark.parametrize(("text", "said", "expected"), [
+    ("label,x\na,1\nb,2\nb,2,3\n", (), "line 4 has 3 cells between ',', and most lines 2"),
+    ('label,x\n"a,1\nb,2\n', (), "a quotation mark opens a cell that runs on to line 3"),
+    ("label\na\nb\n", ("--encoding", "utf-99"), "encoding 'utf-99' is not known"),
+    ("label;x\na;1\n", ("--delimiter", "ab"), "delimiter='ab': give the one mark"),
+    ("label,x\n\n\n", (), "holds a header and no labels"),
+    ("label\na\n\nb\n", (), "has no label in row 1"),
+])  # fmt: skip
+def test_what_is_wrong_in_a_text_file_of_labels_is_said_in_a_line(cli, run, tmp_path, text, said, expected):
+    (tmp_path / "y.csv").write_text(text)
+    result = cli("score", run, tmp_path / "y.csv", *said)
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert result.stderr.count("\n") == 1

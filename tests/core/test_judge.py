@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import multivariate_t
 
 from torchdec._core.candidates import ward
-from torchdec._core.judge import gaussian_evidence, graph_score, leading_components
+from torchdec._core.judge import gaussian_evidence, graph_score, leading_components, with_clear_evidence
 from torchdec._core.nearest import nearest
 from torchdec._core.refinement import between, log_likelihood, refined, weighted
 from torchdec._core.spanning_tree import SmallClusters, SpanningTree
@@ -83,6 +83,14 @@ def test_the_evidence_of_a_cluster_is_that_of_its_rows_one_after_another() -> No
         scatter = scatter + rows / (rows + 1) * np.outer(point - mean, point - mean)
         mean, rows, freedom = (rows * mean + point) / (rows + 1), rows + 1, freedom + 1
     assert gaussian_evidence(points, np.zeros(12, dtype=int), 1) == pytest.approx(total / 12)
+
+
+def test_evidence_counts_beyond_what_shapes_of_any_kind_gain() -> None:
+    graph = {"graph": 2.7, "strips": 2.5, "halves": 2.6}
+    assert with_clear_evidence(graph, {"graph": -2.5, "strips": -1.0, "halves": -1.8}) == pytest.approx(
+        {"graph": 2.7, "strips": 3.25, "halves": 2.6}
+    )
+    assert with_clear_evidence(graph, {"graph": -1.8, "strips": -1.2, "halves": -1.1}) == graph
 
 
 def test_components_of_few_rows_keep_their_distances_up_to_ten_columns() -> None:

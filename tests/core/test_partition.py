@@ -1,5 +1,8 @@
 """One partition of the neighbour graph: the right clusters of shapes, of few rows and of unequal sizes."""
 
+from time import perf_counter
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -8,9 +11,12 @@ from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from small import blobs
+from torchdec import NeighborEncoder
 from torchdec._core import candidates
+from torchdec._core.journal import Journal
 from torchdec._core.nearest import nearest
 from torchdec._core.partition import Partition, partition
+from torchdec._representation import rows_to_fit
 
 Rows = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -50,6 +56,14 @@ def found(points: NDArray[np.float32], k: int, *, with_points: bool = True) -> P
     return partition([points], k, graph=graph, points=points if with_points else None, random_state=0)
 
 
+def last(steps: Any) -> Any:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 def ari(truth: NDArray[np.int64], result: Partition) -> float:
     return float(adjusted_rand_score(truth, result.labels))
 
@@ -68,6 +82,23 @@ def ari(truth: NDArray[np.int64], result: Partition) -> float:
 def test_shapes_that_no_centre_can_tell_apart_are_whole(name: str, with_points: bool) -> None:
     points, truth = shape(name)
     assert ari(truth, found(points, len(set(truth.tolist())), with_points=with_points)) == 1
+
+
+def test_thin_strips_that_the_graph_cuts_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(2)
+    truth = random.integers(0, 3, 600)
+    points = np.stack([60 * truth + random.normal(size=600), random.normal(size=600)], axis=1)
+    encoder = NeighborEncoder(random_state=0)
+    embedded = last(encoder.embed(rows_to_fit(encoder, points)[1], perf_counter(), Journal()))
+    codes, few = [code.numpy() for code in embedded.embeddings], embedded.points.numpy()
+    assert ari(truth, partition(codes, 3, graph=embedded.graph.numpy(), points=few, random_state=0)) > 0.98
+    monkeypatch.setattr("torchdec._core.partition._MORE_ROWS", 0)
+    assert ari(truth, partition(codes, 3, graph=embedded.graph.numpy(), points=few, random_state=0)) < 0.8
+
+
+def test_circles_of_many_rows_are_whole_though_gaussians_are_likelier() -> None:
+    points, truth = make_circles(700, factor=0.5, noise=0.08, random_state=1)
+    assert ari(truth, found(points.astype(np.float32), 2)) > 0.9
 
 
 @pytest.mark.parametrize("seed", range(3))

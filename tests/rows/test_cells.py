@@ -6,8 +6,8 @@ import pytest
 import scipy.sparse as sp
 
 from torchdec.prepare import _cells as prepare_cells
-from torchdec.prepare._cells import Cells
-from torchdec.rows import RowsError, read_rows
+from torchdec.prepare._cells import Cells, Seen
+from torchdec.rows import RowsError, RowsWarning, check_finite, read_rows
 
 anndata = pytest.importorskip("anndata")
 pytestmark = pytest.mark.usefixtures("strings_of_pandas_2")
@@ -30,7 +30,8 @@ def values(rows):
 
 def log_normalised(counts):
     totals = counts.sum(axis=1, keepdims=True)
-    return np.log1p(counts * (np.median(totals) / np.maximum(totals, 1)))
+    empty = totals == 0
+    return np.log1p(counts * (np.median(totals[~empty]) / np.where(empty, np.nan, totals)))
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix, sp.csc_matrix])
@@ -38,7 +39,8 @@ def log_normalised(counts):
 def test_counts_are_brought_to_the_median_total_and_to_logarithms(kind, dtype, tmp_path):
     rows = read_rows(write(tmp_path / "x.h5ad", kind(COUNTS.astype(dtype))))
     assert rows.feature_names == GENES
-    assert rows.preparation.prepared.total == np.median(COUNTS.sum(axis=1))
+    totals = COUNTS.sum(axis=1)
+    assert rows.preparation.prepared.total == np.median(totals[totals > 0])
     np.testing.assert_allclose(values(rows), log_normalised(COUNTS), rtol=1e-5)
     np.testing.assert_allclose(rows.take(np.array([9, 3])), log_normalised(COUNTS)[[9, 3]], rtol=1e-5)
 
@@ -54,7 +56,7 @@ def test_blocks_of_any_size_give_the_same_rows_and_recipe(tmp_path, monkeypatch)
 
 
 def test_values_that_are_no_counts_stay_as_they_are(tmp_path):
-    for number, x in enumerate((COUNTS / 2, COUNTS - 3.0)):
+    for number, x in enumerate((COUNTS[:7] / 2, COUNTS - 3.0)):
         rows = read_rows(write(tmp_path / f"{number}.h5ad", x.astype(np.float32)))
         assert rows.preparation.prepared.total is None
         np.testing.assert_array_equal(values(rows), x)
@@ -77,7 +79,7 @@ def test_the_genes_are_those_of_scanpy():
     random = np.random.default_rng(1)
     counts = random.negative_binomial(2, 1 / (1 + random.gamma(0.5, 2.0, size=3000)), size=(300, 3000))
     data = anndata.AnnData(sp.csr_matrix(counts.astype(np.float64)))
-    prepared = Cells.fit(data.X, data.var_names.tolist(), None)
+    prepared = Cells.fit(Seen.at(data.X), data.var_names.tolist(), None)
     scanpy.pp.normalize_total(data)
     scanpy.pp.log1p(data)
     scanpy.pp.highly_variable_genes(data, n_top_genes=2000)
@@ -110,9 +112,10 @@ def test_missing_genes_are_named(tmp_path):
 
 def test_values_for_a_model_of_counts_are_refused(tmp_path):
     recipe = read_rows(write(tmp_path / "x.h5ad", COUNTS)).preparation
-    rows = read_rows(write(tmp_path / "y.h5ad", COUNTS / 2), preparation=recipe)
-    with pytest.raises(RowsError, match="holds values that are no counts, but the model was fitted on counts"):
-        rows.take(np.array([0]))
+    for number, x in enumerate((COUNTS / 2, COUNTS - 1, COUNTS + 10**9)):
+        rows = read_rows(write(tmp_path / f"{number}.h5ad", x), preparation=recipe)
+        with pytest.raises(RowsError, match="holds values that are no counts, but the model was fitted on counts"):
+            rows.take(np.array([0]))
 
 
 @pytest.mark.filterwarnings("ignore:Variable names are not unique")  # of the writing
@@ -130,3 +133,44 @@ def test_a_cell_that_holds_nothing_changes_nothing_of_the_others(n_genes, tmp_pa
     assert rows.preparation.prepared == others.preparation.prepared
     assert np.isnan(values(rows)[3]).all()
     np.testing.assert_array_equal(np.delete(values(rows), 3, axis=0), values(others))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix, sp.csc_matrix])
+@pytest.mark.parametrize("of", [lambda x: x, lambda x: x / 2, lambda x: np.log1p(x).astype(np.float32)])
+def test_a_cell_without_any_counts_holds_nothing(kind, of, tmp_path):
+    x = of(COUNTS)
+    rows = read_rows(write(tmp_path / "x.h5ad", kind(x)))
+    assert check_finite(rows).tolist() == [7]
+    again = read_rows(write(tmp_path / "y.h5ad", kind(x[5:9])), preparation=rows.preparation)
+    np.testing.assert_array_equal(values(again), values(rows)[5:9])
+    assert np.isnan(again.take(np.array([2]))).all()
+    others = read_rows(write(tmp_path / "others.h5ad", kind(np.delete(x, 7, axis=0))))
+    assert others.preparation == rows.preparation
+
+
+def test_zeros_among_values_below_0_are_values(tmp_path):
+    x = COUNTS - 3.0
+    x[7] = 0
+    rows = read_rows(write(tmp_path / "x.h5ad", x))
+    assert not len(check_finite(rows))
+    np.testing.assert_array_equal(rows.take(np.array([7])), np.zeros((1, N_GENES)))
+    other = read_rows(write(tmp_path / "y.h5ad", np.zeros((1, N_GENES))), preparation=rows.preparation)
+    np.testing.assert_array_equal(values(other), np.zeros((1, N_GENES)))
+
+
+@pytest.mark.parametrize("offset", [1000, 10**6, 10**7, 10**9])
+@pytest.mark.parametrize("columns", [[3], range(N_GENES)])
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_whole_numbers_far_from_0_are_no_counts(offset, columns, dtype, tmp_path):
+    x = COUNTS.astype(dtype)
+    x[:, columns] += offset
+    with pytest.warns(RowsWarning, match="no counts, as 'gene[03]' has them") as told:
+        rows = read_rows(write(tmp_path / "x.h5ad", x))
+    assert len(told) == 1
+    np.testing.assert_array_equal(values(rows), x)
+
+
+def test_counts_of_few_deep_cells_are_counts(tmp_path):
+    deep = np.random.default_rng(0).negative_binomial(2, 1e-5, size=(12, N_GENES)) + 5000
+    rows = read_rows(write(tmp_path / "x.h5ad", deep))
+    np.testing.assert_allclose(values(rows), log_normalised(deep), rtol=1e-5)

@@ -54,6 +54,19 @@ def test_unfinished_files_of_spark_are_left_out_and_told(tmp_path):
         assert read_rows(tmp_path).shape == (24, 2)
 
 
+def test_tables_of_another_suffix_beside_parquet_are_told_and_marks_are_not(tmp_path):
+    write(tmp_path / "part-0.parquet", 0, 12)
+    for name in ("part-1.pq", "more/part-2.pq", "part-3"):
+        write(tmp_path / name, 12, 24)
+    for name in ("_SUCCESS", "_common_metadata", ".part-0.parquet.crc"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.warns(
+        RowsWarning, match=r"suffixes than \.parquet are left out: 2 \.pq, 1 without a suffix;"
+    ) as told:
+        assert read_rows(tmp_path).shape == (12, 2)
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize(
     ("log", "tool"),
     [

@@ -263,3 +263,20 @@ def test_columns_beside_the_texts_name_the_rows_unless_they_are_ignored(kind: st
         RowsError, match="beside the texts of 'text', column 'docid' is no feature; leave out --use"
     ):
         read_rows(path, text_column="text", use=["docid"])
+
+
+@pytest.mark.parametrize("header", ["text", "review text"])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["good film", "bad film", "dull book", "fine book"],
+        ["phone 7", "phone 8", "case 7", "case 8"],
+        ["one", "", "two words here", "three words are here"],
+        ["red; blue", "green; red", "blue; green", "red; red"],
+        ['"no, not good"', '"yes, very good"', '"no, no"', '"yes, yes"'],
+    ],
+)
+def test_texts_may_be_the_only_column(header: str, texts: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([header, *texts]) + "\n")
+    assert read_rows(path, text_column=header).texts == [text.strip('"') for text in texts]

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from torchdec._core.candidates import candidates
-from torchdec._core.judge import gaussian_evidence, graph_score, leading_components
+from torchdec._core.judge import gaussian_evidence, graph_score, leading_components, with_clear_evidence
 from torchdec._core.nearest import nearest
 from torchdec._core.refinement import between, refined, weighted
 
 # Neighbours of each row where no graph is given.
 _NEIGHBORS = 15
-# Up to so many rows the points count beside their graph, which shows less of few rows.
-_FEW_ROWS = 500
+# Up to so many rows the points count beside their graph, which shows less of few rows. Of few columns, all of
+# which Gaussians see, they count up to more rows where they say so clearly that no shape of another kind does: the
+# graph cuts a thin strip where it happens to be sparse.
+_FEW_ROWS, _FEW_COLUMNS, _MORE_ROWS = 500, 10, 5000
 
 
 @dataclass(frozen=True)
@@ -138,4 +140,8 @@ def judged_candidates(
         if few is not None:
             for each in found:
                 scores[each.name] += gaussian_evidence(few, each.labels, k)
+        elif points is not None and n <= _MORE_ROWS and points.shape[1] <= _FEW_COLUMNS:
+            rows = leading_components(points)
+            evidence = {each.name: gaussian_evidence(rows, each.labels, k) for each in found}
+            scores = with_clear_evidence(scores, evidence)
     return found, scores

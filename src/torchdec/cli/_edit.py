@@ -54,6 +54,10 @@ def split(
         int, typer.Option("--updates", min=0, help="Updates of self-training after the cut; 0 trains nothing.")
     ] = 3,
     text_column: _options.TextColumn = None,
+    header: _options.Header = None,
+    delimiter: _options.Delimiter = None,
+    decimal: _options.Decimal = None,
+    encoding: _options.Encoding = None,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,
@@ -67,7 +71,15 @@ def split(
         from torchdec.rows._files import read_rows
 
         with naming("DATA"), noting():
-            rows = read_rows(data, text_column=text_column, preparation=model.preparation_)
+            rows = read_rows(
+                data,
+                text_column=text_column,
+                header=header,
+                delimiter=delimiter,
+                decimal=decimal,
+                encoding=encoding,
+                preparation=model.preparation_,
+            )
         check_rows(rows, run, data)
         return rows
 

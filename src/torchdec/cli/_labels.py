@@ -1,12 +1,10 @@
 """Files of labels. Nothing that was pickled is ever loaded."""
 
-import codecs
 import csv
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,11 @@ from numpy.typing import NDArray
 
 from torchdec.cli._errors import UserError, one_line, say
 from torchdec.prepare._names import LABEL_NAMES, is_label_name, label_name
-from torchdec.rows._protocol import RowsWarning
+from torchdec.rows._csv_cells import is_comment
+from torchdec.rows._csv_format import Format, look
+from torchdec.rows._csv_quotes import refuse_open_quotes
+from torchdec.rows._protocol import RowsError, RowsWarning
+from torchdec.rows._reading import Reading
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
@@ -36,8 +38,17 @@ class Labels:
     column: str | None = None
 
 
-def read_labels(path: Path, column: str | None = None) -> Labels:
-    """Read one label a row; those of text files are text."""
+def read_labels(path: Path, column: str | None = None, reading: Reading | None = None) -> Labels:
+    """Read one label a row; those of text files are text.
+
+    Parameters
+    ----------
+    path : Path
+    column : str, optional
+        That holds them, of several.
+    reading : Reading, optional
+        What the caller said of a text file: its encoding, delimiter and header.
+    """
     kind = path.suffix.lower()
     if kind not in _KINDS:
         raise UserError(f"{path} has the suffix {path.suffix!r}; give a file of type {', '.join(_KINDS)}.")
@@ -45,8 +56,8 @@ def read_labels(path: Path, column: str | None = None) -> Labels:
         hint = " and name the array of the labels y" if kind == ".npz" else ""
         raise UserError(f"{path} has no columns, so it has no column {column!r}; leave out --column{hint}.")
     try:
-        labels = _KINDS[kind](path, column)
-    except UserError:
+        labels = _KINDS[kind](path, column, reading or Reading())
+    except (UserError, RowsError):
         raise
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the path.") from None
@@ -108,12 +119,12 @@ def _refuse_missing(missing: NDArray[np.bool_], path: Path) -> None:
     raise UserError(f"{path} has no label in {where}, counted from 0; give one label a row.")
 
 
-def _from_npy(path: Path, _: str | None) -> Labels:
+def _from_npy(path: Path, _: str | None, __: Reading) -> Labels:
     with path.open("rb") as file:
         return Labels(np.lib.format.read_array(file, allow_pickle=False))
 
 
-def _from_npz(path: Path, _: str | None) -> Labels:
+def _from_npz(path: Path, _: str | None, __: Reading) -> Labels:
     # Opened here, because NumPy leaves a damaged archive open.
     with path.open("rb") as file:
         archive = np.load(file, allow_pickle=False)
@@ -127,59 +138,64 @@ def _from_npz(path: Path, _: str | None) -> Labels:
         return Labels(archive["y"])
 
 
-def _from_lines(path: Path, _: str | None) -> Labels:
+def _from_lines(path: Path, _: str | None, reading: Reading) -> Labels:
     """Read a text file of a label a line, none of which is a heading."""
-    lines = [line.strip() for line in _text(path).rstrip("\r\n").split("\n")]
-    if lines == [""]:
+    from torchdec.rows._texts import lines_of
+
+    lines = [line.strip() for line in lines_of(path, reading.encoding)]
+    while lines and not lines[-1]:
+        lines.pop()
+    if not lines:
         raise UserError(f"{path} is empty; give one label a line.")
     return Labels(np.array(lines))
 
 
-def _from_csv(path: Path, column: str | None) -> Labels:
-    rows = _csv_rows(path)
-    if not rows:
+def _from_csv(path: Path, column: str | None, reading: Reading) -> Labels:
+    """Read a column of a table, whose header, marks and encoding are those of rows."""
+    if not path.stat().st_size:
         raise UserError(f"{path} is empty; give one label a row.")
-    # As for rows: a first line of numbers is a row, any other the header.
-    header = [] if all(_is_number(cell) for cell in rows[0]) else [cell.strip() for cell in rows.pop(0)]
-    alone = not header and column is None and len(rows[0]) == 1
-    index = 0 if alone else _column_index(header, column, path)
-    if not rows:
+    form = look(path, reading)
+    names = list(form.names) if form.named else []
+    alone = not names and column is None and len(form.names) == 1
+    index = 0 if alone else _column_index(names, column, path)
+    labels = np.array([cells[index].strip() for cells in _csv_rows(path, form)])
+    if not len(labels):
         raise UserError(f"{path} holds a header and no labels; give one label a row.")
-    labels = np.array([row[index].strip() if index < len(row) else "" for row in rows])
     if column is None and len(labels) >= _ENOUGH and len(np.unique(labels)) == len(labels):
         raise UserError(
             f"{path} has another label in each of its {len(labels):,} rows, such as {str(labels[0])[:40]!r}, "
-            "which are no classes; name their column with --column, and put , ; | or tabs between columns."
+            "which are no classes; name their column with --column, and what stands between columns with "
+            "--delimiter."
         )
-    return Labels(labels, header[index] if header else None)
+    return Labels(labels, names[index] if names else None)
 
 
-def _csv_rows(path: Path) -> list[list[str]]:
-    """Return the cells of each line; a blank one is a row only where a row is a single cell."""
-    text = _text(path).rstrip("\r\n")
-    rows = list(csv.reader(StringIO(text, newline="")))
-    filled = [row for row in rows if row]
-    # A label or a heading may hold any mark: one between columns stands in all lines, and no comma in the first.
-    if filled and len(filled[0]) == 1:
-        marks = (mark for mark in ("\t", ";", "|") if all(mark in ",".join(row) for row in filled))
-        mark = next(marks, None)
-        rows = list(csv.reader(StringIO(text, newline=""), delimiter=mark)) if mark else rows
-    width = max(map(len, rows), default=0)
-    return [row or [""] for row in rows if row or width == 1]
+def _csv_rows(path: Path, form: Format) -> Iterator[list[str]]:
+    """Yield the cells of each row; a blank line is a row only where a row is a single cell, and none follows."""
+    refuse_open_quotes(path, form)
+    width, blank = len(form.names), 0
+    with path.open(encoding=form.encoding, newline="") as file:
+        for _ in range(form.skip):
+            file.readline()
+        reader = csv.reader(file, delimiter=form.delimiter, skipinitialspace=form.delimiter == " ")
+        for cells in reader:
+            if form.delimiter == " " and cells and not cells[-1]:
+                cells.pop()  # blanks at the end of a line
+            if not cells:
+                blank += width == 1
+            elif len(cells) == width:
+                yield from [[""]] * blank
+                blank = 0
+                yield cells
+            elif not is_comment(cells[0]):
+                line = form.skip + reader.line_num
+                raise UserError(
+                    f"{path}: line {line} has {len(cells)} cells between {form.delimiter!r}, and most lines "
+                    f"{width}; put quotes around cells that hold it, or name the mark with --delimiter."
+                )
 
 
-def _text(path: Path) -> str:
-    """Decode a text file: by its byte order mark, else as UTF-8, else as Windows writes it in western Europe."""
-    contents = path.read_bytes()
-    if contents.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return contents.decode("utf-16")
-    try:
-        return contents.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return contents.decode("cp1252")
-
-
-def _from_parquet(path: Path, column: str | None) -> Labels:
+def _from_parquet(path: Path, column: str | None, _: Reading) -> Labels:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -195,7 +211,7 @@ def _from_parquet(path: Path, column: str | None) -> Labels:
     return Labels(values.to_numpy(zero_copy_only=False), name)
 
 
-def _from_h5ad(path: Path, column: str | None) -> Labels:
+def _from_h5ad(path: Path, column: str | None, _: Reading) -> Labels:
     try:
         import h5py
         from anndata.io import read_elem
@@ -248,18 +264,10 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 # An index that pandas wrote is no column.
 _INDEX = re.compile(r"__index_level_\d+__")
 _WITHOUT_COLUMNS = {".npy", ".npz", ".txt"}
-_KINDS: dict[str, Callable[[Path, str | None], Labels]] = {
+_KINDS: dict[str, Callable[[Path, str | None, Reading], Labels]] = {
     ".npy": _from_npy,
     ".npz": _from_npz,
     ".csv": _from_csv,

@@ -88,6 +88,7 @@ def roles(said: list[str] | None, ids: list[str] | None) -> dict[str, str]:
     return found
 
 
+# Of a text file: predict, split and report read DATA as that of the fit was read, unless it is said anew.
 Header = Annotated[
     bool | None,
     typer.Option(

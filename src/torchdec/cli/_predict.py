@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -51,6 +51,10 @@ def predict(
         bool, typer.Option("--join", help="Write all columns of DATA, a table, beside the assignments.")
     ] = False,
     text_column: _options.TextColumn = None,
+    header: _options.Header = None,
+    delimiter: _options.Delimiter = None,
+    decimal: _options.Decimal = None,
+    encoding: _options.Encoding = None,
     workers: Annotated[
         int,
         typer.Option("--workers", min=0, metavar="N", help="Dask processes for a folder of Parquet; 0 is none."),
@@ -68,15 +72,21 @@ def predict(
 
     The columns are row, cluster and confidence, and name where clusters have names. Rows that hold nothing, such
     as empty texts, get the cluster -1, and so do those that --reject leaves out, or that belong nowhere where the
-    fit looked for such rows (fit --noise).
+    fit looked for such rows (fit --noise). A text file is read as that of the fit was, unless it is said anew.
     It is written in chunks, so DATA may be of any size. A folder of Parquet files becomes a folder of files of the
     same names, unless OUT ends in .parquet, .csv or .xlsx. An OUT that ends in .h5ad becomes a copy of DATA with
     the clusters in .obs and the code in .obsm.
     """
     if (data.is_dir() and out.suffix.lower() not in _TABLES) or workers or scheduler:
-        if force or join or text_column is not None:
-            option = "--force" if force else "--join" if join else "--text-column"
-            raise UserError(f"{option} is not for a new folder {out} of files as {data} has them; leave it out.")
+        of_files: dict[str, Any] = {"--text-column": text_column, "--delimiter": delimiter, "--decimal": decimal}
+        of_files |= {
+            "--header/--no-header": header,
+            "--encoding": encoding,
+            "--force": force or None,
+            "--join": join or None,
+        }
+        if given := [option for option, value in of_files.items() if value is not None]:
+            raise UserError(f"{given[0]} is not for a new folder {out} of files as {data} has them; leave it out.")
         _predict_folder(model, data, out, reject, workers, scheduler, device)
         return
     from torchdec._model_file import load
@@ -87,7 +97,15 @@ def predict(
     with naming("MODEL"):
         fitted = load(model, device=device)
     with naming("DATA"), noting():
-        rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
+        rows = read_rows(
+            data,
+            text_column=text_column,
+            header=header,
+            delimiter=delimiter,
+            decimal=decimal,
+            encoding=encoding,
+            preparation=fitted.preparation_,
+        )
     names = names_of_run(model) or fitted.cluster_names_
     with naming("DATA"):
         beside = _all_columns(data, rows) if join else row_ids(rows)

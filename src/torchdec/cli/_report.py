@@ -32,6 +32,10 @@ def report(
     ] = None,
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
+    header: _options.Header = None,
+    delimiter: _options.Delimiter = None,
+    decimal: _options.Decimal = None,
+    encoding: _options.Encoding = None,
     labels: Annotated[
         Path | None,
         typer.Option("--labels", metavar="LABELS", help="Known classes to compare with, as for score."),
@@ -42,10 +46,12 @@ def report(
     """Make a page that shows a run: one HTML file, which needs no network.
 
     A map of the rows, what each cluster is, its typical and its least certain rows, and how training went.
+    What is said of a text file holds for DATA and LABELS; else DATA is read as the file of the fit was.
     """
     from torchdec._model_file import load
     from torchdec.cli._labels import features_of, note_if_feature, read_labels
     from torchdec.rows._files import read_rows
+    from torchdec.rows._reading import Reading, delimiter_of
     from torchdec.runs._publish import check_file, write_file
     from torchdec.runs._record import MODEL, REPORT, read_run
 
@@ -57,7 +63,19 @@ def report(
     with naming("-o/--out"):
         check_file(page, force=force)
     with naming("DATA"), noting():
-        rows = None if data is None else read_rows(data, text_column=text_column, preparation=model.preparation_)
+        rows = (
+            None
+            if data is None
+            else read_rows(
+                data,
+                text_column=text_column,
+                header=header,
+                delimiter=delimiter,
+                decimal=decimal,
+                encoding=encoding,
+                preparation=model.preparation_,
+            )
+        )
     if data is not None and rows is not None:
         check_rows(rows, run, data)
     with naming("--image-shape"):
@@ -67,7 +85,8 @@ def report(
     known = None
     if labels is not None:
         with naming("--labels"), noting():
-            read = read_labels(labels, column)
+            said = Reading(header=header, delimiter=delimiter_of(delimiter), encoding=encoding)
+            read = read_labels(labels, column, said)
         note_if_feature(read, features_of(model))
         known = read.values
     write_file(page, lambda new: write_report(new, directory, run, model, rows, shape, known), force=force)

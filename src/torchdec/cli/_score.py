@@ -23,6 +23,9 @@ def score(
         ),
     ],
     column: _options.LabelColumn = None,
+    header: _options.Header = None,
+    delimiter: _options.Delimiter = None,
+    encoding: _options.Encoding = None,
     as_json: _options.Json = False,
 ) -> None:
     """Compare a run with known classes.
@@ -31,9 +34,11 @@ def score(
     no cluster (-1) count as one of their own; the three are printed without them too.
     """
     from torchdec.cli._labels import note_if_feature, read_labels
+    from torchdec.rows._reading import Reading, delimiter_of
 
     with naming("LABELS"), noting():
-        known = read_labels(labels, column)
+        said = Reading(header=header, delimiter=delimiter_of(delimiter), encoding=encoding)
+        known = read_labels(labels, column, said)
     result = agreement(directory, known.values, str(labels))
     if known.column is not None:
         note_if_feature(known, _features(directory))

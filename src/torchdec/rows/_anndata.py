@@ -1,12 +1,13 @@
 """AnnData, in memory or in a file, as rows: cells are rows, genes are features."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from torchdec.prepare._cells import Cells, block_size
+from torchdec.prepare._cells import Cells, Seen, block_size
 from torchdec.rows._blocks import SlicedRows
 from torchdec.rows._cell_files import CellFile, CsrOnDisk
 from torchdec.rows._cells import CellRows
@@ -31,7 +32,9 @@ def read_cells(path: Path, reading: Reading, prepared: Cells | None) -> CellRows
     values, genes, cells = file.values(reading.layer), file.names("var"), file.names("obs")
     _refuse_other_shape(values.shape, len(cells), len(genes), str(path))
     if prepared is None:
-        prepared = Cells.fit(values, genes, _marks(file, path))
+        seen = Seen.at(values)
+        prepared = Cells.fit(seen, genes, _marks(file, path))
+        _tell_of_no_counts(seen, genes, path)
         if reading.layer is None:
             _hint_at_counts(file, values, path)
     return CellRows(values, genes, cells, str(path), prepared, reading)
@@ -43,6 +46,14 @@ def _marks(file: CellFile, path: Path) -> Any:
         tell(f"{path}: 'highly_variable' of var marks no gene, so it is passed over; mark the genes to be used")
         return None
     return marks
+
+
+def _tell_of_no_counts(seen: Seen, genes: Sequence[str], path: Path) -> None:
+    if seen.odd is not None:
+        tell(
+            f"{path}: its values are whole numbers, but no counts, as {genes[seen.odd]!r} has them of 10 million "
+            "or more, or less than a tenth of the lowest apart: they are taken as they are"
+        )
 
 
 def _hint_at_counts(file: CellFile, values: Any, path: Path) -> None:

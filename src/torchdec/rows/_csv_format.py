@@ -18,6 +18,8 @@ from torchdec.rows._reading import Reading
 _LINES, _CHARACTERS = 100, 1 << 22
 _BLOCK = 1 << 24
 _DELIMITERS = (",", ";", "\t", "|", " ")
+# Words have blanks between them too: these are marks between columns where so many of the cells are numbers.
+_NUMBERS_BETWEEN_BLANKS = 1 / 3
 # What a file may begin with, the longer first: UTF-32's begins as UTF-16's does.
 _BEGINNINGS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -238,7 +240,8 @@ def _delimiter(lines: Sequence[str], usual: str, text_column: str | None) -> str
     best, chosen = 0.0, None
     for mark in (usual, *_DELIMITERS):
         rows = [cells for _, cells in _records(lines, mark) if cells]
-        if text_column is not None and not any(text_column in map(str.strip, cells) for cells in rows):
+        # A column of texts that is not there, or alone in its line, has no mark beside it.
+        if text_column and not any(len(row) > 1 and text_column in map(str.strip, row) for row in rows):
             continue
         width = _width(rows) if rows else 1
         if width < 2:
@@ -246,12 +249,20 @@ def _delimiter(lines: Sequence[str], usual: str, text_column: str | None) -> str
         cells = [cell.strip() for row in (rows[1:] or rows) for cell in row][:MOST_CELLS]
         consistent = sum(len(row) == width for row in rows) / len(rows)
         numeric = sum(is_number(cell) for cell in cells) / len(cells)
-        # Blanks stand within texts, of which the names of the columns have another number.
-        heads = len(rows[0]) in (width, width - 1)
-        score = consistent * (1 + numeric) * (0.9 if mark == " " else 1) * (1 if heads else 0.5)
+        is_within = _is_within_cells(rows)
+        if mark == " " and (numeric < _NUMBERS_BETWEEN_BLANKS or is_within):
+            continue
+        # Blanks stand within texts too, of which the names of the columns have another number.
+        is_within = is_within or len(rows[0]) not in (width, width - 1)
+        score = consistent * (1 + numeric) * (0.9 if mark == " " else 1) * (0.5 if is_within else 1)
         if score > best and consistent >= 0.5:
             best, chosen = score, mark
     return chosen
+
+
+def _is_within_cells(rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether a mark may stand within cells, as in `group 1` and `0,5`, since it is not in the first line."""
+    return len(rows[0]) == 1 < len(rows) and len(rows[1]) > 1 and not _names_rows([row[0] for row in rows[1:]])
 
 
 def _has_quotes_above(lines: Sequence[str], delimiter: str) -> bool:

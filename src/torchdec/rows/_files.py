@@ -22,7 +22,7 @@ from torchdec.rows._images import SUFFIXES as _PICTURES
 from torchdec.rows._images import read_images
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError, RowsWarning
-from torchdec.rows._reading import Preparation, Prepared, Reading, roles_said
+from torchdec.rows._reading import Preparation, Prepared, Reading, delimiter_of, roles_said
 from torchdec.rows._texts import read_texts
 from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
 
@@ -56,9 +56,9 @@ def read_rows(
         - ``.parquet``: columns, or one column of lists of as many numbers each, read a row group at a time, so
           its size is no limit where its row groups are small (some ten MB).
         - ``.h5ad``, or a ``.zarr`` that AnnData wrote: its X, which stays on disk (but CSC is read into memory).
-          Cells are rows. Counts are brought to the median of the cells' totals and become log(1 + count), other
-          values stay as they are; genes are those marked ``highly_variable`` in `.var`, or else the 2,000 of the
-          counts that vary most. Needs anndata.
+          Cells are rows, and one without any counts is a row of NaN. Counts are brought to the median of the
+          cells' totals and become log(1 + count), other values stay as they are; genes are those marked
+          ``highly_variable`` in `.var`, or else the 2,000 of the counts that vary most. Needs anndata.
         - ``.zarr``: a 2-D array of Zarr, or the path of one in a group, read some chunks at a time. Needs zarr.
         - ``.txt``: one text a line, in UTF-8, in UTF-16 with its mark, or in Windows-1252, which is told. A row is
           the tf-idf (sublinear, of length 1) of the 2,000 most frequent words that are no English stop words; of
@@ -138,7 +138,7 @@ def read_rows(
         "ignore": _names(ignore, "ignore"),
         "roles": roles_said(roles or {}),
         "header": header,
-        "delimiter": _mark(delimiter),
+        "delimiter": delimiter_of(delimiter),
         "decimal": decimal,
         "encoding": encoding,
     }
@@ -175,16 +175,6 @@ def _names(names: Sequence[str], argument: str) -> tuple[str, ...]:
     if isinstance(names, str):
         raise RowsError(f"{argument}={names!r} is a text; give a list of names of columns, such as [{names!r}]")
     return tuple(names)
-
-
-def _mark(delimiter: str | None) -> str | None:
-    """Return the mark between columns; a tab and a blank can also be given by name."""
-    mark = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " "}.get(delimiter or "", delimiter)
-    if mark is not None and (len(mark) != 1 or mark in '"\r\n'):
-        raise RowsError(
-            f"delimiter={delimiter!r}: give the one mark that stands between columns, such as ';' or tab"
-        )
-    return mark
 
 
 def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:

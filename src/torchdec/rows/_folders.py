@@ -24,7 +24,7 @@ def read_folder(folder: Path, reading: Reading, prepared: Prepared | None) -> Ro
     }
     kinds = [what for what, paths in found.items() if paths]
     if not kinds:
-        others = _others(folder, ())
+        others = _others(folder, (), hidden=".")
         raise RowsError(
             f"{folder}: is a directory without .parquet, .npz or images ({', '.join(SUFFIXES)})"
             f"{f', of {others}' if others else ''}; give one, or a file"
@@ -33,9 +33,8 @@ def read_folder(folder: Path, reading: Reading, prepared: Prepared | None) -> Ro
         mixed = ", ".join(f"{len(found[what])} {what} ({found[what][0].name})" for what in kinds)
         raise RowsError(f"{folder}: holds files of several kinds: {mixed}; keep one kind in a folder")
     paths = found[kinds[0]]
-    if kinds[0] == "images":
-        _tell_left_out(folder, paths)
-    else:
+    _tell_left_out(folder, kinds[0], paths)
+    if kinds[0] != "images":
         _refuse_empty(paths)
     if kinds[0] == ".parquet":
         _tell_partitions(folder, paths)
@@ -53,23 +52,28 @@ def _tell_partitions(folder: Path, paths: Sequence[Path]) -> None:
         tell(f"{folder}: folders such as {parts[0]} name {first_of(names)}, left out of the columns")
 
 
-def _tell_left_out(folder: Path, paths: Sequence[Path]) -> None:
-    others = _others(folder, paths)
-    if others:
+def _tell_left_out(folder: Path, kind: str, paths: Sequence[Path]) -> None:
+    others = _others(folder, paths, hidden="." if kind == "images" else "._")
+    if others and kind == "images":
         tell(
             f"{folder}: files of other suffixes than those of pictures are left out: {others}; save pictures "
             "among them as .png or .jpg"
         )
+    elif others:
+        tell(
+            f"{folder}: files of other suffixes than {kind} are left out: {others}; rename tables among them if "
+            f"they are {kind} too"
+        )
 
 
-def _others(folder: Path, paths: Sequence[Path]) -> str:
-    """Count the files that are not among the paths by their suffixes; hidden ones go unspoken."""
+def _others(folder: Path, paths: Sequence[Path], *, hidden: str) -> str:
+    """Count the files that are not among the paths by their suffixes; those under hidden names go unspoken."""
     taken = set(paths)
     counts = Counter(
         path.suffix.lower() or "without a suffix"
         for path in folder.rglob("*")
         if path not in taken
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not any(part[0] in hidden for part in path.relative_to(folder).parts)
         and not path.is_dir()
     )
     return ", ".join(

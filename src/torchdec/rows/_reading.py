@@ -55,6 +55,14 @@ def roles_said(roles: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{column}={role}" for column, role in roles.items())
 
 
+def delimiter_of(said: str | None) -> str | None:
+    """Return the mark between columns that a caller means; a tab and a blank can also be given by name."""
+    mark = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " "}.get(said or "", said)
+    if mark is not None and (len(mark) != 1 or mark in '"\r\n'):
+        raise RowsError(f"delimiter={said!r}: give the one mark that stands between columns, such as ';' or tab")
+    return mark
+
+
 @dataclass(frozen=True)
 class Preparation:
     """How rows were made of a file: a model keeps it, and `read_rows` does the same with others.

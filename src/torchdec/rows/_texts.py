@@ -59,7 +59,9 @@ class TextRows(SparseRows):
 
 def read_texts(path: Path, reading: Reading, prepared: Texts | None) -> TextRows:
     """Read texts and make rows of them; see `torchdec.rows.read_rows`."""
-    texts, ids = (_lines(path, reading.encoding), None) if reading.text_column is None else _column(path, reading)
+    texts, ids = (
+        (lines_of(path, reading.encoding), None) if reading.text_column is None else _column(path, reading)
+    )
     try:
         rows = TextRows(texts, prepared or _learnt(texts), reading, ids)
     except ValueError as error:
@@ -82,7 +84,8 @@ def _learnt(texts: list[str]) -> Texts:
     return prepared
 
 
-def _lines(path: Path, encoding: str | None) -> list[str]:
+def lines_of(path: Path, encoding: str | None) -> list[str]:
+    """Return the lines of a file, in an encoding that its bytes show where none is given."""
     content = path.read_bytes()
     text = _decoded(content, path) if encoding is None else _decoded_as(encoding, content, path)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
