@@ -94,9 +94,9 @@ def test_what_has_no_names_gives_none(X):
     assert as_rows(X).feature_names is None
 
 
-def test_missing_values_of_nullable_columns_become_nan():
-    frame = pd.DataFrame({"a": pd.array([1, None], "Int64"), "b": [True, False], "c": [0.5, 1.5]})
-    np.testing.assert_array_equal(everything(as_rows(frame)), [[1, 1, 0.5], [np.nan, 0, 1.5]])
+def test_rows_of_nullable_columns_without_a_value_become_nan():
+    frame = pd.DataFrame({"a": pd.array([1, None, 3], "Int64"), "c": pd.array([0.5, None, 1.5], "Float64")})
+    np.testing.assert_array_equal(everything(as_rows(frame)), [[1, 0.5], [np.nan, np.nan], [3, 1.5]])
 
 
 def test_an_object_array_of_numbers_is_read_as_numbers():
@@ -127,9 +127,9 @@ def test_an_object_that_is_no_number_is_a_type_error():
         (np.array([["a", "b"]]), r"X holds values of dtype <U1, but numbers are wanted"),
         (
             np.array([["1.5", 2]], dtype=object),
-            r"X holds text such as '1\.5'; give categories one column per value",
+            r"X holds text such as '1\.5'; give a data frame, pandas\.DataFrame\(X\)",
         ),
-        (pd.DataFrame({"a": [1], "b": ["red"]}), r"column 'b' of X holds text such as 'red'"),
+        (pd.DataFrame({"a": [1], "b": [b"red"]}), r"column 'b' of X holds bytes; drop it"),
         (np.array([["2020-01-01"]], dtype="M8[D]"), r"X holds values of dtype datetime64"),
         ([[1, 2], [3]], r"X has 2 numbers in row 0 and 1 in row 1; give every row as many"),
         ("rows.npy", r"X is 'rows\.npy', not rows; torchdec\.rows\.read_rows\(path\) reads a file"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._overview import Overview, overview
-from torchdec.prepare._roles import is_vector
+from torchdec.prepare._roles import is_number, is_vector
 from torchdec.rows._columns import tell_unknown
 from torchdec.rows._convert import dense_rows, sparse_rows
 from torchdec.rows._frame_columns import (
@@ -102,7 +102,9 @@ class Frame:
         """
         reading = Reading(roles=roles_said(roles or {}))
         features = self._features(use, ignore, roles)
-        if needs_roles(features, {name: self._column(name).values() for name in features.features}, reading):
+        table = {name: self._column(name).values() for name in features.features}
+        plain = not self.is_named and self._is_of_numbers  # as an array is
+        if not plain and needs_roles(features, table, reading):
             return self._by_role(features, reading)
         _tell_of(features)
         return features
@@ -158,6 +160,10 @@ class Frame:
         key = dict(zip(features.features, (self._keys[j] for j in places), strict=True))
         with naming_cells("X"):
             return MixedRows(lambda name: self._arrow(key[name]), prepared, Reading())
+
+    @property
+    def _is_of_numbers(self) -> bool:
+        return all(is_number(column.type) for column in self._columns)
 
     @property
     def _keys(self) -> list[str]:

@@ -263,9 +263,11 @@ def _needs_roles(files: Sequence[_File], features: Features, reading: Reading) -
         features, dict(zip(first.schema.names, first.columns, strict=True)), reading
     ):
         return True
-    if not any(file.may_lack(name) for file in files for name in features.features):
-        return False
-    for file in files:
+    # Files that lack a column are refused by name when they are laid out.
+    whole = [file for file in files if set(features.features) <= set(file.schema.names)]
+    for file in whole:
+        if not any(file.may_lack(name) for name in features.features):
+            continue
         with _naming(file.path), parquet.ParquetFile(file.path) as opened:
             for batch in opened.iter_batches(_BATCH, columns=list(features.features)):
                 table = dict(zip(batch.schema.names, batch.columns, strict=True))
