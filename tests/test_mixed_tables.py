@@ -11,6 +11,7 @@ from torchdec import DEC, NeighborEncoder
 from torchdec._core.compute import resolve
 from torchdec._core.records import Centroids
 from torchdec._core.scaling import learn_scale
+from torchdec.clusters import choose_k
 from torchdec.rows import as_rows
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._part import PartOfRows, filled_rows
@@ -75,3 +76,10 @@ def test_kmeans_is_used_where_it_is_asked_for() -> None:
     rows, _ = mixed_table(200)
     records = list(small_dec(3).set_params(init="k-means++").iter_fit(rows))
     assert next(record for record in records if isinstance(record, Centroids)).found_by == "k-means"
+
+
+def test_the_number_of_classes_is_chosen_by_the_rows_whoever_asks() -> None:
+    rows, _ = mixed_table(400)
+    model = small_dec().set_params(n_clusters=[2, 3, 4, 5]).fit(rows)
+    assert model.choice_ == choose_k(rows, [2, 3, 4, 5], representation="autoencoder", random_state=0)
+    assert model.choice_.n_clusters == 3 == len(model.cluster_names_)

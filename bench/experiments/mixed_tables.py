@@ -4,8 +4,8 @@
                                                              table of docs/tables.md
     python bench/experiments/mixed_tables.py --table         the table alone, from the file
 
-Needs the extra `tables` of the kit. All methods get the same columns, prepared in the same way. Labels serve for
-the scores alone; seconds are those of the processor, with one thread.
+Needs the extra `tables` of the kit. torchdec gets the tables as they are; all other methods get the columns that
+it makes of them. Labels serve for the scores alone; seconds are those of the processor, with one thread.
 """
 
 import json
@@ -75,10 +75,8 @@ def one(table: Table, columns: Prepared, method: str, seed: int) -> dict[str, An
 
 def by_torchdec(columns: Prepared, k: int, seed: int) -> NDArray[Any]:
     from torchdec import DEC
-    from torchdec.rows._arrays import DenseRows
 
-    rows = DenseRows(columns.matrix, kinds=columns.kinds)
-    return DEC(k, random_state=seed).fit(rows).labels_
+    return DEC(k, random_state=seed).fit(columns.frame).labels_
 
 
 def by_latent_classes(columns: Prepared, k: int, seed: int) -> NDArray[Any]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import skew
+
+from torchdec.prepare import Columns
 
 DATA = Path(os.environ.get("TORCHDEC_DATA", ".")) / "mixed"
 # Of the made tables: rows, sizes of the classes, numbers, kinds, and how many of each tell the classes apart.
@@ -43,11 +44,14 @@ class Prepared:
 
     Attributes
     ----------
+    frame : DataFrame
+        As it was.
     matrix : float32 (n, d)
     kinds : tuple of (start, stop)
         The columns that hold the levels of each kind.
     """
 
+    frame: pd.DataFrame
     matrix: NDArray[np.float32]
     kinds: tuple[tuple[int, int], ...]
 
@@ -127,60 +131,6 @@ def made(
 
 
 def prepared(frame: pd.DataFrame) -> Prepared:
-    """Make a matrix of which each column of the table has a variance of one."""
-    blocks, kinds, width = list[NDArray[np.float64]](), list[tuple[int, int]](), 0
-    for name in frame:
-        for block in _blocks(frame[name], len(frame)):
-            if block.ndim == 2:
-                kinds.append((width, width + block.shape[1]))
-            blocks.append(block.reshape(len(frame), -1))
-            width += blocks[-1].shape[1]
-    return Prepared(np.hstack(blocks).astype(np.float32), tuple(kinds))
-
-
-def _blocks(column: pd.Series, n: int) -> Iterator[NDArray[np.float64]]:
-    n_values = column.nunique()
-    if n_values + column.isna().any() < 2:
-        return
-    if pd.api.types.is_datetime64_any_dtype(column):
-        column = (column - pd.Timestamp("1970-01-01")).dt.total_seconds() / 86_400
-    is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if not is_number or n_values <= 2:
-        if is_number or n_values <= n / 2:
-            yield from _kind(column, n)
-        return
-    values = column.to_numpy(dtype=np.float64)
-    gap = np.isnan(values)
-    values = _less_skewed(values, values[~gap])
-    values = np.where(gap, np.median(values[~gap]), values)
-    yield (values - values.mean()) / values.std()
-    if gap.mean() >= 0.05:
-        yield from _kind(pd.Series(np.where(gap, "missing", "there")), n)
-
-
-def _kind(column: pd.Series, n: int) -> Iterator[NDArray[np.float64]]:
-    levels = column.astype(object).where(column.notna(), "missing").astype(str)
-    counts = levels.value_counts()
-    rare = counts.index[counts < max(5, 0.01 * n)]
-    if len(rare) > 1:
-        levels = levels.where(~levels.isin(rare), "rare")
-    number, names = pd.factorize(levels, sort=True)
-    if len(names) > 1:
-        block = np.eye(len(names))[number]
-        proportions = block.mean(axis=0)
-        yield (block - proportions) / np.sqrt(1 - np.square(proportions).sum())
-
-
-def _less_skewed(values: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
-    if abs(skew(known)) <= 1:
-        return values
-    if known.min() >= 0:
-        transformed = np.log1p(values)
-    elif known.max() <= 0:
-        transformed = -np.log1p(-values)
-    else:
-        median = np.median(known)
-        spread = np.median(np.abs(known - median)) or known.std()
-        transformed = np.arcsinh((values - median) / spread)
-    better = abs(skew(transformed[~np.isnan(transformed)])) < abs(skew(known))
-    return transformed if better else values
+    """Make a matrix in which each column of the table counts once; a row without any value is its middle."""
+    columns = Columns().fit(frame)
+    return Prepared(frame, np.nan_to_num(columns.transform(frame)), columns.prepared_.kinds)

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from small import blobs
+from small_tables import KINDS, N_NUMBERS, mixed_table
 from torchdec._core.number_of_clusters import (
     Candidate,
     bic,
@@ -124,3 +125,19 @@ def test_auto_is_2_to_30_or_half_of_the_rows() -> None:
     assert numbers_to_try("auto", 21) == list(range(2, 11))
     assert numbers_to_try("auto", 1000) == list(range(2, 31))
     assert numbers_to_try({8, 3, 500}, 1000) == [3, 8, 500]
+
+
+def test_as_many_classes_of_a_table_are_chosen_as_there_are() -> None:
+    rows, _ = mixed_table(600, sizes=(0.6, 0.3, 0.1))
+    choice = choose(rows.take(np.arange(600)), range(1, 7), kinds=KINDS, seed=0)
+    assert choice.n_clusters == 3
+    assert choice.candidates[2].silhouette > 0
+
+
+def test_a_table_of_independent_columns_is_one_class() -> None:
+    rows, _ = mixed_table(600)
+    values, random = rows.take(np.arange(600)), np.random.default_rng(0)
+    columns = [(place, place + 1) for place in range(N_NUMBERS)]
+    for start, stop in [*columns, *KINDS]:
+        values[:, start:stop] = values[random.permutation(600), start:stop]
+    assert choose(values, range(1, 6), kinds=KINDS, seed=0).n_clusters == 1

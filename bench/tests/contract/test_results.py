@@ -15,6 +15,7 @@ import changed_rows  # noqa: E402
 import choose_k  # noqa: E402
 import edits  # noqa: E402
 import graph_space  # noqa: E402
+import mixed_tables  # noqa: E402
 import novelty  # noqa: E402
 import own_data  # noqa: E402
 import page as trust_page  # noqa: E402
@@ -30,6 +31,11 @@ from torchdec_bench.study._methods import METHODS  # noqa: E402
 def test_a_table_is_made_from_the_results(path: Path) -> None:
     text = path.read_text()
     assert accuracy.with_table(text, accuracy.TABLES[path]) == text
+
+
+def test_the_table_of_mixed_tables_is_made_from_its_file() -> None:
+    text = mixed_tables.DOCS.read_text()
+    assert mixed_tables.with_table(text) == text
 
 
 def test_the_table_of_graph_spaces_is_made_from_its_file() -> None:
