@@ -468,7 +468,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
 
     def _warn(self, n_empty: int) -> None:
         n_noise = int((self.labels_ < 0).sum()) - n_empty
-        if n_noise:
+        if n_noise and self.noise == "auto":  # a share that was asked for is no news
             lie, are = ("lies", "is") if n_noise == 1 else ("lie", "are")
             tell(
                 f"{n_noise:,} of {len(self.labels_):,} rows {lie} far from all others and {are} in no cluster (-1)"

@@ -56,6 +56,14 @@ class Tree:
         What is joined, the nearest first: 0 to k - 1 are clusters, and k + i is what the i-th join made.
     heights : ndarray of shape (k - 1,), float64
         How far the two were apart; none is less than the one before it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torchdec.clusters import Tree
+    >>> tree = Tree(np.array([[0], [1], [9]], np.float32), np.array([5, 5, 5]))
+    >>> tree.groups(2).tolist(), [level.n_clusters for level in tree.levels]
+    ([0, 0, 1], [2, 3])
     """
 
     def __init__(
