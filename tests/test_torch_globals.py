@@ -51,6 +51,7 @@ SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "matmul precision": lambda: _set(torch.set_float32_matmul_precision, "medium", "highest"),
     "mkldnn's precision": lambda: _set(_precision_of_mkldnn, "bf16", "none"),
     "anomaly mode": lambda: torch.autograd.set_detect_anomaly(True),
+    "NumPy that raises": lambda: np.errstate(all="raise"),
 }
 
 
@@ -67,6 +68,7 @@ def _globals() -> list[Any]:
         precision,
         torch.is_anomaly_enabled(),
         torch.get_num_threads(),
+        np.geterr(),
     ]
 
 

@@ -95,3 +95,12 @@ def test_g_stands_in_the_table_where_rows_are_held_out(cli, data):
     shown = cli.ok(*arguments).stdout
     for candidate in candidates:
         assert f"{candidate['generalizability']:.3f}" in shown
+
+
+def test_rows_that_hold_nothing_do_not_count_for_how_many_are_tried(cli, data, tmp_path):
+    x = np.load(data)[:12]
+    x[[2, 7]] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    tried = json.loads(cli.ok("choose-k", tmp_path / "x.npy", "--json").stdout)["candidates"]
+    assert [candidate["n_clusters"] for candidate in tried] == [2, 3, 4, 5]
+    assert "--to goes up to 6" in cli("choose-k", tmp_path / "x.npy", "--to", 6).stderr

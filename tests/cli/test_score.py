@@ -283,6 +283,7 @@ SAID = {
     "a header of numbers": (".csv", _lines(["7"], "{1}", "123"), "utf-8", ("--header",)),
     "an encoding that is named": (".csv", _lines(["label"], "{1}", "жбc"), "cp1251", ("--encoding", "cp1251")),
     "groups with a number": (".csv", _lines(["label"], "group {1}", "123"), "utf-8", ()),
+    "any mark in a label": (".csv", _lines(["genre"], "{1}", ["a;b", "c;d", "e;f"]), "utf-8", ()),
     "several words": (".csv", _lines(["cell type"], "{1} cell", ["T", "B", "mast"]), "utf-8", ()),
 }  # fmt: skip
 

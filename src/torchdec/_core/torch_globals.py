@@ -1,7 +1,8 @@
 """torch's globals: what is public computes under its own, and leaves those of the caller as they were.
 
-Libraries and notebooks set a default dtype or device, turn gradients off, or ask for deterministic algorithms. The
-same call must give the same bits there, or a model would depend on which cell ran before.
+Libraries and notebooks set a default dtype or device, turn gradients off, ask for deterministic algorithms, or
+have NumPy raise where a number is too small. The same call must give the same bits there, or a model would depend
+on which cell ran before.
 """
 
 import threading
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import faiss
 import joblib
+import numpy as np
 import torch
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -58,6 +60,7 @@ def under_own_globals(function: _Function) -> _Function:
 def own_globals() -> Iterator[None]:
     """Compute as if nobody had set any of torch's globals, and on no more threads than there are cores."""
     with ExitStack() as stack:
+        stack.enter_context(np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"))
         stack.enter_context(_process_wide)
         # Gradients too are on in it. Tensors made in a caller's inference mode could never be trained.
         stack.enter_context(torch.inference_mode(False))

@@ -59,6 +59,7 @@ def choose_k(
     from torchdec._core.number_of_clusters import FEWEST, MOST, numbers_to_try
     from torchdec.clusters._choose import choose_k
     from torchdec.rows._files import read_rows
+    from torchdec.rows._finite import check_finite
 
     with naming("DATA"), noting():
         rows = read_rows(
@@ -73,11 +74,13 @@ def choose_k(
             decimal=decimal,
             encoding=encoding,
         )
-    last = min(MOST, max(FEWEST, len(rows) // 2)) if last is None else last
+    with naming_rows(str(data)):
+        n_filled = len(rows) - len(check_finite(rows))  # the others are left out
+    last = min(MOST, max(FEWEST, n_filled // 2)) if last is None else last
     if first > last:
         raise UserError(f"--from {first} is more than --to {last}.")
     with naming(str(data)):
-        numbers = numbers_to_try(range(first, last + 1), len(rows), "--to")
+        numbers = numbers_to_try(range(first, last + 1), n_filled, "--to")
     with naming_rows(str(data)), noting():
         choice = choose_k(rows, numbers, representation=representation.value, hold_out=hold_out, random_state=seed)
     if as_json:

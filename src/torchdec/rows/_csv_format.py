@@ -249,20 +249,22 @@ def _delimiter(lines: Sequence[str], usual: str, text_column: str | None) -> str
         cells = [cell.strip() for row in (rows[1:] or rows) for cell in row][:MOST_CELLS]
         consistent = sum(len(row) == width for row in rows) / len(rows)
         numeric = sum(is_number(cell) for cell in cells) / len(cells)
-        is_within = _is_within_cells(rows)
-        if mark == " " and (numeric < _NUMBERS_BETWEEN_BLANKS or is_within):
+        if _is_within_cells(rows) or (mark == " " and numeric < _NUMBERS_BETWEEN_BLANKS):
             continue
         # Blanks stand within texts too, of which the names of the columns have another number.
-        is_within = is_within or len(rows[0]) not in (width, width - 1)
-        score = consistent * (1 + numeric) * (0.9 if mark == " " else 1) * (0.5 if is_within else 1)
+        heads = len(rows[0]) in (width, width - 1)
+        score = consistent * (1 + numeric) * (0.9 if mark == " " else 1) * (1 if heads else 0.5)
         if score > best and consistent >= 0.5:
             best, chosen = score, mark
     return chosen
 
 
 def _is_within_cells(rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether a mark may stand within cells, as in `group 1` and `0,5`, since it is not in the first line."""
-    return len(rows[0]) == 1 < len(rows) and len(rows[1]) > 1 and not _names_rows([row[0] for row in rows[1:]])
+    """Tell whether a mark stands within cells, as in `group 1` and `0,5`: it is not in the first line."""
+    if len(rows) < 2 or len(rows[0]) > 1 or len(rows[1]) == 1 or _names_rows([row[0] for row in rows[1:]]):
+        return False
+    numbers_follow = any(is_number(cell) and cell for row in rows[2:] for cell in row)
+    return any(map(is_number, rows[1])) or not numbers_follow
 
 
 def _has_quotes_above(lines: Sequence[str], delimiter: str) -> bool:
