@@ -267,7 +267,7 @@ LABELS = {
     "an empty .csv": (lambda f: (_text(f, "y.csv", ""),), ["LABELS", "y.csv", "empty"]),
     "a header alone": (lambda f: (_text(f, "y.csv", "y\n"),), ["LABELS", "y.csv", "no labels"]),
     "a gap": (lambda f: (_text(f, "y.csv", "y,z\n1,2\n,2\n"),), ["LABELS", "y.csv", "row 1"]),
-    "a short line": (lambda f: (_text(f, "y.csv", "a,y\n1,2\n3\n"),), ["LABELS", "y.csv", "row 1"]),
+    "a short line": (lambda f: (_text(f, "y.csv", "a,y\n1,2\n3\n"),), ["LABELS", "y.csv", "line 3 has 1 cell"]),
     "columns without a choice": (
         lambda f: (_text(f, "y.csv", "a,b\n1,2\n"),),
         ["LABELS", "y.csv", "--column"],
