@@ -81,22 +81,16 @@ class Table:
 
 def is_table(rows: Rows) -> bool:
     """Tell whether the columns of rows mean something by themselves, unlike words, genes and pixels."""
-    return _is_mixed(rows) or (rows.feature_names is not None and _kind(rows) == "columns")
-
-
-def _is_mixed(rows: Rows) -> bool:
-    """Tell whether the features of rows were made of columns of several kinds, which can be had."""
-    return _kind(rows) == "mixed" and hasattr(rows, "parsed")
-
-
-def _kind(rows: Rows) -> str | None:
-    return getattr(getattr(getattr(rows, "preparation", None), "prepared", None), "kind", None)
+    if hasattr(rows, "parsed"):
+        return True
+    prepared = getattr(getattr(rows, "preparation", None), "prepared", None)
+    return rows.feature_names is not None and getattr(prepared, "kind", None) == "columns"
 
 
 def parsed_rows(rows: Rows, index: NDArray[np.int64]) -> list[Parsed]:
     """Return some rows of a table, column by column; those of a plain table are numbers."""
-    if _is_mixed(rows):
-        columns: list[Parsed] = rows.parsed(index)  # type: ignore[attr-defined]
+    if hasattr(rows, "parsed"):
+        columns: list[Parsed] = rows.parsed(index)
         return columns
     values = rows.take(index).astype(np.float64)
     return [Parsed(name, "number", values[:, j]) for j, name in enumerate(rows.feature_names or ())]

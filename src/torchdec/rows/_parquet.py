@@ -87,6 +87,8 @@ class ParquetRows(BlockRows):
             _tell_categories(self._files[0], features, reading, shown)
         self.preparation, self._features = Preparation(reading, columns), features
         self.kinds = None if mixed is None else mixed.kinds
+        if mixed is not None:  # what has this is told in words
+            self.parsed = self._parsed
         self._layouts = {
             file.path: _Layout(file, features) if mixed is None else _MixedLayout(file, mixed)
             for file in self._files
@@ -113,7 +115,7 @@ class ParquetRows(BlockRows):
         ids = beside(ids, files.column_names)
         return pa.table([*ids.columns, *files.columns], [*ids.column_names, *files.column_names])
 
-    def parsed(self, index: NDArray[np.int64]) -> list[Parsed]:
+    def _parsed(self, index: NDArray[np.int64]) -> list[Parsed]:
         """Return the columns of a table of several kinds, of the rows at `index`, as they are understood."""
         mixed: Mixed = self.preparation.prepared  # type: ignore[assignment]
         at = pa.array(index)
