@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 MOST_POINTS = 5000
 # Below this many, t-SNE has too few neighbours to look at.
 _FEWEST_FOR_TSNE = 30
+# Of fewer, threads take several times longer to meet than one to do it all.
+_FEW = 1000
 
 
 def sampled(n_rows: int) -> NDArray[np.int64]:
@@ -26,5 +28,6 @@ def layout(codes: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1]))).astype(np.float32)
     from openTSNE import TSNE
 
-    placed = TSNE(perplexity=min(30, (n - 1) // 3), initialization="pca", random_state=0, n_jobs=-1).fit(codes)
+    n_jobs = 1 if n < _FEW else -1
+    placed = TSNE(perplexity=min(30, (n - 1) // 3), initialization="pca", random_state=0, n_jobs=n_jobs).fit(codes)
     return np.asarray(placed, dtype=np.float32)
