@@ -96,8 +96,8 @@ FIT = {
     "one dimension": (lambda f: (_save(f, "x.npy", X[0]), "-k", 3), ["DATA", "x.npy", "(8,)"]),
     "pickled objects": (lambda f: (_save(f, "x.npy", np.array([[{}]])), "-k", 1), ["DATA", "x.npy"]),
     "text columns": (
-        lambda f: (_text(f, "x.csv", "a,name\n1,Ann\n2,Bob\n"), "-k", 2),
-        ["DATA", "x.csv", "'name'"],
+        lambda f: (_text(f, "x.csv", "a,name\n1,Ann\n1,Ann\n"), "-k", 2),
+        ["DATA", "x.csv", "'name' is the same in all rows"],
     ),
     "NaN": (lambda f: (_save(f, "x.npy", _with(np.nan)), "-k", 3), ["DATA", "x.npy", "1 NaN", "row 4"]),
     "infinity": (lambda f: (_save(f, "x.npy", _with(np.inf)), "-k", 3), ["DATA", "x.npy", "1 inf", "row 4"]),

@@ -33,9 +33,9 @@ def test_predict_writes_csv_with_the_columns_of_parquet(cli, run, data, tmp_path
     assert (tmp_path / "new.csv").read_text().startswith('"row","cluster","confidence"\n0,')
     table = pq.read_table(tmp_path / "new.parquet")
     assert csv.read_csv(tmp_path / "new.csv").cast(table.schema).equals(table)
-    result = cli("predict", run, data, "-o", tmp_path / "new.xlsx")
+    result = cli("predict", run, data, "-o", tmp_path / "new.xls")
     assert result.exit_code == 2
-    assert "name a file that ends in .parquet or .csv." in result.stderr
+    assert "name a file that ends in .parquet, .csv or .xlsx." in result.stderr
 
 
 def test_force_replaces_an_older_file(cli, run, data, tmp_path):

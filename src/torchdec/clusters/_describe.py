@@ -14,6 +14,8 @@ from torchdec._dec import DEC
 from torchdec._representation import validated_rows
 from torchdec.clusters._rules import Rules, rules_of
 from torchdec.clusters._traits import Table, Trait, automatic_names, sampled_table, traits_of
+from torchdec.prepare._mixed import Mixed
+from torchdec.rows import Rows, as_rows
 from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
 from torchdec.rows._shown import shown
@@ -109,10 +111,15 @@ def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) 
     >>> sum(cluster.size for cluster in describe(model, X))
     1797
     """
-    rows = validated_rows(model, X)
+    rows = _rows_for(model, X)
     assigned = Assigned(model, model.predict_chunks(rows))
     table = sampled_table(rows, assigned.labels, assigned.n_clusters)
     return described(model, assigned, rows, table, n_features=n_features, n_exemplars=n_exemplars)
+
+
+def _rows_for(model: DEC, X: Any) -> Rows:
+    """Return rows with the names of their features, and those of a table as the model reads it."""
+    return validated_rows(model, X) if isinstance(model.preparation_.prepared, Mixed) else as_rows(X)
 
 
 def rules(model: DEC, X: Any) -> Rules | None:
@@ -145,7 +152,7 @@ def rules(model: DEC, X: Any) -> Rules | None:
     >>> found.fidelity, len(found.rules)
     (1.0, 2)
     """
-    rows = validated_rows(model, X)
+    rows = _rows_for(model, X)
     labels = Assigned(model, model.predict_chunks(rows)).labels
     table = sampled_table(rows, labels, len(model.cluster_names_))
     return None if table is None else rules_of(table)
