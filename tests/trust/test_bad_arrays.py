@@ -63,7 +63,7 @@ BAD = {
     "dates": X.astype("datetime64[s]"),
     "records": np.zeros(N, dtype=[("a", "f4"), ("b", "f4")]),
     "bytes": np.full((N, D), b"x"),
-    "a frame with texts": pd.DataFrame(X, columns=list("abcdef")).assign(name="Ann"),
+    "a frame with bytes": pd.DataFrame(X, columns=list("abcdef")).assign(name=b"Ann"),
     "a frame with gaps": pd.DataFrame(_with(np.nan)),
     "a frame of dates": pd.DataFrame({"day": pd.to_datetime(["2020-01-01"] * N)}),
     "sparse NaN": sp.csr_matrix(_with(np.nan)),

@@ -17,7 +17,6 @@ from torchdec.clusters._traits import Table, Trait, automatic_names, sampled_tab
 from torchdec.prepare._mixed import Mixed
 from torchdec.rows import Rows, as_rows
 from torchdec.rows._precision import differences
-from torchdec.rows._protocol import Rows
 from torchdec.rows._shown import shown
 
 if TYPE_CHECKING:
