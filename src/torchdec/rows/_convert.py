@@ -206,7 +206,7 @@ def refuse_unseen(X: Any) -> None:
         except ValueError as error:
             raise RowsError(f"X is a sparse matrix whose parts do not fit ({error}); make it again") from error
     elif not issparse(X) and is_frame(X):
-        Frame(X).refuse()
+        Frame(X).refuse_all_but_numbers()
 
 
 def refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:

@@ -241,8 +241,15 @@ class Frame:
             )
 
     def refuse(self) -> None:
-        """Refuse columns that hold neither numbers nor lists of them."""
+        """Refuse columns that cannot be read."""
         self._refuse(range(len(self.names)))
+
+    def refuse_all_but_numbers(self) -> None:
+        """Refuse columns that hold neither numbers nor lists of them."""
+        self.refuse()
+        others = [c for c in self._columns if not (is_number(c.type) or is_vector(c.type))]
+        if others:
+            raise RowsError(f"column {others[0].name!r} of X holds {others[0].type}; numbers are wanted")
 
     def _refuse(self, places: Sequence[int]) -> None:
         refused = [self._columns[j].refused for j in places]
