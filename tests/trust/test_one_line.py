@@ -11,7 +11,7 @@ from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, NeighborEncoder
 from torchdec.clusters import choose_k, describe, exemplars, merge, outlier_scores, rename, split
 from torchdec.metrics import clustering_accuracy, generalizability
-from torchdec.rows import as_rows
+from torchdec.rows import RowsWarning, as_rows
 
 pytestmark = pytest.mark.bad_input
 
@@ -46,7 +46,7 @@ BAD = {
     "a path": "rows.csv",
     "a dictionary": {"a": list(range(500))},
     "a generator": (x for x in X),
-    "a frame with long texts": pd.DataFrame({0: ["x" * 3000] * 60, 1: 1}),
+    "a frame with long bytes": pd.DataFrame({0: [b"x" * 3000] * 60, 1: 1}),
 }
 
 
@@ -132,15 +132,16 @@ def test_labels_that_are_none_are_refused_on_a_line(name: str) -> None:
 
 
 def test_what_is_said_of_text_and_dates_is_what_helps() -> None:
-    columns = "give categories one column per value (pandas.get_dummies(X), or scikit-learn's OneHotEncoder)"
-    days = "give dates as numbers, such as the days since the first one"
-    texts = pd.DataFrame({"a": ["red", "blue"] * 30, "b": 1})
+    texts = pd.DataFrame({"a": ["red", "blue"] * 30, "b": range(60), "c": [1, 2, 3] * 20})
+    columns = "give a data frame, pandas.DataFrame(X).convert_dtypes(), whose columns are read by what they hold"
     for x in (texts.to_numpy(), np.full((60, 2), "red")):
         assert columns in told(lambda x=x: small_dec(2).fit(x))
-    assert "pandas.get_dummies(X, columns=['a'])" in told(lambda: small_dec(2).fit(texts))
-    assert days in told(lambda: small_dec(2).fit(BAD["dates"]))
-    dates = pd.DataFrame({"a": pd.to_datetime(["2020-01-01"] * 60), "b": 1})
-    assert "give days since the first" in told(lambda: small_dec(2).fit(dates))
+    frame = pd.DataFrame(texts.to_numpy(), columns=["a", "b", "c"]).convert_dtypes()
+    with pytest.warns(RowsWarning, match="column 'b' counts the rows"):
+        assert small_dec(2).fit(frame).preparation_.prepared.names == ["a=red", "a=blue", "c"]
+    assert "give a data frame, pandas.DataFrame(X), whose dates become days" in told(
+        lambda: small_dec(2).fit(BAD["dates"])
+    )
 
 
 def test_a_path_is_told_how_it_is_read() -> None:
