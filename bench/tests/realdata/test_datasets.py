@@ -50,8 +50,8 @@ def test_posts_become_the_rows_of_the_published_recipe(data_folder: Path) -> Non
         wanted = csr_array((file["data"], file["indices"], file["indptr"]), shape=tuple(file["shape"]))
     posts = [text[first:last].decode() for first, last in pairwise(offsets)]
     found = newsgroup_rows(posts)
-    # Which of the words that are as frequent as the 2,000th are taken is left to how a processor sorts; posts without
-    # one of them are the same but for the numbers of the columns.
+    # Which of the words that are as frequent as the 2,000th are taken is left to how a processor sorts; posts
+    # without one of them are the same but for the numbers of the columns.
     alike = [
         np.allclose(np.sort(own.data), np.sort(other.data), atol=1e-5)
         for own, other in zip(csr_array(found), wanted, strict=True)
