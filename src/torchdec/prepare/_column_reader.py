@@ -143,7 +143,7 @@ class Reader:
         words, counts = _distinct(column)
         words, counts = _known_levels(words, counts)
         n_rows = sum(counts)
-        if len(words) < 2 and sum(counts) == len(column):
+        if len(words) < 2 and n_rows == len(column):
             return cls("constant", "is the same in all rows")
         if n_rows >= ENOUGH and 2 * len(words) > n_rows:
             if np.median([len(word.split()) for word in words[:_TELLING]]) > 3:

@@ -87,6 +87,9 @@ class Frame:
             self._columns = [of_numpy(name, array[:, j]) for j, name in enumerate(X.columns)]
         self.names = [column.name for column in self._columns]
         self.is_named = all(isinstance(name, str) for name in self.names)
+        # Columns are asked for by their names, or by their places where they have none; frames may have thousands.
+        self._keys = self.names if self.is_named else [str(place) for place in range(len(self.names))]
+        self._place = {key: place for place, key in enumerate(self._keys)}
         if given is not X or isinstance(X, pa.Array | pa.ChunkedArray):
             self._refuse_single(type(given).__name__)
 
@@ -127,7 +130,7 @@ class Frame:
         try:
             return Features.of(schema, searched_for_ids, use=use, ignore=ignore, roles=roles, named=self.is_named)
         except ColumnsError as error:
-            named = [self._keys.index(name) for name in error.columns if name in self._keys]
+            named = [self._place[name] for name in error.columns if name in self._place]
             if named and all(self._columns[j].refused for j in named):
                 self._refuse(named)
             raise RowsError(f"X: {_in_python(str(error))}") from None
@@ -165,13 +168,8 @@ class Frame:
     def _is_of_numbers(self) -> bool:
         return all(is_number(column.type) for column in self._columns)
 
-    @property
-    def _keys(self) -> list[str]:
-        """The names of columns, or their places where they have none."""
-        return self.names if self.is_named else [str(place) for place in range(len(self.names))]
-
     def _column(self, name: str) -> Column:
-        return self._columns[self._keys.index(name)]
+        return self._columns[self._place[name]]
 
     def _arrow(self, name: str) -> pa.ChunkedArray:
         """Return a column as Arrow's, what is missing as null."""
