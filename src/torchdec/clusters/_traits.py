@@ -137,24 +137,7 @@ def traits_of(table: Table, n: int = 5) -> list[tuple[Trait, ...]]:
     return [tuple(sorted(traits, key=lambda trait: -abs(trait.effect))[:n]) for traits in found]
 
 
-def automatic_names(traits: Sequence[Sequence[Trait]]) -> list[str]:
-    """Name each cluster by its strongest traits, by as many as make the names differ in more than their order."""
-    parts = [_parts(own) for own in traits]
-    lengths = [min(2, len(own)) for own in parts]
-    while True:
-        said = [frozenset(own[:length]) for own, length in zip(parts, lengths, strict=True)]
-        alike = [i for i, own in enumerate(parts) if said.count(said[i]) > 1]
-        longer = [i for i in alike if lengths[i] < len(parts[i])]
-        if not longer:
-            break
-        for i in longer:
-            lengths[i] += 1
-    names = [", ".join(own[:length]) for own, length in zip(parts, lengths, strict=True)]
-    names = [name or ("average" if own else "") for name, own in zip(names, traits, strict=True)]
-    return [f"{name} ({i})" if name and i in alike else name for i, name in enumerate(names)]
-
-
-def _parts(traits: Sequence[Trait]) -> list[str]:
+def in_few_words(traits: Sequence[Trait]) -> list[str]:
     """Say each trait that matters in a few words."""
     strong = [trait for trait in traits if abs(trait.effect) >= NEGLIGIBLE]
     return [_part(trait) for trait in strong]
