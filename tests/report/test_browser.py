@@ -221,7 +221,10 @@ def table() -> tuple[Any, dict[str, Any]]:
 
 def texts() -> tuple[Any, dict[str, Any]]:
     folder = Path(tempfile.mkdtemp())
-    said = ["my card was charged twice this month", "the parcel is lost: where-is-my-" + 40 * "very" + "-late-parcel"]
+    said = [
+        "my card was charged twice this month",
+        "the parcel is lost: where-is-my-" + 40 * "very" + "-late-parcel",
+    ]
     (folder / "texts.txt").write_text("\n".join(f"{said[i % 2]} {i}" for i in range(90)))
     return read_rows(folder / "texts.txt"), {}
 
@@ -240,7 +243,7 @@ FAULTS = """() => {
   const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
   for (let node; node = walker.nextNode();) {
     const element = node.parentElement;
-    if (!node.textContent.trim() || element.closest('svg, option, script, #map, #tree, .chart, #legend, #hover')) continue;
+    if (!node.textContent.trim() || element.closest('svg, option, #map, #tree, .chart, #legend, #hover')) continue;
     const range = document.createRange();
     range.selectNodeContents(node);
     const scroller = element.closest('.wide')?.getBoundingClientRect();
@@ -258,15 +261,16 @@ FAULTS = """() => {
     });
   });
   document.querySelectorAll('.card, dd, li, button, td, th').forEach((box) => {
-    if (!box.closest('.wide, #map, #legend, dialog') && box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).display !== 'inline')
-      faults.push(`cut: ${box.textContent.trim().slice(0, 40)}`);
+    if (box.closest('.wide, #map, #legend, dialog') || getComputedStyle(box).display === 'inline') return;
+    if (box.scrollWidth > box.clientWidth + 1) faults.push(`cut: ${box.textContent.trim().slice(0, 40)}`);
   });
   return faults;
 }"""
 NAMES_APART = """() => {
-  const boxes = [...document.querySelectorAll('#map .annotation rect.bg')].map((rect) => rect.getBoundingClientRect());
-  return boxes.every((a, i) => boxes.slice(i + 1).every((b) =>
-    Math.min(a.right, b.right) - Math.max(a.left, b.left) < 2 || Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) < 2));
+  const boxes = [...document.querySelectorAll('#map .annotation rect.bg')].map((r) => r.getBoundingClientRect());
+  const apart = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) < 2
+    || Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) < 2;
+  return boxes.length > 1 && boxes.every((a, i) => boxes.slice(i + 1).every((b) => apart(a, b)));
 }"""
 
 

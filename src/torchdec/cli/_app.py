@@ -13,7 +13,7 @@ from torchdec.cli._demo import demo
 from torchdec.cli._describe import summary
 from torchdec.cli._edit import merge, rename, split
 from torchdec.cli._errors import OneLineErrors
-from torchdec.cli._export import export
+from torchdec.cli._export import export, export_table
 from torchdec.cli._fit import fit
 from torchdec.cli._info import info
 from torchdec.cli._levels import levels
@@ -43,6 +43,7 @@ for command in (
     score,
     info,
     export,
+    export_table,
     demo,
 ):
     app.command()(command)

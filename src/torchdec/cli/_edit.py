@@ -36,10 +36,10 @@ def merge(
     It gets the smaller number, and the clusters above the larger one move down by one.
     """
 
-    def edit(model: "DEC", _: None) -> "DEC":
+    def edit(model: "DEC", run: "Run", _: None) -> "DEC":
         from torchdec.clusters._change import merge
 
-        return merge(model, _handle(a), _handle(b))
+        return merge(model, _handle(a, run), _handle(b, run))
 
     _edited(directory, edit, out, force, as_json)
 
@@ -83,45 +83,50 @@ def split(
         check_rows(rows, run, data)
         return rows
 
-    def edit(model: "DEC", rows: Any) -> "DEC":
+    def edit(model: "DEC", run: "Run", rows: Any) -> "DEC":
         from torchdec.clusters._change import split
 
         with naming_rows(str(data)), noting():
-            return split(model, _handle(cluster), rows, into, updates=updates, random_state=seed)
+            return split(model, _handle(cluster, run), rows, into, updates=updates, random_state=seed)
 
     _edited(directory, edit, out, force, as_json, rows_like)
 
 
 def rename(
     directory: RunArgument,
+    out: _options.Out,
     names: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="CLUSTER=NAME...", show_default=False, help="What to call clusters, as 2=Enterprise 1=Free."
         ),
-    ],
-    out: _options.Out,
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="NAMES.csv",
+            show_default=False,
+            help="A .csv with the columns cluster and name, for many at once.",
+        ),
+    ] = None,
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
     """Name clusters, in a new run.
 
-    A cluster is given by its number, or by the name that it has.
+    A cluster is given by its number, or by the name that it has. An empty name takes a name away.
     """
-    # A single one may be written with a blank too.
-    pairs = ["=".join(names)] if len(names) == 2 and "=" not in names[0] else names
-    if missing := [pair for pair in pairs if "=" not in pair]:
-        raise UserError(
-            f"CLUSTER=NAME: {missing[0]!r} has no =; write the cluster before it, as in 2={missing[0]}."
-        )
+    given = [*_pairs(names or []), *([] if file is None else _pairs_of_file(file))]
+    if not given:
+        raise UserError("CLUSTER=NAME: no cluster is named; write one as 2=Enterprise, or give --file.")
 
-    def edit(model: "DEC", _: None) -> "DEC":
+    def edit(model: "DEC", run: "Run", _: None) -> "DEC":
         from torchdec.clusters._change import cluster_number, rename
 
-        given = [pair.partition("=") for pair in pairs]
-        named = [(cluster_number(model, "cluster", _handle(cluster)), name) for cluster, _, name in given]
+        named = [(cluster_number(model, "cluster", _handle(cluster, run)), name) for cluster, name in given]
         if len(dict(named)) < len(named):
-            raise ValueError(f"{' '.join(pairs)} names a cluster twice.")
+            raise ValueError(f"{' '.join(map('='.join, given))} names a cluster twice.")
         for number, name in named:
             model = rename(model, number, name)
         return model
@@ -129,14 +134,40 @@ def rename(
     _edited(directory, edit, out, force, as_json)
 
 
-def _handle(cluster: str) -> int | str:
-    """Return the number that was typed, or else the name."""
-    return int(cluster) if cluster.lstrip("-").isdecimal() else cluster
+def _pairs(names: list[str]) -> list[tuple[str, str]]:
+    """Read what was typed; a single pair may be written with a blank too."""
+    pairs = ["=".join(names)] if len(names) == 2 and "=" not in names[0] else names
+    if missing := [pair for pair in pairs if "=" not in pair]:
+        raise UserError(
+            f"CLUSTER=NAME: {missing[0]!r} has no =; write the cluster before it, as in 2={missing[0]}."
+        )
+    return [(pair.partition("=")[0], pair.partition("=")[2]) for pair in pairs]
+
+
+def _pairs_of_file(file: Path) -> list[tuple[str, str]]:
+    import csv
+
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            lines = list(csv.DictReader(opened))
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"--file: {file} cannot be read ({error}).") from None
+    if not lines or not {"cluster", "name"} <= lines[0].keys():
+        raise UserError(f"--file: {file} has no lines under the columns cluster and name; give a .csv of both.")
+    return [(line["cluster"] or "", line["name"] or "") for line in lines]
+
+
+def _handle(cluster: str, run: "Run") -> int | str:
+    """Return the number that was typed, or that of the cluster with this name, an automatic one too."""
+    if cluster.lstrip("-").isdecimal():
+        return int(cluster)
+    names = run.shown_names
+    return names.index(cluster) if names.count(cluster) == 1 else cluster
 
 
 def _edited(
     directory: Path,
-    edit: Callable[["DEC", Any], "DEC"],
+    edit: Callable[["DEC", "Run", Any], "DEC"],
     out: Path,
     force: bool,
     as_json: bool,
@@ -159,7 +190,7 @@ def _edited(
     with locked(out):
         rows = rows_like(model, run)
         with naming("RUN"):
-            model = edit(model, rows)
+            model = edit(model, run, rows)
             if rows is None:
                 chunks = assign_parts(model, read_embedding(directory), read_assignments(directory))
             else:

@@ -16,6 +16,7 @@ from torchdec.clusters._names import automatic_names, words_of
 from torchdec.clusters._rules import Rules, rules_of
 from torchdec.clusters._traits import Table, Trait, sampled_table, traits_of
 from torchdec.prepare._mixed import Mixed
+from torchdec.prepare._texts import Texts
 from torchdec.rows import Rows, as_rows
 from torchdec.rows._precision import differences
 from torchdec.rows._shown import shown
@@ -121,8 +122,8 @@ def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) 
 
 
 def _rows_for(model: DEC, X: Any) -> Rows:
-    """Return rows with the names of their features, and those of a table as the model reads it."""
-    return validated_rows(model, X) if isinstance(model.preparation_.prepared, Mixed) else as_rows(X)
+    """Return rows with the names of their features, and those of a table or of texts as the model reads them."""
+    return validated_rows(model, X) if isinstance(model.preparation_.prepared, Mixed | Texts) else as_rows(X)
 
 
 def rules(model: DEC, X: Any) -> Rules | None:

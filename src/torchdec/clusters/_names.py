@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from torchdec.clusters._traits import Trait, in_few_words
 from torchdec.prepare._words import is_unusual, words_and_characters
 
-# Texts that words are counted in, drawn at random from more; words and phrases that are compared; and words a cluster.
+# Texts that words are counted in, drawn at random from more; terms that are compared; and terms a cluster.
 _MOST_TEXTS, _MOST_TERMS, _WORDS = 50_000, 20_000, 8
 # Terms of a cluster that are looked at, and the fraction of a word's texts from which on a phrase stands for it.
 _LOOKED_AT, _MOSTLY = 60, 0.6
@@ -30,14 +30,13 @@ def automatic_names(
     if any(words):
         return distinct(words, _IN_NAME)
     if any(traits):
-        names = distinct([in_few_words(own) for own in traits], 2)
-        return [name or ("average" if own else "") for name, own in zip(names, traits, strict=True)]
+        return distinct([in_few_words(own) or ["average"] * bool(own) for own in traits], 2)
     most = [[name for name, by in own if by > 0] for own in features]
     return distinct(most, _IN_NAME) if any(most) else [""] * len(traits)
 
 
 def distinct(parts: Sequence[Sequence[str]], n: int) -> list[str]:
-    """Join the first `n` parts of each name, and as many more as make the names differ in more than their order."""
+    """Join the first `n` parts of each name, and as many more as make names differ in more than their order."""
     lengths = [min(n, len(own)) for own in parts]
     while True:
         said = [frozenset(own[:length]) for own, length in zip(parts, lengths, strict=True)]
@@ -54,16 +53,16 @@ def distinct(parts: Sequence[Sequence[str]], n: int) -> list[str]:
 def words_of(texts: Sequence[str], labels: NDArray[np.int32], n_clusters: int) -> list[tuple[str, ...]]:
     """Return the words and phrases that tell the texts of each cluster from all others, the clearest first.
 
-    They are ranked by class-based tf-idf (Grootendorst, "BERTopic", 2022): the fraction of the cluster's texts that
-    have a term, times the logarithm of 1 + how rare the term is among all clusters. A phrase of two words stands
-    for its words where most texts that have one of them have it.
+    They are ranked by class-based tf-idf (Grootendorst, "BERTopic", 2022): the fraction of the cluster's texts
+    that have a term, times the logarithm of 1 + how rare the term is among all clusters. A phrase of two words
+    stands for one of them where most texts that have that word have the phrase.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
     index = np.flatnonzero(labels >= 0)
     if len(index) > _MOST_TEXTS:
         index = np.sort(np.random.default_rng(0).choice(index, _MOST_TEXTS, replace=False))
-    some = [texts[i] for i in index]
+    some = [texts[i] for i in index.tolist()]
     vectorizer = CountVectorizer(
         analyzer=_terms(any(map(is_unusual, some[:1000]))), binary=True, max_features=_MOST_TERMS
     )
@@ -98,7 +97,10 @@ def _terms(has_unspaced: bool) -> Callable[[str], list[str]]:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     def terms(text: str) -> list[str]:
-        words = [word if word not in ENGLISH_STOP_WORDS and not word.isdecimal() else "" for word in words_and_characters(text)]
+        words = [
+            word if word not in ENGLISH_STOP_WORDS and not word.isdecimal() else ""
+            for word in words_and_characters(text)
+        ]
         phrases = [f"{a} {b}" for a, b in pairwise(words) if a and b and not has_unspaced]
         return [word for word in words if word] + phrases
 

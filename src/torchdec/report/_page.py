@@ -19,14 +19,16 @@ from torchdec.clusters._rules import Rules, rules_of
 from torchdec.clusters._traits import sampled_table
 from torchdec.report._content import Content
 from torchdec.report._layout import layout, sampled
-from torchdec.rows._part import numbered
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 
 # Examples of a cluster, rows of it that are nearly in another one, and other clusters named as near.
 _EXAMPLES, _BORDERLINE, _NEAR = 10, 5, 3
-# A row is clear from this confidence on; below the other it is between two clusters. So many rows tell which two.
-_CLEAR, _BETWEEN, _MOST_BETWEEN = 0.9, 0.6, 5000
+# Rows in no cluster that are named.
+_NAMED = 10
+# A row is clear from this confidence on: it is more like its cluster than like all others together. Below the
+# other it may be shown on the border. So many rows that aren't clear tell which clusters run into each other.
+_CLEAR, _BORDER, _MOST_BETWEEN = 0.5, 0.75, 5000
 # Features without names say something while a person can count them.
 _COUNTABLE = 30
 
@@ -113,6 +115,10 @@ def render(
             {"title": title, "color": color, "cluster": cluster, **own}
             for title, color, cluster, own in zip(titles, colors, clusters, about, strict=True)
         ],
+        stands_out=any(
+            cluster.words or cluster.traits or own["features"]
+            for cluster, own in zip(clusters, about, strict=True)
+        ),
         largest_share=max(cluster.share for cluster in clusters),
         rules=None if table is None else _rule_lines(rules_of(table), titles, colors),
         truth=None if labels is None else _truth(labels, assigned.labels, titles),
@@ -211,8 +217,8 @@ def _in_deviations(cluster: Cluster) -> list[tuple[str, float, str]]:
 
 
 def _least_clear(assigned: Assigned, number: int) -> NDArray[np.int64]:
-    """Return the rows of a cluster that are the least clearly in it, among those that aren't clear."""
-    own = np.flatnonzero((assigned.labels == number) & (assigned.confidence < _CLEAR))
+    """Return the rows on the border of a cluster, the least clearly in it first."""
+    own = np.flatnonzero((assigned.labels == number) & (assigned.confidence < _BORDER))
     return own[np.argsort(assigned.confidence[own], kind="stable")[:_BORDERLINE]]
 
 
@@ -234,8 +240,13 @@ def _in_words(confidence: NDArray[np.float32]) -> str:
     if not len(confidence):
         return "no rows"
     clear = float((confidence >= _CLEAR).mean())
-    how = "clear" if clear >= 0.9 else "mostly clear" if clear >= 0.6 else "blurred"
-    return f"{how}: {clear:.0%} of its rows have a confidence of {_CLEAR} or more"
+    how = "clear" if clear >= 0.95 else "mostly clear" if clear >= 0.8 else "blurred"
+    return f"{how}: {_percent(clear)} of its rows are more like it than like all other clusters together"
+
+
+def _percent(fraction: float) -> str:
+    """Write a fraction so that nearly all isn't all."""
+    return f"{fraction:.1%}" if 0.99 <= fraction < 1 else f"{fraction:.0%}"
 
 
 def _trust(
@@ -244,18 +255,20 @@ def _trust(
     """Say what to trust, and what not, in sentences."""
     inside = assigned.labels >= 0
     clear = float((assigned.confidence[inside] >= _CLEAR).mean())
-    said = [f"{clear:.0%} of the rows are clearly in their cluster (confidence {_CLEAR} or more)."]
-    between = np.flatnonzero(inside & (assigned.confidence < _BETWEEN))
+    said = [f"{_percent(clear)} of the rows are more like their cluster than like all others together."]
+    between = np.flatnonzero(inside & (assigned.confidence < _CLEAR))
     second = _second(model, codes, between[:: max(1, len(between) // _MOST_BETWEEN)])
     pairs = Counter(tuple(sorted((int(assigned.labels[row]), other))) for row, (other, *_) in second.items())
     if pairs:
         (a, b), n = pairs.most_common(1)[0]
         said.append(
-            f"{len(between):,} lie between two clusters, {n / len(second):.0%} of these between “{titles[a]}” and "
+            f"{len(between):,} lie between clusters, most often ({n / len(second):.0%}) between “{titles[a]}” and "
             f"“{titles[b]}”."
         )
-    if (out := _empty_line(np.flatnonzero(~inside), len(codes), has_noise=model.noise_level_ is not None)) != "":
-        said.append(out)
+    if not inside.all():
+        said.append(
+            _in_none(np.flatnonzero(~inside), len(codes), content, has_noise=model.noise_level_ is not None)
+        )
     if content.has_pictures:
         said.append(
             "Pictures were compared pixel by pixel, so brightness, background and position count. Photographs are "
@@ -264,16 +277,14 @@ def _trust(
     return [*said, StopReason.sentence(run.stop_reason)]
 
 
-def _empty_line(empty: NDArray[np.int64], n_rows: int, *, has_noise: bool) -> str:
-    if not len(empty):
-        return ""
-    if has_noise:
-        return (
-            f"{len(empty):,} of {n_rows:,} rows lie far from all others, or hold nothing, and are in no cluster "
-            f"(-1): {numbered(empty, 20)}."
-        )
-    hold, are = ("holds", "is") if len(empty) == 1 else ("hold", "are")
-    return f"{len(empty):,} of {n_rows:,} rows {hold} nothing and {are} in no cluster (-1): {numbered(empty, 20)}."
+def _in_none(rows: NDArray[np.int64], n_rows: int, content: Content, *, has_noise: bool) -> str:
+    one = len(rows) == 1
+    why = ("lies" if one else "lie") + " far from all others, or " if has_noise else ""
+    why += "holds nothing, and is" if one else "hold nothing, and are"
+    names = ", ".join(map(content.name, rows[:_NAMED].tolist()))
+    return (
+        f"{len(rows):,} of {n_rows:,} rows {why} in no cluster (-1): {names}{', …' if len(rows) > _NAMED else ''}."
+    )
 
 
 def _map_note(n_points: int, n_rows: int) -> str:
@@ -320,14 +331,19 @@ def _rule_lines(rules: Rules | None, titles: list[str], colors: list[str]) -> di
     }
 
 
-def _tree(model: DEC, titles: list[str], colors: list[str]) -> dict[str, Any] | None:
-    """Join clusters with near centres, then near groups of them (average linkage), as lines of a drawing."""
+def joined(model: DEC) -> dict[str, Any]:
+    """Join clusters with near centres, then near groups of them (average linkage), as scipy's dendrogram does."""
     from scipy.cluster.hierarchy import dendrogram, linkage
     from scipy.spatial.distance import squareform
 
+    drawn: dict[str, Any] = dendrogram(linkage(squareform(apart(model), checks=False), "average"), no_plot=True)
+    return drawn
+
+
+def _tree(model: DEC, titles: list[str], colors: list[str]) -> dict[str, Any] | None:
     if len(titles) < 3:
         return None
-    drawn = dendrogram(linkage(squareform(apart(model), checks=False), "average"), no_plot=True)
+    drawn = joined(model)
     return {
         "lines": [list(pair) for pair in zip(drawn["icoord"], drawn["dcoord"], strict=True)],
         "at": [5 + 10 * place for place in range(len(titles))],

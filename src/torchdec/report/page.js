@@ -207,11 +207,13 @@
     [...body.children].forEach((element) => { element.hidden = !element.textContent.toLowerCase().includes(wanted); });
   });
 
-  // Cards fill their lines: as many columns as leave no line half empty.
+  // Cards fill their lines: as many columns as leave the last line the least empty.
   const cards = document.querySelector(".cards");
   const arrange = () => {
-    const most = Math.max(1, Math.floor(cards.clientWidth / 320)), lines = Math.ceil(cards.children.length / most);
-    cards.style.setProperty("--columns", Math.ceil(cards.children.length / lines));
+    const k = cards.children.length, most = Math.max(1, Math.floor(cards.clientWidth / 320));
+    const choices = Array.from({length: Math.ceil(most / 2)}, (_, less) => Math.min(most - less, k));
+    const empty = (n) => Math.ceil(k / n) * n - k;
+    cards.style.setProperty("--columns", choices.reduce((best, n) => empty(n) < empty(best) ? n : best));
   };
   arrange();
   window.addEventListener("resize", arrange);

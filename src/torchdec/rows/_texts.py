@@ -1,7 +1,7 @@
 """Texts, from the lines of a file or a column of a table."""
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -67,6 +67,15 @@ def read_texts(path: Path, reading: Reading, prepared: Texts | None) -> TextRows
     except ValueError as error:
         raise RowsError(f"{path}: makes no vocabulary ({error}); give texts of words") from None
     return rows
+
+
+def text_rows(texts: Iterable[str | None], prepared: Texts | None = None) -> TextRows:
+    """Make rows of texts in memory, with the words of a fit or those of the texts; what is no text is empty."""
+    known = [text if isinstance(text, str) else "" for text in texts]
+    try:
+        return TextRows(known, prepared or _learnt(known), Reading())
+    except ValueError as error:
+        raise RowsError(f"X: makes no vocabulary ({error}); give texts of words") from None
 
 
 def _learnt(texts: list[str]) -> Texts:
