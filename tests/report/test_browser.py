@@ -1,5 +1,6 @@
 """The page in a real browser: it draws, answers to the mouse and the keyboard, and asks for nothing."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from sklearn.datasets import load_digits
 from test_page import HOSTILE, run_of
 
 from small import blobs, small_dec
-from torchdec.clusters import rename
+from torchdec.clusters import merge, rename, replay
 from torchdec.report import render
 from torchdec.report._layout import MOST_POINTS
 from torchdec.rows import as_rows, read_rows
@@ -176,7 +177,7 @@ def test_a_name_that_is_markup_stays_a_name(page: Any) -> None:
 
 def test_no_button_sends_the_rows_anywhere(page: Any) -> None:
     titles = page.evaluate("[...document.querySelectorAll('.modebar-btn')].map((b) => b.dataset.title)")
-    assert titles == ["Zoom in", "Zoom out", "Reset axes"]
+    assert titles == ["Pan", "Lasso Select", "Zoom in", "Zoom out", "Reset axes"]
 
 
 def test_the_mouse_finds_a_dot_with_its_picture(browser: Any, tmp_path: Path) -> None:
@@ -207,6 +208,45 @@ def test_the_mouse_finds_a_dot_with_its_picture(browser: Any, tmp_path: Path) ->
     page.mouse.click(box["x"] + left, box["y"] + top)
     page.wait_for_selector("tr.choice[aria-selected=true]")
     page.close()
+
+
+def test_edits_made_on_the_page_replay_to_the_same_model(page: Any) -> None:
+    def edit(cluster: int, kind: str, **fields: str) -> None:
+        page.locator(f".card[data-cluster='{cluster}'] button.open").click()
+        page.locator("dialog[open] summary").click()
+        for name, value in fields.items():
+            box = page.locator(f"dialog[open] .{name}")
+            box.select_option(value) if name == "other" else box.fill(value)
+        page.locator(f"dialog[open] [data-edit={kind}]").click()
+
+    edit(1, "rename", name=HOSTILE)
+    assert page.locator(".card[data-cluster='1'] button.open").inner_text() == HOSTILE
+    edit(2, "note", text="look again")
+    edit(0, "merge", other="2")
+    edit(1, "split", parts="3")
+    page.locator("#undo").click()
+    points = "document.getElementById('map').data[1].customdata.slice(0, 2)"
+    event = f"{{points: {points}.map((p) => ({{customdata: p}}))}}"
+    page.evaluate(f"document.getElementById('map').emit('plotly_selected', {event})")
+    rows = page.evaluate(f"{points}.map((p) => p)")
+    page.locator("#selection select").select_option("0")
+    page.locator("#selection [data-edit=move]").click()
+    assert page.locator("#edits li").count() == 4
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    edits = json.loads(Path(download.value.path()).read_text())["edits"]
+    assert edits == [
+        {"edit": "rename", "cluster": 1, "name": HOSTILE},
+        {"edit": "note", "cluster": 2, "text": "look again"},
+        {"edit": "merge", "clusters": [0, 2]},
+        {"edit": "move", "rows": rows, "into": 0},  # all rows are on the map, so points have their numbers
+    ]
+    model = small_dec(3).fit(X)
+    replayed, labels = replay(model, edits)
+    by_hand = merge(rename(model, 1, HOSTILE), 0, 2)
+    np.testing.assert_array_equal(replayed.predict(X), by_hand.predict(X))
+    assert replayed.cluster_names_ == ["", HOSTILE]
+    assert labels[rows].tolist() == [0, 0]
 
 
 def table() -> tuple[Any, dict[str, Any]]:

@@ -11,12 +11,13 @@ from torchdec.cli._choose import choose_k
 from torchdec.cli._columns import columns
 from torchdec.cli._demo import demo
 from torchdec.cli._describe import summary
-from torchdec.cli._edit import merge, rename, split
+from torchdec.cli._edit import edit, merge, rename, split
 from torchdec.cli._errors import OneLineErrors
 from torchdec.cli._export import export, export_table
 from torchdec.cli._fit import fit
 from torchdec.cli._info import info
 from torchdec.cli._levels import levels
+from torchdec.cli._open import open_page
 from torchdec.cli._predict import predict
 from torchdec.cli._report import report
 from torchdec.cli._score import score
@@ -40,6 +41,7 @@ for command in (
     merge,
     split,
     rename,
+    edit,
     score,
     info,
     export,
@@ -47,6 +49,7 @@ for command in (
     demo,
 ):
     app.command()(command)
+app.command("open")(open_page)
 
 
 def _print_version(wanted: bool) -> None:

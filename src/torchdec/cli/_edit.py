@@ -1,7 +1,8 @@
-"""`torchdec merge`, `torchdec split` and `torchdec rename`: from a run to another one."""
+"""`torchdec merge`, `split`, `rename` and `edit`: from a run to another one."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
+    from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")]
@@ -35,13 +37,7 @@ def merge(
 
     It gets the smaller number, and the clusters above the larger one move down by one.
     """
-
-    def edit(model: "DEC", run: "Run", _: None) -> "DEC":
-        from torchdec.clusters._change import merge
-
-        return merge(model, _handle(a, run), _handle(b, run))
-
-    _edited(directory, edit, out, force, as_json)
+    _edited(directory, [{"edit": "merge", "clusters": [_handle(a), _handle(b)]}], out, force, as_json)
 
 
 def split(
@@ -66,30 +62,9 @@ def split(
 
     The first part keeps its number; the others come after the last cluster.
     """
-
-    def rows_like(model: "DEC", run: "Run") -> Any:
-        from torchdec.rows._files import read_rows
-
-        with naming("DATA"), noting():
-            rows = read_rows(
-                data,
-                text_column=text_column,
-                header=header,
-                delimiter=delimiter,
-                decimal=decimal,
-                encoding=encoding,
-                preparation=model.preparation_,
-            )
-        check_rows(rows, run, data)
-        return rows
-
-    def edit(model: "DEC", run: "Run", rows: Any) -> "DEC":
-        from torchdec.clusters._change import split
-
-        with naming_rows(str(data)), noting():
-            return split(model, _handle(cluster, run), rows, into, updates=updates, random_state=seed)
-
-    _edited(directory, edit, out, force, as_json, rows_like)
+    reading = _Reading(data, text_column, header, delimiter, decimal, encoding)
+    edit = {"edit": "split", "cluster": _handle(cluster), "into": into, "updates": updates, "random_state": seed}
+    _edited(directory, [edit], out, force, as_json, reading)
 
 
 def rename(
@@ -121,17 +96,40 @@ def rename(
     if not given:
         raise UserError("CLUSTER=NAME: no cluster is named; write one as 2=Enterprise, or give --file.")
 
-    def edit(model: "DEC", run: "Run", _: None) -> "DEC":
-        from torchdec.clusters._change import cluster_number, rename
+    edits = [{"edit": "rename", "cluster": _handle(cluster), "name": name} for cluster, name in given]
+    if len({edit["cluster"] for edit in edits}) < len(edits):
+        raise UserError(f"RUN: {' '.join(map('='.join, given))} names a cluster twice.")
+    _edited(directory, edits, out, force, as_json)
 
-        named = [(cluster_number(model, "cluster", _handle(cluster, run)), name) for cluster, name in given]
-        if len(dict(named)) < len(named):
-            raise ValueError(f"{' '.join(map('='.join, given))} names a cluster twice.")
-        for number, name in named:
-            model = rename(model, number, name)
-        return model
 
-    _edited(directory, edit, out, force, as_json)
+def edit(
+    directory: RunArgument,
+    file: Annotated[
+        Path, typer.Argument(metavar="EDITS.json", show_default=False, help="As the page of the run exports it.")
+    ],
+    out: _options.Out,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DATA", show_default=False, help="The rows of the run, for a split."),
+    ] = None,
+    text_column: _options.TextColumn = None,
+    force: _options.Force = False,
+    as_json: _options.Json = False,
+) -> None:
+    """Replay the edits that were made on the page of a run, in a new run.
+
+    Names, notes, merges, splits, and rows that were moved or marked as noise. A row that was moved stays so in the
+    files of the run; what the model does with new rows doesn't change by it.
+    """
+    import json
+
+    try:
+        edits = json.loads(file.read_text(encoding="utf-8"))["edits"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"EDITS.json: {file} holds no edits ({error!r}); give what the page exported.") from None
+    if not isinstance(edits, list) or not edits:
+        raise UserError(f"EDITS.json: {file} has an empty list of edits; make some on the page.")
+    _edited(directory, edits, out, force, as_json, None if data is None else _Reading(data, text_column))
 
 
 def _pairs(names: list[str]) -> list[tuple[str, str]]:
@@ -157,25 +155,51 @@ def _pairs_of_file(file: Path) -> list[tuple[str, str]]:
     return [(line["cluster"] or "", line["name"] or "") for line in lines]
 
 
-def _handle(cluster: str, run: "Run") -> int | str:
-    """Return the number that was typed, or that of the cluster with this name, an automatic one too."""
-    if cluster.lstrip("-").isdecimal():
-        return int(cluster)
-    names = run.shown_names
-    return names.index(cluster) if names.count(cluster) == 1 else cluster
+def _handle(cluster: str) -> int | str:
+    """Return the number that was typed, or else the name."""
+    return int(cluster) if cluster.lstrip("-").isdecimal() else cluster
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The rows of a run, and what is said of their file."""
+
+    data: Path
+    text_column: str | None = None
+    header: bool | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+
+    def rows(self, model: "DEC", run: "Run") -> "Rows":
+        from torchdec.rows._files import read_rows
+
+        with naming("DATA"), noting():
+            rows = read_rows(
+                self.data,
+                text_column=self.text_column,
+                header=self.header,
+                delimiter=self.delimiter,
+                decimal=self.decimal,
+                encoding=self.encoding,
+                preparation=model.preparation_,
+            )
+        check_rows(rows, run, self.data)
+        return rows
 
 
 def _edited(
     directory: Path,
-    edit: Callable[["DEC", "Run", Any], "DEC"],
+    edits: list[dict[str, Any]],
     out: Path,
     force: bool,
     as_json: bool,
-    rows_like: Callable[["DEC", "Run"], Any] = lambda *_: None,
+    reading: _Reading | None = None,
 ) -> None:
-    """Edit the model of a run, on rows that `rows_like` reads where it needs them, and write another run."""
+    """Replay edits on a run, with its rows where they are needed, and write another run."""
     from torchdec._assigned import assign_parts
     from torchdec._model_file import load
+    from torchdec.clusters._edits import replay
     from torchdec.rows._ids import row_ids
     from torchdec.runs._lock import locked
     from torchdec.runs._publish import check_directory, write_run_directory
@@ -188,16 +212,15 @@ def _edited(
         run = read_run(directory)
         model = load(directory / MODEL)
     with locked(out):
-        rows = rows_like(model, run)
-        with naming("RUN"):
-            model = edit(model, run, rows)
-            if rows is None:
-                chunks = assign_parts(model, read_embedding(directory), read_assignments(directory))
-            else:
-                chunks = model.predict_chunks(rows)
+        rows = None if reading is None else reading.rows(model, run)
+        with naming("RUN"), naming_rows(str(reading.data)) if reading else nullcontext(), noting():
+            model, labels = replay(model, edits, read_assignments(directory), rows, names=run.shown_names)
+            # A split trains the encoder too, so that the embedding is another one.
+            codes = read_embedding(directory) if rows is None else model.transform(rows)
         ids = None if rows is None else row_ids(rows)
         ids = read_ids(directory) if ids is None else ids
         written: list[Run] = []
+        chunks = assign_parts(model, codes, labels)
         write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks, ids)), force=force)
     if as_json:
         print_json(run_json(out, written[0]))

@@ -43,6 +43,25 @@ TextColumn = Annotated[
         "--text-column", metavar="NAME", show_default=False, help="Column of a .csv or .parquet that holds texts."
     ),
 ]
+VectorColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--vector-column",
+        metavar="NAME",
+        show_default=False,
+        help="Column of a .parquet that holds the rows, a list of numbers each; --text-column and --image-column "
+        "then name what these came from, which the page shows.",
+    ),
+]
+ImageColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--image-column",
+        metavar="NAME",
+        show_default=False,
+        help="Column of pictures' paths, beside the vectors.",
+    ),
+]
 Layer = Annotated[
     str | None,
     typer.Option(

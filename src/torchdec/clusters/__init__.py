@@ -5,6 +5,7 @@ from torchdec._core.tree import Level, Tree
 from torchdec.clusters._change import merge, rename, split
 from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
+from torchdec.clusters._edits import replay
 from torchdec.clusters._rules import Rule, Rules
 from torchdec.clusters._traits import Trait
 
@@ -23,6 +24,7 @@ __all__ = [
     "merge",
     "outlier_scores",
     "rename",
+    "replay",
     "rules",
     "split",
     "summary",

@@ -82,7 +82,7 @@ def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     names = [model.cluster_names_[low], model.cluster_names_[high]]
     merged.cluster_names_[low] = " + ".join(name for name in names if name)
     del merged.cluster_names_[high]
-    return _recorded(merged, {"edit": "merge", "clusters": [low, high], "into": low})
+    return recorded(merged, {"edit": "merge", "clusters": [low, high], "into": low})
 
 
 @under_own_globals
@@ -163,7 +163,7 @@ def split(
     compute = resolve(model.device, model.precision)
     _train_briefly(result, rows, updates, seeds["training"], compute, started)
     result._calibrate(given, compute)
-    return _recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
+    return recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
 
 
 def _centers_of_parts(
@@ -219,7 +219,7 @@ def rename(model: DEC, cluster: int | str, name: str) -> DEC:
         raise TypeError(f"name={shown(name)} is no text.")
     renamed = deepcopy(model)
     renamed.cluster_names_[number] = name
-    return _recorded(renamed, {"edit": "rename", "cluster": number, "name": name})
+    return recorded(renamed, {"edit": "rename", "cluster": number, "name": name})
 
 
 def cluster_number(model: DEC, argument: str, cluster: int | str) -> int:
@@ -236,7 +236,9 @@ def cluster_number(model: DEC, argument: str, cluster: int | str) -> int:
     )
 
 
-def _recorded(model: DEC, edit: dict[str, Any]) -> DEC:
+def recorded(model: DEC, edit: dict[str, Any], *, copied: bool = False) -> DEC:
+    """Note an edit in a model, or in a copy of it."""
+    model = deepcopy(model) if copied else model
     model.n_clusters = len(model.cluster_names_)
     model.edits_.append(edit)
     return model

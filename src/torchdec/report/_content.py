@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torchdec.clusters._describe import Cluster
 from torchdec.clusters._traits import is_table, missing_in, parsed_rows, written
 from torchdec.prepare._parsed import Parsed
-from torchdec.report._pictures import as_pixels, data_uri, sheet
+from torchdec.report._pictures import as_pixels, data_uri, file_uri, sheet
 from torchdec.rows._ids import row_ids, row_name
 from torchdec.rows._protocol import Rows
 
@@ -43,6 +44,8 @@ class Content:
         self._pictures = None if rows is None or image_shape is None else (rows, image_shape)
         self._ids = None if rows is None else row_ids(rows)
         self._texts: Sequence[str] | None = getattr(rows, "texts", None)
+        self._paths: Sequence[str] = getattr(rows, "pictures", ())
+        self._files: Path | None = getattr(rows, "folder_of_pictures", None)
         strength: dict[str, float] = {}
         for cluster in clusters:
             effects = [(trait.column, trait.effect) for trait in cluster.traits] or cluster.features
@@ -76,6 +79,10 @@ class Content:
         if self.has_pictures and len(numbers):
             for row, image in zip(numbers.tolist(), self._pixels(numbers), strict=True):
                 told[row]["picture"] = data_uri(image)
+        elif self._files is not None:
+            for row in numbers.tolist():
+                if uri := file_uri(self._files / self._paths[row]):
+                    told[row]["picture"] = uri
         elif self.is_table and len(numbers):
             columns = {column.name: written(column) for column in self._parsed(numbers)}
             chosen = [name for name in self._columns if name in columns][:_TOLD]

@@ -15,6 +15,7 @@ from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, apart, described
+from torchdec.clusters._edits import notes_of
 from torchdec.clusters._rules import Rules, rules_of
 from torchdec.clusters._traits import sampled_table
 from torchdec.report._content import Content
@@ -202,9 +203,10 @@ def _about_clusters(
             "borderline": [{**examples[row], "other": second[row]} for row in own.tolist() if row in second],
             "features": _in_deviations(cluster) if has_features and not cluster.words else [],
             "near": np.argsort(distances[cluster.number], kind="stable")[1 : 1 + _NEAR].tolist(),
+            "note": note,
             "trust": _in_words(assigned.confidence[assigned.labels == cluster.number]),
         }
-        for cluster, own in zip(clusters, least, strict=True)
+        for cluster, own, note in zip(clusters, least, notes_of(model.edits_, len(clusters)), strict=True)
     ]
 
 

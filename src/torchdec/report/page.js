@@ -108,10 +108,10 @@
         font: {size: 13, color: ink}, bgcolor: dark ? "rgba(20,23,27,.75)" : "rgba(255,255,255,.8)"}];
     });
   };
-  const figure = () => ({...quiet, margin: {l: 4, r: 4, t: 4, b: 4}, xaxis: bare, yaxis: bare, dragmode: "pan", uirevision: 1,
+  const figure = () => ({...quiet, margin: {l: 4, r: 4, t: 4, b: 4}, xaxis: bare, yaxis: bare, dragmode: map._fullLayout?.dragmode ?? "pan", uirevision: 1,
     annotations: labels()});
   const draw = () => Plotly.react(map, traces(), figure(), {...options, scrollZoom: true, displaylogo: false, displayModeBar: true,
-    modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage", "zoom2d", "pan2d", "autoScale2d"]});
+    modeBarButtonsToRemove: ["select2d", "toImage", "zoom2d", "autoScale2d"]});
 
   const legend = get("legend");
   const paintLegend = () => {
@@ -192,6 +192,71 @@
     map.scrollIntoView({block: "center"});
   }));
 
+  // Edits: a list that `torchdec edit` replays. Clusters are named by their numbers on this page, rows by theirs.
+  const edits = [], original = page.clusters.map((about) => about.title);
+  const quoted = (number) => `“${original[number]}”`;
+  const told = {
+    rename: (edit) => `${quoted(edit.cluster)} is called “${edit.name}”`,
+    merge: (edit) => `${quoted(edit.clusters[0])} and ${quoted(edit.clusters[1])} become one`,
+    split: (edit) => `${quoted(edit.cluster)} is cut into ${edit.into}`,
+    note: (edit) => `${quoted(edit.cluster)}: ${edit.text}`,
+    move: (edit) => `${edit.rows.length.toLocaleString()} rows go to ${quoted(edit.into)}`,
+    noise: (edit) => `${edit.rows.length.toLocaleString()} rows belong nowhere`,
+  };
+  let chosen = [], unsaved = false;
+  const changed = () => {
+    unsaved = edits.length > 0;
+    get("edits").hidden = !edits.length;
+    get("saved").textContent = "";
+    get("edits").firstChild.replaceChildren(...edits.map((edit) => make("li", told[edit.edit](edit))));
+    page.clusters.forEach((about, number) => { about.title = original[number]; });
+    edits.filter((edit) => edit.edit === "rename").forEach((edit) => { page.clusters[edit.cluster].title = edit.name || original[edit.cluster]; });
+    all("[data-called]").forEach((element) => { element.textContent = title(Number(element.dataset.called)); });
+    return refresh();
+  };
+  const choose = (points) => {
+    chosen = points;
+    get("selection").hidden = !points.length;
+    get("selection").firstChild.textContent = `${points.length.toLocaleString()} rows of the map are selected.`;
+  };
+  const made = (kind, box) => {
+    const number = Number(box.dataset.cluster), value = (selector) => box.querySelector(selector).value.trim();
+    const rows = chosen.map((point) => row[point]);
+    return {
+      rename: () => ({cluster: number, name: value(".name")}),
+      merge: () => ({clusters: [number, Number(value(".other"))]}),
+      split: () => ({cluster: number, into: Number(value(".parts"))}),
+      note: () => value(".text") && {cluster: number, text: value(".text")},
+      move: () => ({rows, into: Number(value("select"))}),
+      noise: () => ({rows}),
+    }[kind]();
+  };
+  all("[data-edit]").forEach((button) => button.addEventListener("click", () => {
+    const kind = button.dataset.edit, edit = made(kind, button.closest("details, #selection"));
+    if (!edit) return;
+    edits.push({edit: kind, ...edit});
+    button.closest("details")?.removeAttribute("open");
+    button.closest("dialog")?.close();
+    choose([]);
+    changed();
+  }));
+  get("undo").addEventListener("click", () => { edits.pop(); changed(); });
+  get("save").addEventListener("click", async () => {
+    const text = JSON.stringify({format: "torchdec edits", edits}, null, 1);
+    const server = document.querySelector("meta[name=save]")?.content;
+    if (server) {
+      const answer = await fetch(server, {method: "POST", body: text}).catch(() => null);
+      get("saved").textContent = answer?.ok ? await answer.text() : "Not saved: is torchdec open still running?";
+      unsaved = !answer?.ok;
+      return;
+    }
+    const link = make("a", "", {href: URL.createObjectURL(new Blob([text], {type: "application/json"})), download: "edits.json"});
+    link.click();
+    get("saved").textContent = "Replay them with: torchdec edit RUN edits.json -o NEW";
+    unsaved = false;
+  });
+  window.addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
+
   // The table: sorted by a column, filtered by what its lines say.
   const body = document.querySelector("table.clusters tbody"), heads = all("table.clusters thead th");
   heads.forEach((head, index) => head.firstChild.addEventListener("click", () => {
@@ -230,6 +295,7 @@
       const number = cluster[event.points[0].customdata];
       if (state.selected !== number) select(number);
     });
+    map.on("plotly_selected", (event) => choose(event ? event.points.map((point) => point.customdata) : []));
     map.on("plotly_relayout", (event) => { if (!event.annotations) Plotly.relayout(map, {annotations: labels()}); });
     document.body.dataset.ready = "true";
   });
