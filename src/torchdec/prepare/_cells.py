@@ -186,6 +186,11 @@ def block_size(n_genes: int) -> int:
     return max(1, _BLOCK_VALUES // n_genes)
 
 
+def are_counts(block: Any) -> bool:
+    """Tell whether these cells hold whole numbers from 0 and not only yes and no."""
+    return _are_whole(block, _MOST_COUNTED) and bool(block.max() > 1)
+
+
 def _are_whole(block: Any, below: float = math.inf) -> bool:
     """Tell whether values are whole numbers from 0."""
     values = block.data if issparse(block) else block
