@@ -77,7 +77,7 @@ class Reader:
         if role in ("kind", "yes/no"):
             return cls._of_levels(column, "as you say", may_be_ordered=False), ""
         if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-            return cls._checked(cls("date", str(kind), Dates(with_time=pa.types.is_timestamp(kind))), column), ""
+            return cls._checked(cls("date", "dates", Dates(with_time=pa.types.is_timestamp(kind))), column), ""
         if pa.types.is_time(kind) or pa.types.is_duration(kind):
             return cls._checked(cls("duration", "times", Durations()), column), ""
         if pa.types.is_dictionary(kind):
