@@ -128,7 +128,7 @@ def written(column: Parsed) -> list[str]:
 
 
 def traits_of(table: Table, n: int = 5) -> list[tuple[Trait, ...]]:
-    """Return up to `n` traits of each cluster whose effects are not negligible, the largest first; at least one."""
+    """Return up to `n` traits of each cluster whose effects aren't negligible, the largest first; at least one."""
     found: list[list[Trait]] = [[] for _ in range(table.n_clusters)]
     sizes = np.bincount(table.labels, minlength=table.n_clusters)
     for column in table.columns:

@@ -156,7 +156,7 @@ class Cells:
         if self.total is None:
             return _emptied(block[:, columns], hollow)
         if not _are_whole(_filled(block), _MOST_COUNTED):
-            raise ValueError("holds values that are no counts, but the model was fitted on counts")
+            raise ValueError("holds values that aren't counts, but the model was fitted on counts")
         return _emptied((self.total * _shares(block)).log1p()[:, columns].astype(np.float32), hollow)
 
     def to_json(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Reader:
         if role not in (None, "number"):
             if role == "amount":
                 return cls("amount", "as you say", Amounts("."))
-            raise CellsError(f"holds numbers, which are no {role}; name number, amount or kind")
+            raise CellsError(f"holds numbers, which can't be read as {role}; name number, amount or kind")
         if pa.types.is_boolean(column.type):
             return cls._of_levels(column, "true or false")
         n_distinct = pc.count_distinct(column).as_py()
