@@ -73,9 +73,9 @@ def anndata_rows(data: Any, name: str) -> Rows:
     rows = _rows(data, name)
     if are_counts(rows.take(np.arange(min(len(rows), block_size(rows.shape[1]))))):
         tell(
-            f"{name}: its values look like counts and are taken as they are, so cells differ by how often they were "
-            "read; scale them and take logarithms first (scanpy.pp.normalize_total, log1p), or write the AnnData to "
-            "a .h5ad file, which read_rows prepares"
+            f"{name}: its values look like counts and are taken as they are, so cells differ by how often they "
+            "were read; scale them and take logarithms first (scanpy.pp.normalize_total, log1p), or write the "
+            "AnnData to a .h5ad file, which read_rows prepares"
         )
     return rows
 

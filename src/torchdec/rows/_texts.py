@@ -148,8 +148,8 @@ def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table | None]:
         raise RowsError(f"{path}: column {name!r} holds {kind}, no text; name another one")
     if reading.use:
         raise RowsError(
-            f"{path}: beside the texts of {name!r}, column {reading.use[0]!r} isn't a feature; leave out --use or "
-            "--text-column"
+            f"{path}: beside the texts of {name!r}, column {reading.use[0]!r} isn't a feature; leave out --use "
+            "or --text-column"
         )
     ids = [column for column in id_columns(table.drop_columns([name])) if column not in reading.ignore]
     texts = [text or "" for text in table.column(name).to_pylist()]
