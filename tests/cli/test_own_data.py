@@ -83,7 +83,7 @@ def test_a_fit_on_one_picture_is_refused_by_the_number_of_rows(cli, photos, tmp_
 
 @pytest.mark.parametrize(
     ("shape", "says"),
-    [("foo", "'foo' is no shape of images"), ("5x5", "5x5 is given, but the images of"), ("6x6x3", "")],
+    [("foo", "'foo' isn't a shape of images"), ("5x5", "5x5 is given, but the images of"), ("6x6x3", "")],
 )
 def test_another_shape_than_that_of_the_images_is_refused(cli, photos, tmp_path, shape, says):
     result = cli("fit", photos, "-k", 3, "--image-shape", shape, "-o", tmp_path / "run", "--quiet")

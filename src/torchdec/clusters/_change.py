@@ -140,7 +140,7 @@ def split(
     if not (isinstance(into, Integral) and into >= 2):
         raise ValueError(f"into={shown(into)} makes no parts; try 2 or more.")
     if not (isinstance(updates, Integral) and updates >= 0):
-        raise ValueError(f"updates={shown(updates)} is no number of updates; try 0 or more.")
+        raise ValueError(f"updates={shown(updates)} must be 0 or more.")
     into = int(into)
     result = deepcopy(model)
     given, rows = map(result.prepared, rows_to_fit(result, X, reset=False))
@@ -232,7 +232,7 @@ def cluster_number(model: DEC, argument: str, cluster: int | str) -> int:
         return int(cluster)
     alike = " (several have this name)" if isinstance(cluster, str) and names.count(cluster) > 1 else ""
     raise ValueError(
-        f"{argument}={shown(cluster)} is no cluster of this model{alike}; it has 0 to {len(names) - 1}."
+        f"{argument}={shown(cluster)} isn't a cluster of this model{alike}; it has 0 to {len(names) - 1}."
     )
 
 

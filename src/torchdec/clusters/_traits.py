@@ -128,13 +128,15 @@ def written(column: Parsed) -> list[str]:
 
 
 def traits_of(table: Table, n: int = 5) -> list[tuple[Trait, ...]]:
-    """Return the `n` traits of each cluster with the largest effects, the largest first."""
+    """Return up to `n` traits of each cluster whose effects aren't negligible, the largest first; at least one."""
     found: list[list[Trait]] = [[] for _ in range(table.n_clusters)]
     sizes = np.bincount(table.labels, minlength=table.n_clusters)
     for column in table.columns:
         for number, trait in _of_column(column, table.labels, sizes):
             found[number].append(trait)
-    return [tuple(sorted(traits, key=lambda trait: -abs(trait.effect))[:n]) for traits in found]
+    ranked = [sorted(traits, key=lambda trait: -abs(trait.effect)) for traits in found]
+    strong = [sum(abs(trait.effect) >= NEGLIGIBLE for trait in traits) for traits in ranked]
+    return [tuple(traits[: min(n, max(1, last))]) for traits, last in zip(ranked, strong, strict=True)]
 
 
 def in_few_words(traits: Sequence[Trait]) -> list[str]:

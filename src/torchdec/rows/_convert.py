@@ -130,7 +130,7 @@ def sparse_rows(
 
 
 def as_table(X: Any, name: str = "X") -> Any:
-    """Make sequences an array, and refuse what is no table of real numbers; scikit-learn would print its values.
+    """Make sequences an array, and refuse what isn't a table of real numbers; scikit-learn would print its values.
 
     Frames, sparse matrices and `numpy.matrix` are returned as they are.
     """
@@ -228,7 +228,7 @@ def refuse_unseen(X: Any) -> None:
 
 
 def refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
-    """Refuse what is no table of real numbers with at least one row and one column."""
+    """Refuse what isn't a table of real numbers with at least one row and one column."""
     if len(shape) != 2:
         raise RowsError(
             f"{name} has shape {shape}, but one row an observation and one column a feature are wanted. "

@@ -122,7 +122,7 @@ def _decoded_as(encoding: str, content: bytes, path: Path) -> str:
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except LookupError:
-        raise RowsError(f"{path}: encoding={encoding!r} is no encoding; name one such as cp1252") from None
+        raise RowsError(f"{path}: encoding={encoding!r} isn't a known encoding; name one such as cp1252") from None
     except UnicodeDecodeError as error:
         raise RowsError(
             f"{path}: is no {encoding} text ({error.reason} at byte {error.start}); name another encoding"
@@ -157,8 +157,8 @@ def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table | None]:
         raise RowsError(f"{path}: column {name!r} holds {kind}, no text; name another one")
     if reading.use:
         raise RowsError(
-            f"{path}: beside the texts of {name!r}, column {reading.use[0]!r} is no feature; leave out --use, or "
-            "--text-column"
+            f"{path}: beside the texts of {name!r}, column {reading.use[0]!r} isn't a feature; leave out --use "
+            "or --text-column"
         )
     ids = [column for column in id_columns(table.drop_columns([name])) if column not in reading.ignore]
     texts = [text or "" for text in table.column(name).to_pylist()]
