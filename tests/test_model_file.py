@@ -250,7 +250,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
     [
         (
             {"header": {"version": 99}},
-            "model format version 99; this is torchdec .* which reads version 4",
+            "model format version 99; this is torchdec .* which reads version 5",
         ),
         ({"header": {"class": "Other"}}, "not understood"),
         ({"header": {"n_features_in": 7}}, "tensors do not fit together"),

@@ -63,6 +63,7 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
         "torchdec._export",
         "torchdec._model_file",
         "torchdec.augment",
+        "torchdec.clusters._align",
         "torchdec.clusters._change",
         "torchdec.clusters._choose",
         "torchdec.clusters._describe",

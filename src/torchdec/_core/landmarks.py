@@ -38,6 +38,8 @@ _NEAR, _POWER, _POWER_AMONG_SCATTER = 10, 0.75, 0.5
 _ROUNDING, _NARROWEST = 1e-10, 1e-3
 # Where the scores of the fit are kept: every thousandth of its rows.
 SHARES = np.linspace(0, 1, 1001)
+# A row is far out if it lies farther than this fraction of the rows of the fit.
+FAR = 0.95
 # Rows belong nowhere where the logarithm of their score is so many times the middle half of all above that half
 # (Tukey's fences, farther out than his inner and nearer than his outer ones).
 _FENCE = 2.0
@@ -151,29 +153,59 @@ def landmarks_of(
     return replace(found, scores=torch.from_numpy(_weighted_quantiles(scores, weights))).to(torch.device("cpu"))
 
 
-def middles_of(
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """What rows are like, told by some of them, so that others can be compared with them.
+
+    Attributes
+    ----------
+    middles : ndarray of shape (k, p)
+        Mean of each cluster along the axes of the landmarks; their middle for a cluster without rows.
+    far : ndarray of shape (k,)
+        Fraction of the rows of each cluster that lie farther out than `FAR` of all rows of the fit.
+    columns : ndarray of shape (2, d)
+        Mean and standard deviation of each column, scaled as the encoder takes them.
+    """
+
+    middles: Float32[NDArray[np.float32], "clusters axes"]
+    far: Float32[NDArray[np.float32], " clusters"]
+    columns: Float32[NDArray[np.float32], "2 features"]
+
+
+def profile_of(
     landmarks: Landmarks,
     rows: Rows,
     scale: float,
     labels: Int64[NDArray[np.int64], " rows"],
     n_clusters: int,
     compute: Compute,
-) -> tuple[Float32[NDArray[np.float32], "clusters axes"], Int64[NDArray[np.int64], " clusters"]]:
-    """Return where the middle of each cluster lies along the axes, told by some of its rows, and its rows.
-
-    Rows of no cluster have the label -1. A cluster without rows lies where the landmarks have their middle.
-    """
+) -> Profile:
+    """Learn what rows are like from up to 4,096 of them; those of no cluster have the label -1 and don't count."""
     given = np.flatnonzero(labels >= 0)
-    drawn, _ = _drawn(labels[given], _MOST, 0)
+    drawn, weights = _drawn(labels[given], _MOST, 0)
     index = torch.from_numpy(given[drawn])
-    means, axes = landmarks.means.to(compute.device), landmarks.axes.to(compute.device)
-    parts = (to_device(rows, part, scale, compute) for part in torch.split(index, CHUNK))
-    places = torch.cat([_placed(part, means, axes)[0].double() for part in parts]).cpu().numpy()
+    landmarks = landmarks.to(compute.device)
+    level = landmarks.level(1 - FAR)
+    places, far = [], []
+    # Sums, and squares of what is left: float64 holds both for columns of any spread.
+    sums, squares = (torch.zeros(rows.shape[1], dtype=torch.float64) for _ in range(2))
+    weighed = torch.from_numpy(weights / weights.sum())
+    for part, weight in zip(torch.split(index, CHUNK), torch.split(weighed, CHUNK), strict=True):
+        some = to_device(rows, part, scale, compute)
+        places.append(_placed(some, landmarks.means, landmarks.axes)[0].double().cpu().numpy())
+        far.append(landmarks.score(some) > level)
+        values = some.cpu().double()
+        sums += weight @ values
+        squares += weight @ values.square()
     own = labels[index.numpy()]
-    middles = np.zeros((n_clusters, places.shape[1]))
-    np.add.at(middles, own, places)
-    middles /= np.maximum(np.bincount(own, minlength=n_clusters), 1)[:, None]
-    return middles.astype(np.float32), np.bincount(labels[given], minlength=n_clusters).astype(np.int64)
+    counts = np.maximum(np.bincount(own, minlength=n_clusters), 1)
+    middles = np.zeros((n_clusters, landmarks.places.shape[1]))
+    np.add.at(middles, own, np.concatenate(places))
+    return Profile(
+        middles=(middles / counts[:, None]).astype(np.float32),
+        far=(np.bincount(own, np.concatenate(far), n_clusters) / counts).astype(np.float32),
+        columns=torch.stack([sums, (squares - sums.square()).clamp(min=0).sqrt()]).float().numpy(),
+    )
 
 
 def scattered(

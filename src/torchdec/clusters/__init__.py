@@ -2,6 +2,7 @@
 
 from torchdec._core.number_of_clusters import Candidate, Choice
 from torchdec._core.tree import Level, Tree
+from torchdec.clusters._align import align
 from torchdec.clusters._change import merge, rename, split
 from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
@@ -17,6 +18,7 @@ __all__ = [
     "Rules",
     "Trait",
     "Tree",
+    "align",
     "choose_k",
     "describe",
     "exemplars",

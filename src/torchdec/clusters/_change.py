@@ -66,23 +66,27 @@ def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     low, high = sorted((cluster_number(model, "a", a), cluster_number(model, "b", b)))
     if low == high:
         raise ValueError(f"a={shown(a)} and b={shown(b)} are the same cluster; name two.")
-    merged = deepcopy(model)
-    # Where each cluster goes.
     new = np.arange(len(model.cluster_names_), dtype=np.int32)
     new[high] = low
     new[high + 1 :] -= 1
-    merged.center_clusters_ = new[model.center_clusters_]
+    return recorded(renumbered(model, new), {"edit": "merge", "clusters": [low, high], "into": low})
+
+
+def renumbered(model: DEC, new: NDArray[np.int32]) -> DEC:
+    """Return a model whose cluster c is cluster `new[c]`; those that get one number become one cluster."""
+    result = deepcopy(model)
+    result.center_clusters_ = new[model.center_clusters_]
     if hasattr(model, "labels_"):
-        merged.labels_ = np.where(model.labels_ < 0, -1, new[model.labels_])
-    sizes = model.cluster_sizes_[[low, high]]
-    middle = np.average(model.cluster_middles_[[low, high]], axis=0, weights=np.maximum(sizes, 1))
-    merged.cluster_middles_[low], merged.cluster_sizes_[low] = middle, sizes.sum()
-    merged.cluster_middles_ = np.delete(merged.cluster_middles_, high, axis=0)
-    merged.cluster_sizes_ = np.delete(merged.cluster_sizes_, high)
-    names = [model.cluster_names_[low], model.cluster_names_[high]]
-    merged.cluster_names_[low] = " + ".join(name for name in names if name)
-    del merged.cluster_names_[high]
-    return _recorded(merged, {"edit": "merge", "clusters": [low, high], "into": low})
+        result.labels_ = np.where(model.labels_ < 0, -1, new[model.labels_])
+    weights = np.zeros((int(new.max()) + 1, len(new)))
+    weights[new, np.arange(len(new))] = np.maximum(model.cluster_sizes_, 1)
+    weights /= weights.sum(axis=1, keepdims=True)
+    result.cluster_middles_ = (weights @ model.cluster_middles_).astype(np.float32)
+    result.cluster_doubts_ = (model.cluster_doubts_ @ weights.T).astype(np.float32)
+    result.cluster_sizes_ = np.bincount(new, model.cluster_sizes_).astype(np.int64)
+    names = [[model.cluster_names_[old] for old in np.flatnonzero(new == c)] for c in range(len(weights))]
+    result.cluster_names_ = [" + ".join(name for name in own if name) for own in names]
+    return result
 
 
 @under_own_globals
@@ -163,7 +167,7 @@ def split(
     compute = resolve(model.device, model.precision)
     _train_briefly(result, rows, updates, seeds["training"], compute, started)
     result._calibrate(given, compute)
-    return _recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
+    return recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
 
 
 def _centers_of_parts(
@@ -219,7 +223,7 @@ def rename(model: DEC, cluster: int | str, name: str) -> DEC:
         raise TypeError(f"name={shown(name)} is no text.")
     renamed = deepcopy(model)
     renamed.cluster_names_[number] = name
-    return _recorded(renamed, {"edit": "rename", "cluster": number, "name": name})
+    return recorded(renamed, {"edit": "rename", "cluster": number, "name": name})
 
 
 def cluster_number(model: DEC, argument: str, cluster: int | str) -> int:
@@ -236,7 +240,8 @@ def cluster_number(model: DEC, argument: str, cluster: int | str) -> int:
     )
 
 
-def _recorded(model: DEC, edit: dict[str, Any]) -> DEC:
+def recorded(model: DEC, edit: dict[str, Any]) -> DEC:
+    """Write an edit into the model that it made."""
     model.n_clusters = len(model.cluster_names_)
     model.edits_.append(edit)
     return model
