@@ -143,7 +143,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
     header = read_header(file)
     parameters = header.pop("parameters")
     assert header == {
-        "version": 4,
+        "version": 5,
         "class": "DEC",
         "torchdec": __version__,
         "scale": fitted.scale_,

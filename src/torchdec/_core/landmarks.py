@@ -25,7 +25,7 @@ from torchdec.rows import Rows, as_rows
 from torchdec.rows._standardized import standardized
 
 # Landmarks at most, and the most values that their rows hold while they are projected (256 MB).
-_MOST, _MOST_VALUES = 4096, 2**26
+MOST, _MOST_VALUES = 4096, 2**26
 # A cluster has at least so many, or all of its rows, where there is room.
 _LEAST_OF_CLUSTER = 50
 # Components that landmarks are told by; of what is beyond them the length alone is kept.
@@ -138,7 +138,7 @@ def landmarks_of(
     power: float = _POWER,
 ) -> Landmarks:
     """Draw landmarks from rows of these clusters, and learn how far rows like these are from them."""
-    index, weights = _drawn(labels, min(_MOST, max(1, _MOST_VALUES // rows.shape[1])), seed)
+    index, weights = _drawn(labels, min(MOST, max(1, _MOST_VALUES // rows.shape[1])), seed)
     some = torch.cat(
         [to_device(rows, part, scale, compute) for part in torch.split(torch.from_numpy(index), CHUNK)]
     )
@@ -182,7 +182,7 @@ def profile_of(
 ) -> Profile:
     """Learn what rows are like from up to 4,096 of them; those of no cluster have the label -1 and don't count."""
     given = np.flatnonzero(labels >= 0)
-    drawn, weights = _drawn(labels[given], _MOST, 0)
+    drawn, weights = _drawn(labels[given], MOST, 0)
     index = torch.from_numpy(given[drawn])
     landmarks = landmarks.to(compute.device)
     level = landmarks.level(1 - FAR)

@@ -11,6 +11,7 @@ from torchdec.cli._choose import choose_k
 from torchdec.cli._columns import columns
 from torchdec.cli._demo import demo
 from torchdec.cli._describe import summary
+from torchdec.cli._drift import drift
 from torchdec.cli._edit import merge, rename, split
 from torchdec.cli._errors import OneLineErrors
 from torchdec.cli._export import export
@@ -40,6 +41,7 @@ for command in (
     merge,
     split,
     rename,
+    drift,
     score,
     info,
     export,
@@ -64,7 +66,7 @@ def _torchdec(
 
 
 def main() -> None:
-    """Run the command that `sys.argv` names, and exit: 0 done, 2 a user's mistake, 130 interrupted."""
+    """Run the command that `sys.argv` names, and exit: 0 done, 2 a user's mistake, 3 drift, 130 interrupted."""
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         # As Python does on stderr: a name that the terminal cannot write is no reason to stop.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -9,7 +9,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows, noting
-from torchdec.cli._run_files import check_rows, write_run_files
+from torchdec.cli._run_files import check_rows, rows_like, write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
 from torchdec.cli._terminal import tell
 
@@ -67,19 +67,16 @@ def split(
     The first part keeps its number; the others come after the last cluster.
     """
 
-    def rows_like(model: "DEC", run: "Run") -> Any:
-        from torchdec.rows._files import read_rows
-
-        with naming("DATA"), noting():
-            rows = read_rows(
-                data,
-                text_column=text_column,
-                header=header,
-                delimiter=delimiter,
-                decimal=decimal,
-                encoding=encoding,
-                preparation=model.preparation_,
-            )
+    def rows_of_run(model: "DEC", run: "Run") -> Any:
+        rows = rows_like(
+            model,
+            data,
+            text_column=text_column,
+            header=header,
+            delimiter=delimiter,
+            decimal=decimal,
+            encoding=encoding,
+        )
         check_rows(rows, run, data)
         return rows
 
@@ -89,7 +86,7 @@ def split(
         with naming_rows(str(data)), noting():
             return split(model, _handle(cluster), rows, into, updates=updates, random_state=seed)
 
-    _edited(directory, edit, out, force, as_json, rows_like)
+    _edited(directory, edit, out, force, as_json, rows_of_run)
 
 
 def rename(
@@ -140,9 +137,9 @@ def _edited(
     out: Path,
     force: bool,
     as_json: bool,
-    rows_like: Callable[["DEC", "Run"], Any] = lambda *_: None,
+    rows_of_run: Callable[["DEC", "Run"], Any] = lambda *_: None,
 ) -> None:
-    """Edit the model of a run, on rows that `rows_like` reads where it needs them, and write another run."""
+    """Edit the model of a run, on rows that `rows_of_run` reads where it needs them, and write another run."""
     from torchdec._assigned import assign_parts
     from torchdec._model_file import load
     from torchdec.rows._ids import row_ids
@@ -157,7 +154,7 @@ def _edited(
         run = read_run(directory)
         model = load(directory / MODEL)
     with locked(out):
-        rows = rows_like(model, run)
+        rows = rows_of_run(model, run)
         with naming("RUN"):
             model = edit(model, rows)
             if rows is None:

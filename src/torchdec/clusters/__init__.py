@@ -6,6 +6,7 @@ from torchdec.clusters._align import align
 from torchdec.clusters._change import merge, rename, split
 from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
+from torchdec.clusters._drift import Drift, Shift, drift
 from torchdec.clusters._rules import Rule, Rules
 from torchdec.clusters._traits import Trait
 
@@ -13,14 +14,17 @@ __all__ = [
     "Candidate",
     "Choice",
     "Cluster",
+    "Drift",
     "Level",
     "Rule",
     "Rules",
+    "Shift",
     "Trait",
     "Tree",
     "align",
     "choose_k",
     "describe",
+    "drift",
     "exemplars",
     "merge",
     "outlier_scores",
