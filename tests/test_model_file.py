@@ -395,7 +395,8 @@ def test_what_a_fit_may_leave_is_not_refused(file: Path, X: Any) -> None:
         "scale": 2,
         "clusters": {"of_center": [0, 0], "names": ["both"], "sizes": [60], "edits": [{}]},
     }
-    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5), "middles": torch.zeros(1, 6)}
+    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5)}
+    columns |= {"middles": torch.zeros(1, 6), "doubts": torch.zeros(2, 1)}
     model = load(rewritten(file, header, radii=torch.tensor([1.0, torch.nan]), **columns))
     assert set(model.predict(X)) == {0}
     assert (model.scale_, model.feature_deviations_[0]) == (2.0, 0.5)

@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from torchdec.runs import read_assignments, read_run
+
 
 @pytest.fixture
 def week(data, tmp_path):
@@ -31,3 +33,15 @@ def test_rows_that_cannot_be_compared_are_one_line(cli, run, tmp_path):
     result = cli("drift", run, tmp_path / "narrow.npy")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "narrow.npy" in result.stderr
+
+
+def test_an_update_makes_a_run_of_the_new_rows(cli, run, week, tmp_path):
+    result = cli.ok("update", run, week, "-o", tmp_path / "updated")
+    assert "New clusters: 3." in result.stdout
+    assert f"Of the rows of {run}, 0.00% would change cluster." in result.stdout
+    record = read_run(tmp_path / "updated")
+    assert (record.data.name, record.data.shape) == ("week.npy", (90, 8))
+    assert record.edits[-1] == {"edit": "update", "rows": 90, "opened": [3], "refused": [], "changed": 0.0}
+    assert (read_assignments(tmp_path / "updated")[60:] == 3).all()
+    np.testing.assert_array_equal(read_assignments(tmp_path / "updated")[:60], read_assignments(run))
+    assert "update, rows 90" in cli.ok("info", tmp_path / "updated").stdout

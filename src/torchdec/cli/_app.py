@@ -22,6 +22,7 @@ from torchdec.cli._predict import predict
 from torchdec.cli._report import report
 from torchdec.cli._score import score
 from torchdec.cli._terminal import tell
+from torchdec.cli._update import update
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -42,6 +43,7 @@ for command in (
     split,
     rename,
     drift,
+    update,
     score,
     info,
     export,

@@ -41,7 +41,7 @@ def merge(
 
         return merge(model, _handle(a), _handle(b))
 
-    _edited(directory, edit, out, force, as_json)
+    edited(directory, edit, out, force, as_json)
 
 
 def split(
@@ -86,7 +86,7 @@ def split(
         with naming_rows(str(data)), noting():
             return split(model, _handle(cluster), rows, into, updates=updates, random_state=seed)
 
-    _edited(directory, edit, out, force, as_json, rows_of_run)
+    edited(directory, edit, out, force, as_json, rows_of_run)
 
 
 def rename(
@@ -123,7 +123,7 @@ def rename(
             model = rename(model, number, name)
         return model
 
-    _edited(directory, edit, out, force, as_json)
+    edited(directory, edit, out, force, as_json)
 
 
 def _handle(cluster: str) -> int | str:
@@ -131,21 +131,28 @@ def _handle(cluster: str) -> int | str:
     return int(cluster) if cluster.lstrip("-").isdecimal() else cluster
 
 
-def _edited(
+def edited(
     directory: Path,
     edit: Callable[["DEC", Any], "DEC"],
     out: Path,
     force: bool,
     as_json: bool,
     rows_of_run: Callable[["DEC", "Run"], Any] = lambda *_: None,
-) -> None:
-    """Edit the model of a run, on rows that `rows_of_run` reads where it needs them, and write another run."""
+    new_data: Path | None = None,
+) -> "Run":
+    """Edit the model of a run, on rows that `rows_of_run` reads where it needs them, and write another run.
+
+    That is a run of the same rows, or of those of `new_data`, which are then what `rows_of_run` reads.
+    """
+    import numpy as np
+
     from torchdec._assigned import assign_parts
+    from torchdec._core.assignment import clusters_of
     from torchdec._model_file import load
     from torchdec.rows._ids import row_ids
     from torchdec.runs._lock import locked
     from torchdec.runs._publish import check_directory, write_run_directory
-    from torchdec.runs._record import MODEL, read_run
+    from torchdec.runs._record import MODEL, fingerprint, read_run
     from torchdec.runs._tables import read_assignments, read_embedding, read_ids
 
     with naming("-o/--out"):
@@ -162,7 +169,15 @@ def _edited(
             else:
                 chunks = model.predict_chunks(rows)
         ids = None if rows is None else row_ids(rows)
-        ids = read_ids(directory) if ids is None else ids
+        if new_data is not None:
+            old = read_assignments(directory)
+            parts = assign_parts(model, read_embedding(directory), old)
+            now = np.concatenate([clusters_of(q)[0] for _, q in parts])
+            model.edits_[-1]["changed"] = float((now != old).mean())
+            dtype = getattr(rows, "dtype", None)
+            run = replace(run, data=fingerprint(rows, new_data.name, dtype and str(dtype)))
+        elif ids is None:
+            ids = read_ids(directory)
         written: list[Run] = []
         write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks, ids)), force=force)
     if as_json:
@@ -170,6 +185,7 @@ def _edited(
     else:
         print_clusters(written[0])
         tell(f"Written: {out}")
+    return written[0]
 
 
 def _write(directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any, Any]], ids: Any) -> "Run":

@@ -9,6 +9,7 @@ from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_sc
 from torchdec.clusters._drift import Drift, Shift, drift
 from torchdec.clusters._rules import Rule, Rules
 from torchdec.clusters._traits import Trait
+from torchdec.clusters._update import update
 
 __all__ = [
     "Candidate",
@@ -32,4 +33,5 @@ __all__ = [
     "rules",
     "split",
     "summary",
+    "update",
 ]
