@@ -157,7 +157,7 @@ def test_a_refit_like_an_earlier_run_keeps_numbers_and_names(cli, run, data, tmp
     # The small encoder of the tests puts some rows elsewhere with another seed.
     assert (read_assignments(tmp_path / "new") == read_assignments(run)).mean() > 0.8
     assert [change["change"] for change in record.edits[-1]["changes"]] == ["kept"] * 3
-    assert f"0 a is kept: {record.cluster_sizes[0]} of its" in result.stdout
+    assert "\n0 a is kept: " in result.stdout
     assert "edit   " in cli.ok("info", tmp_path / "new").stdout
     wrong = cli("fit", data, "-k", 3, "--like", tmp_path, "-o", tmp_path / "none")
     assert (wrong.exit_code, wrong.stderr.count("\n")) == (2, 1)

@@ -20,7 +20,7 @@ from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator
 from torchdec._core.randomness import split as seeds_of
 from torchdec._core.records import Update
-from torchdec._core.self_training import SelfTraining
+from torchdec._core.self_training import Penalty, SelfTraining
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source
 from torchdec._dec import DEC
@@ -165,7 +165,7 @@ def split(
     result.center_clusters_ = np.concatenate([model.center_clusters_[others], owners]).astype(np.int32)
     result.cluster_names_ += [""] * (into - 1)
     compute = resolve(model.device, model.precision)
-    _train_briefly(result, rows, updates, seeds["training"], compute, started)
+    train_briefly(result, rows, updates, seeds["training"], compute, started)
     result._calibrate(given, compute)
     return recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
 
@@ -186,7 +186,15 @@ def _centers_of_parts(
     ]
 
 
-def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Compute, started: float) -> None:
+def train_briefly(
+    model: DEC,
+    rows: Rows,
+    updates: int,
+    seed: int,
+    compute: Compute,
+    started: float,
+    penalty: Penalty | None = None,
+) -> None:
     """Train encoder and centres towards that many updates of the targets, as the last stage of a fit does."""
     if updates == 0:
         return
@@ -198,7 +206,8 @@ def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Com
     settings = model._settings(source, reconstruction_weight=0.0)  # a saved model has no decoder
     settings = replace(settings, revive=False)  # these rows may be a part of those of the fit
     owners = owners_of(model.center_clusters_, compute.device)
-    for record in SelfTraining(encoder, None, centers, unknown, source, settings, owners).updates():
+    training = SelfTraining(encoder, None, centers, unknown, source, settings, owners, penalty)
+    for record in training.updates():
         if isinstance(record, Update) and record.number == updates:
             break
     model.encoder_ = freeze(encoder)
