@@ -68,6 +68,7 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
         "torchdec.clusters._choose",
         "torchdec.clusters._describe",
         "torchdec.clusters._drift",
+        "torchdec.clusters._refine",
         "torchdec.clusters._update",
         "torchdec.metrics._agreement",
         "torchdec.metrics._generalizability",

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 from torch import Tensor
 
@@ -78,7 +78,7 @@ def facts(together: Pairs, apart: Pairs, names: Mapping[int, str]) -> Facts:
     return Facts(rows, groups.astype(np.int64), is_apart | is_apart.T, {g: name for g, (name, _) in named.items()})
 
 
-def _contradiction(said: str, a: int, b: int, graph: coo_array, rows: Int64[NDArray[np.int64], " rows"]) -> str:
+def _contradiction(said: str, a: int, b: int, graph: csr_array, rows: Int64[NDArray[np.int64], " rows"]) -> str:
     """Say by which rows two are together that cannot be."""
     _, before = breadth_first_order(graph, b, directed=False)
     chain = [a]

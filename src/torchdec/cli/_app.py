@@ -19,6 +19,7 @@ from torchdec.cli._fit import fit
 from torchdec.cli._info import info
 from torchdec.cli._levels import levels
 from torchdec.cli._predict import predict
+from torchdec.cli._refine import ask, refine
 from torchdec.cli._report import report
 from torchdec.cli._score import score
 from torchdec.cli._terminal import tell
@@ -42,6 +43,8 @@ for command in (
     merge,
     split,
     rename,
+    ask,
+    refine,
     drift,
     update,
     score,

@@ -31,6 +31,8 @@ from torchdec.rows._shown import shown
 _PARTS = (4, 8, 16, 32)
 # Rows that are looked at in a step beside its own, of all those of which something is known.
 _MOST_AT_ONCE = 512
+# A region of copies counts as wide as this part of the mean one.
+_NARROWEST = 1e-3
 
 
 @under_own_globals
@@ -47,9 +49,10 @@ def refine(
     """Correct a model by what is known of some rows: pairs of one kind, pairs of two, and names.
 
     First the clusters: each is cut into regions, and rows near the middle of a region speak for it. Regions that
-    are said to be of one kind are joined, also across clusters; those that are said to be apart never are; all
-    others stay with the nearest of their cluster. So clusters are cut, merged and opened as the answers say, and
-    the number of clusters follows. Then encoder and centres are trained for a few updates, as at the end of a fit,
+    are said to be of one kind are joined: one that is together with a region of another cluster moves there, and
+    clusters whose largest regions are together become one. Regions that are said to be apart are never in one
+    cluster; all others stay with the nearest of their cluster. So the number of clusters follows from what is
+    said. Then encoder and centres are trained for a few updates, as at the end of a fit,
     with a penalty on each pair that is not as it should be, so single rows move too.
 
     Parameters
@@ -189,18 +192,17 @@ def ask(
 
 
 def _most_telling(regions: Regions, code: Code, votes: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
-    """Yield pairs of regions: one of a cluster and its largest, one of a cluster and the nearest of another.
+    """Yield pairs of regions: one of a cluster and its largest, and the largest of two clusters, in turn.
 
     First comes where a region belongs that is known not to be of its cluster: to the nearest of the others.
     """
-    sizes = regions.sizes
     spreads = np.array(
         [np.linalg.norm(code[regions.of_row == r] - c, axis=1).mean() for r, c in enumerate(regions.centers)]
     )
     apart = np.linalg.norm(regions.centers[:, None] - regions.centers, axis=2)
-    apart /= np.maximum(spreads[:, None] + spreads, np.finfo(np.float32).tiny)
+    apart /= np.maximum(spreads[:, None] + spreads, _NARROWEST * spreads.mean() or 1.0)
     clusters = [np.flatnonzero(regions.clusters == cluster) for cluster in np.unique(regions.clusters)]
-    mains = np.array([own[sizes[own].argmax()] for own in clusters])
+    mains = regions.mains[np.unique(regions.clusters)]
     within, between = [], []
     for i, (own, main) in enumerate(zip(clusters, mains, strict=True)):
         within += [(-apart[main, region], main, region) for region in own if region != main]
@@ -208,9 +210,8 @@ def _most_telling(regions: Regions, code: Code, votes: NDArray[np.int64]) -> Ite
             left = mains[votes[lost, mains] == 0]
             if len(left):
                 yield int(lost), int(left[apart[lost, left].argmin()])
-        for other in clusters[:i]:
-            a, b = np.unravel_index(apart[np.ix_(own, other)].argmin(), (len(own), len(other)))
-            between.append((apart[own[a], other[b]], own[a], other[b]))
+        for other, theirs in zip(clusters[:i], mains[:i], strict=True):
+            between.append((apart[np.ix_(own, other)].min(), main, theirs))
     within.sort()
     between.sort()
     for i in range(max(len(within), len(between))):
