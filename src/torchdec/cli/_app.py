@@ -22,6 +22,7 @@ from torchdec.cli._predict import predict
 from torchdec.cli._refine import ask, refine
 from torchdec.cli._report import report
 from torchdec.cli._score import score
+from torchdec.cli._serve import serve
 from torchdec.cli._terminal import tell
 from torchdec.cli._update import update
 
@@ -47,6 +48,7 @@ for command in (
     refine,
     drift,
     update,
+    serve,
     score,
     info,
     export,

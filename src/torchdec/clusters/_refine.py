@@ -49,11 +49,11 @@ def refine(
     """Correct a model by what is known of some rows: pairs of one kind, pairs of two, and names.
 
     First the clusters: each is cut into regions, and rows near the middle of a region speak for it. Regions that
-    are said to be of one kind are joined: one that is together with a region of another cluster moves there, and
-    clusters whose largest regions are together become one. Regions that are said to be apart are never in one
-    cluster; all others stay with the nearest of their cluster. So the number of clusters follows from what is
-    said. Then encoder and centres are trained for a few updates, as at the end of a fit,
-    with a penalty on each pair that is not as it should be, so single rows move too.
+    are said to be apart are never in one cluster; clusters whose largest regions are together become one, and a
+    region that is apart from the largest of its own cluster and together with that of another moves there. All
+    others stay with the nearest of their cluster. So the number of clusters follows from what is said. Then
+    encoder and centres are trained for a few updates, as at the end of a fit, with a penalty on each pair that
+    isn't as it should be, so single rows move too.
 
     Parameters
     ----------

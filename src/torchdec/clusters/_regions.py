@@ -119,9 +119,10 @@ def joined(regions: Regions, facts: Facts) -> Int64[NDArray[np.int64], " regions
     """Return a number for each region, the same for those of one kind.
 
     Regions are joined by what rows say, most votes first, and then as they were in one cluster, nearest first; but
-    never two that rows say are apart. One that is together with a region of another cluster leaves its own, unless
-    it is together with the largest of its own too: then the clusters are one. A small piece that would be cut off
-    a cluster and is of no other stays where it is: its rows may leave, but they don't open a cluster.
+    never two that rows say are apart. Regions of two clusters are joined if it is known of both whether they
+    belong to the largest of their own: else either might be the one in the wrong cluster, or only the row that
+    speaks for it. A small piece that would be cut off a cluster and is of no other stays where it is: its rows may
+    leave, but they don't open a cluster.
     """
     votes, sizes = regions.votes(facts), regions.sizes
     distances = cdist(regions.centers, regions.centers)
@@ -133,30 +134,20 @@ def joined(regions: Regions, facts: Facts) -> Int64[NDArray[np.int64], " regions
         if not (votes[np.ix_(ours, theirs)] < 0).any():
             kinds[theirs] = kinds[i]
 
-    leaving = _leaving(regions, votes)
+    main = regions.mains[regions.clusters]
+    is_known = (votes[np.arange(len(votes)), main] != 0) | (main == np.arange(len(votes)))
+    counts = np.where(same, votes >= 0, (votes > 0) & is_known[:, None] & is_known)
     a, b = np.triu_indices(len(votes), 1)
     for pick in np.lexsort((distances[a, b], -votes[a, b])):
         i, j = a[pick], b[pick]
-        if votes[i, j] > 0 or (votes[i, j] == 0 and same[i, j] and not leaving[[i, j]].any()):
+        if counts[i, j]:
             join(i, j)
     n_clusters = int(regions.clusters.max()) + 1
     shares = np.zeros((len(votes), n_clusters), dtype=np.int64)
     np.add.at(shares, (kinds, regions.clusters), sizes)
-    main = shares.argmax(axis=0)
+    kept = shares.argmax(axis=0)
     small = _SMALL * sizes.sum() / len(np.unique(regions.clusters))
-    for piece in set(np.unique(kinds).tolist()) - set(main.tolist()):
+    for piece in set(np.unique(kinds).tolist()) - set(kept.tolist()):
         if shares[piece].sum() < small:
-            kinds[kinds == piece] = main[shares[piece].argmax()]
+            kinds[kinds == piece] = kept[shares[piece].argmax()]
     return np.unique(kinds, return_inverse=True)[1]
-
-
-def _leaving(regions: Regions, votes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which regions are together with one of another cluster, and not with the largest of their own."""
-    main = regions.mains[regions.clusters]
-    settled = (votes[np.arange(len(votes)), main] > 0) | (main == np.arange(len(votes)))
-    leaving = np.zeros(len(votes), dtype=bool)
-    for i, j in zip(*np.nonzero(np.triu(votes > 0)), strict=True):
-        if regions.clusters[i] != regions.clusters[j] and not (settled[i] and settled[j]):
-            smaller = i if regions.sizes[i] <= regions.sizes[j] else j
-            leaving[smaller if settled[i] == settled[j] else i if settled[j] else j] = True
-    return leaving
