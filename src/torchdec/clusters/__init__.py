@@ -2,7 +2,7 @@
 
 from torchdec._core.number_of_clusters import Candidate, Choice
 from torchdec._core.tree import Level, Tree
-from torchdec.clusters._change import merge, rename, split
+from torchdec.clusters._change import coarsen, merge, rename, split
 from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
 from torchdec.clusters._rules import Rule, Rules
@@ -18,6 +18,7 @@ __all__ = [
     "Trait",
     "Tree",
     "choose_k",
+    "coarsen",
     "describe",
     "exemplars",
     "merge",

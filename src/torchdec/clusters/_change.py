@@ -66,23 +66,65 @@ def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     low, high = sorted((cluster_number(model, "a", a), cluster_number(model, "b", b)))
     if low == high:
         raise ValueError(f"a={shown(a)} and b={shown(b)} are the same cluster; name two.")
-    merged = deepcopy(model)
-    # Where each cluster goes.
     new = np.arange(len(model.cluster_names_), dtype=np.int32)
     new[high] = low
     new[high + 1 :] -= 1
-    merged.center_clusters_ = new[model.center_clusters_]
+    return _recorded(_joined(model, new), {"edit": "merge", "clusters": [low, high], "into": low})
+
+
+@under_own_globals
+def coarsen(model: DEC, n_clusters: int) -> DEC:
+    """Merge the clusters into so many groups of the tree: a model of a coarser level.
+
+    It gives the labels of ``model.predict(X, n_clusters=n_clusters)`` wherever a model goes: saved, exported, on
+    the page, in edits. A group is called by the names of its clusters.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted; it stays as it is.
+    n_clusters : int
+        Groups, from 1 to the number of its clusters; `levels_` tells which numbers stand out.
+
+    Returns
+    -------
+    DEC
+        With the edit recorded in `edits_`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such cut of the tree.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from torchdec import DEC, Autoencoder
+    >>> from torchdec.clusters import coarsen
+    >>> X, _ = make_blobs(200, 4, centers=5, random_state=1)
+    >>> model = DEC(5, representation=Autoencoder((8,), 2, max_epochs=2), tol=0.5, random_state=0).fit(X)
+    >>> coarse = coarsen(model, 2)
+    >>> bool((coarse.predict(X) == model.predict(X, n_clusters=2)).all())
+    True
+    """
+    return _recorded(_joined(model, model.groups(n_clusters)), {"edit": "coarsen", "n_clusters": int(n_clusters)})
+
+
+def _joined(model: DEC, new: NDArray[np.int32]) -> DEC:
+    """Return the model whose clusters are these, of each of the clusters there were."""
+    joined = deepcopy(model)
+    joined.center_clusters_ = new[model.center_clusters_]
     if hasattr(model, "labels_"):
-        merged.labels_ = np.where(model.labels_ < 0, -1, new[model.labels_])
-    sizes = model.cluster_sizes_[[low, high]]
-    middle = np.average(model.cluster_middles_[[low, high]], axis=0, weights=np.maximum(sizes, 1))
-    merged.cluster_middles_[low], merged.cluster_sizes_[low] = middle, sizes.sum()
-    merged.cluster_middles_ = np.delete(merged.cluster_middles_, high, axis=0)
-    merged.cluster_sizes_ = np.delete(merged.cluster_sizes_, high)
-    names = [model.cluster_names_[low], model.cluster_names_[high]]
-    merged.cluster_names_[low] = " + ".join(name for name in names if name)
-    del merged.cluster_names_[high]
-    return _recorded(merged, {"edit": "merge", "clusters": [low, high], "into": low})
+        joined.labels_ = np.where(model.labels_ < 0, -1, new[model.labels_])
+    k, weights = int(new.max()) + 1, np.maximum(model.cluster_sizes_, 1)
+    middles = np.zeros((k, model.cluster_middles_.shape[1]))
+    np.add.at(middles, new, model.cluster_middles_ * weights[:, None])
+    middles /= np.bincount(new, weights=weights)[:, None]
+    joined.cluster_middles_ = middles.astype(np.float32)
+    joined.cluster_sizes_ = np.bincount(new, weights=model.cluster_sizes_).astype(np.int64)
+    members = [[name for name, of in zip(model.cluster_names_, new, strict=True) if of == c] for c in range(k)]
+    joined.cluster_names_ = [" + ".join(filter(None, names)) for names in members]
+    return joined
 
 
 @under_own_globals
