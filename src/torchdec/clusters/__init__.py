@@ -6,6 +6,7 @@ from torchdec.clusters._change import merge, rename, split
 from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
 from torchdec.clusters._edits import replay
+from torchdec.clusters._namer import name_clusters
 from torchdec.clusters._rules import Rule, Rules
 from torchdec.clusters._traits import Trait
 
@@ -22,6 +23,7 @@ __all__ = [
     "describe",
     "exemplars",
     "merge",
+    "name_clusters",
     "outlier_scores",
     "rename",
     "replay",
