@@ -68,15 +68,15 @@ def test_notes_follow_their_clusters() -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        ({"edit": "paint"}, "is no edit; give one of rename, note, merge, split, move, noise"),
-        (3, "3 is no edit"),
+        ({"edit": "paint"}, "isn't an edit; give one of rename, note, merge, split, move, noise"),
+        (3, "3 isn't an edit"),
         ({"edit": "move", "into": 1}, "the edit 'move' has no 'rows'"),
-        ({"edit": "move", "rows": [80], "into": 1}, "are no rows; give numbers of rows from 0 to 79"),
-        ({"edit": "rename", "cluster": 4, "name": "x"}, "cluster=4 is no cluster of this model; it has 0 to 3"),
+        ({"edit": "move", "rows": [80], "into": 1}, "must be numbers of rows from 0 to 79"),
+        ({"edit": "rename", "cluster": 4, "name": "x"}, "cluster=4 isn't a cluster of this model; it has 0 to 3"),
         ({"edit": "merge", "clusters": [1, 1]}, "are the same cluster"),
-        ({"edit": "merge", "clusters": [1]}, "are no two clusters"),
+        ({"edit": "merge", "clusters": [1]}, "must be two clusters"),
         ({"edit": "split", "cluster": 1}, "needs the rows"),
-        ({"edit": "note", "cluster": 1, "text": 3}, "text=3 is no text"),
+        ({"edit": "note", "cluster": 1, "text": 3}, "text=3 must be a string"),
     ],
 )
 def test_what_is_no_edit_is_said_with_its_place(model: DEC, edit: Any, message: str) -> None:

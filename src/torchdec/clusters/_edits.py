@@ -96,7 +96,7 @@ class _Replay:
     def apply(self, edit: Mapping[str, Any]) -> None:
         kind = edit.get("edit") if isinstance(edit, Mapping) else None
         if kind not in _WANTED:
-            raise ValueError(f"{shown(edit)} is no edit; give one of {', '.join(_WANTED)}.")
+            raise ValueError(f"{shown(edit)} isn't an edit; give one of {', '.join(_WANTED)}.")
         if missing := [name for name in _WANTED[kind] if name not in edit]:
             raise ValueError(f"the edit {kind!r} has no {missing[0]!r}; add it.")
         made: dict[str, Callable[[Mapping[str, Any]], None]] = {
@@ -117,7 +117,7 @@ class _Replay:
         if isinstance(cluster, int | np.integer) and 0 <= cluster < len(self._where):
             return int(self._where[cluster])
         raise ValueError(
-            f"{argument}={shown(cluster)} is no cluster of this model; it has 0 to {len(self._where) - 1}."
+            f"{argument}={shown(cluster)} isn't a cluster of this model; it has 0 to {len(self._where) - 1}."
         )
 
     def _rename(self, edit: Mapping[str, Any]) -> None:
@@ -126,13 +126,13 @@ class _Replay:
     def _note(self, edit: Mapping[str, Any]) -> None:
         number, text = self._number("cluster", edit["cluster"]), edit["text"]
         if not isinstance(text, str):
-            raise TypeError(f"text={shown(text)} is no text.")
+            raise TypeError(f"text={shown(text)} must be a string.")
         self.model = recorded(self.model, {"edit": "note", "cluster": number, "text": text}, copied=True)
 
     def _merge(self, edit: Mapping[str, Any]) -> None:
         clusters = edit["clusters"]
         if not (isinstance(clusters, list | tuple) and len(clusters) == 2):
-            raise ValueError(f"clusters={shown(clusters)} are no two clusters; give two.")
+            raise ValueError(f"clusters={shown(clusters)} must be two clusters.")
         numbers = [self._number(name, cluster) for name, cluster in zip("ab", clusters, strict=True)]
         self.model = merge(self.model, *numbers)
         low, high = sorted(numbers)
@@ -157,7 +157,7 @@ class _Replay:
     def _rows(self, edit: Mapping[str, Any]) -> list[int]:
         rows, n = edit["rows"], len(self.labels)
         if not isinstance(rows, list | tuple) or not all(isinstance(row, int) and 0 <= row < n for row in rows):
-            raise ValueError(f"rows={shown(rows)} are no rows; give numbers of rows from 0 to {n - 1}.")
+            raise ValueError(f"rows={shown(rows)} must be numbers of rows from 0 to {n - 1}.")
         return list(rows)
 
     def _move(self, edit: Mapping[str, Any]) -> None:
