@@ -143,7 +143,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
     header = read_header(file)
     parameters = header.pop("parameters")
     assert header == {
-        "version": 4,
+        "version": 5,
         "class": "DEC",
         "torchdec": __version__,
         "scale": fitted.scale_,
@@ -250,7 +250,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
     [
         (
             {"header": {"version": 99}},
-            "model format version 99; this is torchdec .* which reads version 4",
+            "model format version 99; this is torchdec .* which reads version 5",
         ),
         ({"header": {"class": "Other"}}, "not understood"),
         ({"header": {"n_features_in": 7}}, "tensors do not fit together"),
@@ -395,7 +395,8 @@ def test_what_a_fit_may_leave_is_not_refused(file: Path, X: Any) -> None:
         "scale": 2,
         "clusters": {"of_center": [0, 0], "names": ["both"], "sizes": [60], "edits": [{}]},
     }
-    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5), "middles": torch.zeros(1, 6)}
+    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5)}
+    columns |= {"middles": torch.zeros(1, 6), "doubts": torch.zeros(2, 1)}
     model = load(rewritten(file, header, radii=torch.tensor([1.0, torch.nan]), **columns))
     assert set(model.predict(X)) == {0}
     assert (model.scale_, model.feature_deviations_[0]) == (2.0, 0.5)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchdec._assigned import Assigned
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, Journal, opened
-from torchdec._core.landmarks import landmarks_of, middles_of, scattered, scores_of
+from torchdec._core.landmarks import landmarks_of, profile_of, scattered, scores_of
 from torchdec._core.number_of_clusters import numbers_to_try
 from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator, split
@@ -28,7 +28,7 @@ from torchdec._core.self_training import Calmest, SelfTraining, Settings
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._display import Display
-from torchdec._predictor import QUANTILES, Predictor
+from torchdec._predictor import QUANTILES, UNSURE, Predictor
 from torchdec._presets import PRESETS
 from torchdec._representation import Representation, freeze, rows_to_fit, undone_if_unfinished
 from torchdec._starts import first_clusters
@@ -145,6 +145,11 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         Where the clusters lie along the principal components of the landmarks.
     cluster_sizes_ : ndarray of shape (k,), int64
         Rows of the fit in each cluster.
+    cluster_doubts_ : ndarray of shape (2, k), float32
+        Of the rows of the fit in each cluster, the fraction that lies farther out than 95 % of all rows, and the
+        fraction that is less sure than 95 % of them: what `torchdec.clusters.drift` compares new rows with.
+    column_profile_ : ndarray of shape (2, d), float32
+        Mean and standard deviation of each column of the rows of the fit, as the encoder takes them.
     tree_ : torchdec.clusters.Tree
         The clusters joined two by two, by the distances of their middles in the space of the rows.
     levels_ : tuple of torchdec.clusters.Level
@@ -473,9 +478,14 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         self.confidence_quantiles_ = np.quantile(sure, QUANTILES).astype(np.float32)
         centers = np.where(assigned.labels < 0, -1, assigned.center)
         labels = assigned.labels.astype(np.int64)
-        self.cluster_middles_, self.cluster_sizes_ = middles_of(
-            self.landmarks_, rows, self.scale_, labels, assigned.n_clusters, compute
-        )
+        k = assigned.n_clusters
+        profile = profile_of(self.landmarks_, rows, self.scale_, labels, k, compute)
+        self.cluster_middles_, self.column_profile_ = profile.middles, profile.columns
+        self.cluster_sizes_ = np.bincount(labels[labels >= 0], minlength=k).astype(np.int64)
+        unsure = labels[(labels >= 0) & (assigned.confidence < self.confidence_quantiles_[UNSURE])]
+        self.cluster_doubts_ = np.stack(
+            [profile.far, np.bincount(unsure, minlength=k) / np.maximum(self.cluster_sizes_, 1)]
+        ).astype(np.float32)
         own = (assigned.distance[centers == center] for center in range(len(self.cluster_centers_)))
         self.center_radii_ = np.array([np.median(d) if len(d) else np.nan for d in own], dtype=np.float32)
 

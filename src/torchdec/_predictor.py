@@ -29,6 +29,8 @@ from torchdec.rows._shown import shown
 _Number = TypeVar("_Number", bound=np.number[Any])
 # Where the confidences of the fitted rows are kept: every percent of them.
 QUANTILES = np.linspace(0, 1, 101)
+# A row is unsure if its confidence is below this one of them.
+UNSURE = 5
 
 
 class Predictor(EmbedsRows):
@@ -45,6 +47,8 @@ class Predictor(EmbedsRows):
     landmarks_: Landmarks
     cluster_middles_: Float32[NDArray[np.float32], "clusters axes"]
     cluster_sizes_: Int64[NDArray[np.int64], " clusters"]
+    cluster_doubts_: Float32[NDArray[np.float32], "2 clusters"]
+    column_profile_: Float32[NDArray[np.float32], "2 features"]
     noise_level_: float | None
     feature_means_: Float[NDArray[Any], " features"] | None
     feature_deviations_: Float[NDArray[Any], " features"] | None

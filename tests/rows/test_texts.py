@@ -246,7 +246,7 @@ def test_another_encoding_than_that_of_the_lines_is_said(tmp_path: Path) -> None
         read_rows(path)
     with pytest.raises(RowsError, match=r"is no ascii text .*; name another encoding"):
         read_rows(path, encoding="ascii")
-    with pytest.raises(RowsError, match="encoding='klingon' is no encoding"):
+    with pytest.raises(RowsError, match="encoding='klingon' isn't a known encoding"):
         read_rows(path, encoding="klingon")
 
 

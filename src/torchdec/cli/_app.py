@@ -11,6 +11,7 @@ from torchdec.cli._choose import choose_k
 from torchdec.cli._columns import columns
 from torchdec.cli._demo import demo
 from torchdec.cli._describe import summary
+from torchdec.cli._drift import drift
 from torchdec.cli._edit import edit, merge, rename, split
 from torchdec.cli._errors import OneLineErrors
 from torchdec.cli._export import export, export_table
@@ -19,9 +20,12 @@ from torchdec.cli._info import info
 from torchdec.cli._levels import levels
 from torchdec.cli._open import open_page
 from torchdec.cli._predict import predict
+from torchdec.cli._refine import ask, refine
 from torchdec.cli._report import report
 from torchdec.cli._score import score
+from torchdec.cli._serve import serve
 from torchdec.cli._terminal import tell
+from torchdec.cli._update import update
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -42,6 +46,11 @@ for command in (
     split,
     rename,
     edit,
+    ask,
+    refine,
+    drift,
+    update,
+    serve,
     score,
     info,
     export,
@@ -68,7 +77,7 @@ def _torchdec(
 
 
 def main() -> None:
-    """Run the command that `sys.argv` names, and exit: 0 done, 2 a user's mistake, 130 interrupted."""
+    """Run the command that `sys.argv` names, and exit: 0 done, 2 a user's mistake, 3 drift, 130 interrupted."""
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         # As Python does on stderr: a name that the terminal cannot write is no reason to stop.
         sys.stdout.reconfigure(errors="backslashreplace")

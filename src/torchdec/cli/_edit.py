@@ -1,8 +1,8 @@
 """`torchdec merge`, `split`, `rename` and `edit`: from a run to another one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows, noting
-from torchdec.cli._run_files import check_rows, write_run_files
+from torchdec.cli._run_files import check_rows, rows_like, write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
 from torchdec.cli._terminal import tell
 
@@ -37,7 +37,7 @@ def merge(
 
     It gets the smaller number, and the clusters above the larger one move down by one.
     """
-    _edited(directory, [{"edit": "merge", "clusters": [_handle(a), _handle(b)]}], out, force, as_json)
+    _replayed(directory, [{"edit": "merge", "clusters": [_handle(a), _handle(b)]}], out, force, as_json)
 
 
 def split(
@@ -62,9 +62,9 @@ def split(
 
     The first part keeps its number; the others come after the last cluster.
     """
-    reading = _Reading(data, text_column, header, delimiter, decimal, encoding)
+    reading = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     edit = {"edit": "split", "cluster": _handle(cluster), "into": into, "updates": updates, "random_state": seed}
-    _edited(directory, [edit], out, force, as_json, reading)
+    _replayed(directory, [edit], out, force, as_json, data, text_column=text_column, **reading)
 
 
 def rename(
@@ -99,7 +99,7 @@ def rename(
     edits = [{"edit": "rename", "cluster": _handle(cluster), "name": name} for cluster, name in given]
     if len({edit["cluster"] for edit in edits}) < len(edits):
         raise UserError(f"RUN: {' '.join(map('='.join, given))} names a cluster twice.")
-    _edited(directory, edits, out, force, as_json)
+    _replayed(directory, edits, out, force, as_json)
 
 
 def edit(
@@ -129,7 +129,7 @@ def edit(
         raise UserError(f"EDITS.json: {file} holds no edits ({error!r}); give what the page exported.") from None
     if not isinstance(edits, list) or not edits:
         raise UserError(f"EDITS.json: {file} has an empty list of edits; make some on the page.")
-    _edited(directory, edits, out, force, as_json, None if data is None else _Reading(data, text_column))
+    _replayed(directory, edits, out, force, as_json, data, text_column=text_column)
 
 
 def _pairs(names: list[str]) -> list[tuple[str, str]]:
@@ -160,50 +160,63 @@ def _handle(cluster: str) -> int | str:
     return int(cluster) if cluster.lstrip("-").isdecimal() else cluster
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """The rows of a run, and what is said of their file."""
-
-    data: Path
-    text_column: str | None = None
-    header: bool | None = None
-    delimiter: str | None = None
-    decimal: str | None = None
-    encoding: str | None = None
-
-    def rows(self, model: "DEC", run: "Run") -> "Rows":
-        from torchdec.rows._files import read_rows
-
-        with naming("DATA"), noting():
-            rows = read_rows(
-                self.data,
-                text_column=self.text_column,
-                header=self.header,
-                delimiter=self.delimiter,
-                decimal=self.decimal,
-                encoding=self.encoding,
-                preparation=model.preparation_,
-            )
-        check_rows(rows, run, self.data)
-        return rows
-
-
-def _edited(
+def _replayed(
     directory: Path,
     edits: list[dict[str, Any]],
     out: Path,
     force: bool,
     as_json: bool,
-    reading: _Reading | None = None,
+    data: Path | None = None,
+    **reading: Any,
 ) -> None:
     """Replay edits on a run, with its rows where they are needed, and write another run."""
+
+    def edit(model: "DEC", rows: Any) -> tuple["DEC", Any]:
+        from torchdec.clusters._edits import replay
+        from torchdec.runs._record import read_run
+        from torchdec.runs._tables import read_assignments
+
+        with naming_rows(str(data)) if data else nullcontext(), noting():
+            names = read_run(directory).shown_names
+            return replay(model, edits, read_assignments(directory), rows, names=names)
+
+    edited(directory, edit, out, force, as_json, rows_of_run(data, **reading) if data else None)
+
+
+def rows_of_run(data: Path, **reading: Any) -> Callable[["DEC", "Run"], "Rows"]:
+    """Return what reads the rows of a run from a file, as those of the fit but for what is said of it anew."""
+
+    def read(model: "DEC", run: "Run") -> "Rows":
+        rows = rows_like(model, data, **reading)
+        check_rows(rows, run, data)
+        return rows
+
+    return read
+
+
+def edited(
+    directory: Path,
+    edit: Callable[["DEC", Any], tuple["DEC", Any]],
+    out: Path,
+    force: bool,
+    as_json: bool,
+    read: Callable[["DEC", "Run"], "Rows"] | None = None,
+    new_data: Path | None = None,
+) -> "Run":
+    """Edit the model of a run, on rows that `read` reads where it needs them, and write another run.
+
+    That is a run of the same rows, or of those of `new_data`, which are then what `read` reads. `edit` returns a
+    model, and the clusters of the rows if they aren't those that it gives them.
+    """
+    import numpy as np
+
     from torchdec._assigned import assign_parts
+    from torchdec._core.assignment import clusters_of
     from torchdec._model_file import load
-    from torchdec.clusters._edits import replay
     from torchdec.rows._ids import row_ids
     from torchdec.runs._lock import locked
     from torchdec.runs._publish import check_directory, write_run_directory
-    from torchdec.runs._record import MODEL, read_run
+    from torchdec.runs._record import MODEL, fingerprint, read_run
     from torchdec.runs._tables import read_assignments, read_embedding, read_ids
 
     with naming("-o/--out"):
@@ -212,21 +225,33 @@ def _edited(
         run = read_run(directory)
         model = load(directory / MODEL)
     with locked(out):
-        rows = None if reading is None else reading.rows(model, run)
-        with naming("RUN"), naming_rows(str(reading.data)) if reading else nullcontext(), noting():
-            model, labels = replay(model, edits, read_assignments(directory), rows, names=run.shown_names)
-            # A split trains the encoder too, so that the embedding is another one.
-            codes = read_embedding(directory) if rows is None else model.transform(rows)
+        rows = None if read is None else read(model, run)
+        with naming("RUN"):
+            model, labels = edit(model, rows)
+            if labels is None and rows is not None:
+                chunks = model.predict_chunks(rows)
+            else:
+                # A split trains the encoder too, so the embedding is another one.
+                codes = read_embedding(directory) if rows is None else model.transform(rows)
+                chunks = assign_parts(model, codes, labels)
         ids = None if rows is None else row_ids(rows)
-        ids = read_ids(directory) if ids is None else ids
+        if new_data is not None and rows is not None:
+            old = read_assignments(directory)
+            parts = assign_parts(model, read_embedding(directory), old)
+            now = np.concatenate([clusters_of(q)[0] for _, q in parts])
+            model.edits_[-1]["changed"] = float((now != old).mean())
+            dtype = getattr(rows, "dtype", None)
+            run = replace(run, data=fingerprint(rows, new_data.name, dtype and str(dtype)))
+        elif ids is None:
+            ids = read_ids(directory)
         written: list[Run] = []
-        chunks = assign_parts(model, codes, labels)
         write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks, ids)), force=force)
     if as_json:
         print_json(run_json(out, written[0]))
     else:
         print_clusters(written[0])
         tell(f"Written: {out}")
+    return written[0]
 
 
 def _write(directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any, Any]], ids: Any) -> "Run":

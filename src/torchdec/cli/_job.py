@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ from torchdec.cli._signals import Left, leaving
 if TYPE_CHECKING:
     from torchdec._checkpoint import Checkpoint
     from torchdec._dec import DEC
+    from torchdec.clusters._align import Known
     from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
 
@@ -69,6 +70,7 @@ class Job:
     arrays: Mapping[str, Any] = field(default_factory=dict)  # further .npy files: name -> array
     checkpoint: "Checkpoint | None" = None  # where an interrupted fit is kept
     notes: tuple[str, ...] = ()  # what was told while the rows were read
+    like: "Known | None" = None  # an earlier model whose clusters keep their numbers and names
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,11 @@ def _fit_and_write(job: Job) -> "Run":
         say(f"note: {note}")
     for warning in trained.warnings:
         say(f"warning: {warning}")
+    if job.like is not None:
+        from torchdec.clusters._align import aligned
+
+        model = aligned(model, model.labels_, job.like)
+        trained = replace(trained, model=model)
     run = _write(job, trained)
     if job.checkpoint is not None:
         job.checkpoint.remove()
@@ -218,6 +225,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         warnings=(*job.notes, *trained.notes, *trained.warnings),
         files=(*_record.RUN_FILES, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
+        edits=tuple(model.edits_),
         descriptions=described,
         rules=rules,
         choice=None if model.choice_ is None else _record.plain(asdict(model.choice_)),

@@ -8,7 +8,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows, noting
-from torchdec.cli._run_files import names_of_run, refuse_inside
+from torchdec.cli._run_files import names_of_run, refuse_inside, rows_like
 from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
@@ -90,22 +90,13 @@ def predict(
         _predict_folder(model, data, out, reject, workers, scheduler, device)
         return
     from torchdec._model_file import load
-    from torchdec.rows._files import read_rows
     from torchdec.rows._ids import row_ids
 
     _check_out(out, data, model, force=force)
     with naming("MODEL"):
         fitted = load(model, device=device)
-    with naming("DATA"), noting():
-        rows = read_rows(
-            data,
-            text_column=text_column,
-            header=header,
-            delimiter=delimiter,
-            decimal=decimal,
-            encoding=encoding,
-            preparation=fitted.preparation_,
-        )
+    file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
+    rows = rows_like(fitted, data, text_column=text_column, **file)
     names = names_of_run(model) or fitted.cluster_names_
     with naming("DATA"):
         beside = _all_columns(data, rows) if join else row_ids(rows)

@@ -34,6 +34,8 @@ def print_run(out: Path, run: "Run") -> None:
 
     print_clusters(run)
     print_traits(run)
+    for edit in run.edits:
+        print_changes(edit.get("changes", ()))
     if run.choice:
         tell(run.choice["reason"])
     tell(StopReason.sentence(run.stop_reason))
@@ -77,6 +79,22 @@ def print_traits(run: "Run") -> None:
         tell(printable(f"{number} {name}: {told}" if told else f"{number} {name}".rstrip()))
     if run.rules:
         tell(f"The page has rules that put {run.rules['fidelity']:.0%} of rows held out where the model does.")
+
+
+def print_changes(changes: Iterable[Mapping[str, Any]]) -> None:
+    """Print a line for each cluster: what it is to the clusters of an earlier run."""
+    for change in changes:
+        number, old, rows, shared = (change[key] for key in ("cluster", "old", "rows", "shared"))
+        name = f" {change['name']}" if change["name"] else ""
+        what = {
+            "kept": f"{number}{name} is kept: {shared:,} of its {rows:,} rows"
+            + ("" if number == old else f"; it was {old}"),
+            "split": f"{number} is split from {old}{name}: {shared:,} of its {rows:,} rows",
+            "new": f"{number} is new: {rows:,} rows",
+            "merged": f"{old}{name} is merged into {number}: {shared:,} of its {rows:,} rows",
+            "gone": f"{old}{name} is gone",
+        }
+        tell(printable(what[change["change"]]))
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:

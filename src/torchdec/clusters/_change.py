@@ -20,7 +20,7 @@ from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator
 from torchdec._core.randomness import split as seeds_of
 from torchdec._core.records import Update
-from torchdec._core.self_training import SelfTraining
+from torchdec._core.self_training import Penalty, SelfTraining
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source
 from torchdec._dec import DEC
@@ -66,23 +66,27 @@ def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     low, high = sorted((cluster_number(model, "a", a), cluster_number(model, "b", b)))
     if low == high:
         raise ValueError(f"a={shown(a)} and b={shown(b)} are the same cluster; name two.")
-    merged = deepcopy(model)
-    # Where each cluster goes.
     new = np.arange(len(model.cluster_names_), dtype=np.int32)
     new[high] = low
     new[high + 1 :] -= 1
-    merged.center_clusters_ = new[model.center_clusters_]
+    return recorded(renumbered(model, new), {"edit": "merge", "clusters": [low, high], "into": low})
+
+
+def renumbered(model: DEC, new: NDArray[np.int32]) -> DEC:
+    """Return a model whose cluster c is cluster `new[c]`; those that get one number become one cluster."""
+    result = deepcopy(model)
+    result.center_clusters_ = new[model.center_clusters_]
     if hasattr(model, "labels_"):
-        merged.labels_ = np.where(model.labels_ < 0, -1, new[model.labels_])
-    sizes = model.cluster_sizes_[[low, high]]
-    middle = np.average(model.cluster_middles_[[low, high]], axis=0, weights=np.maximum(sizes, 1))
-    merged.cluster_middles_[low], merged.cluster_sizes_[low] = middle, sizes.sum()
-    merged.cluster_middles_ = np.delete(merged.cluster_middles_, high, axis=0)
-    merged.cluster_sizes_ = np.delete(merged.cluster_sizes_, high)
-    names = [model.cluster_names_[low], model.cluster_names_[high]]
-    merged.cluster_names_[low] = " + ".join(name for name in names if name)
-    del merged.cluster_names_[high]
-    return recorded(merged, {"edit": "merge", "clusters": [low, high], "into": low})
+        result.labels_ = np.where(model.labels_ < 0, -1, new[model.labels_])
+    weights = np.zeros((int(new.max()) + 1, len(new)))
+    weights[new, np.arange(len(new))] = np.maximum(model.cluster_sizes_, 1)
+    weights /= weights.sum(axis=1, keepdims=True)
+    result.cluster_middles_ = (weights @ model.cluster_middles_).astype(np.float32)
+    result.cluster_doubts_ = (model.cluster_doubts_ @ weights.T).astype(np.float32)
+    result.cluster_sizes_ = np.bincount(new, model.cluster_sizes_).astype(np.int64)
+    names = [[model.cluster_names_[old] for old in np.flatnonzero(new == c)] for c in range(len(weights))]
+    result.cluster_names_ = [" + ".join(name for name in own if name) for own in names]
+    return result
 
 
 @under_own_globals
@@ -161,7 +165,7 @@ def split(
     result.center_clusters_ = np.concatenate([model.center_clusters_[others], owners]).astype(np.int32)
     result.cluster_names_ += [""] * (into - 1)
     compute = resolve(model.device, model.precision)
-    _train_briefly(result, rows, updates, seeds["training"], compute, started)
+    train_briefly(result, rows, updates, seeds["training"], compute, started)
     result._calibrate(given, compute)
     return recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
 
@@ -182,7 +186,15 @@ def _centers_of_parts(
     ]
 
 
-def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Compute, started: float) -> None:
+def train_briefly(
+    model: DEC,
+    rows: Rows,
+    updates: int,
+    seed: int,
+    compute: Compute,
+    started: float,
+    penalty: Penalty | None = None,
+) -> None:
     """Train encoder and centres towards that many updates of the targets, as the last stage of a fit does."""
     if updates == 0:
         return
@@ -194,7 +206,8 @@ def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Com
     settings = model._settings(source, reconstruction_weight=0.0)  # a saved model has no decoder
     settings = replace(settings, revive=False)  # these rows may be a part of those of the fit
     owners = owners_of(model.center_clusters_, compute.device)
-    for record in SelfTraining(encoder, None, centers, unknown, source, settings, owners).updates():
+    training = SelfTraining(encoder, None, centers, unknown, source, settings, owners, penalty)
+    for record in training.updates():
         if isinstance(record, Update) and record.number == updates:
             break
     model.encoder_ = freeze(encoder)
@@ -212,11 +225,11 @@ def rename(model: DEC, cluster: int | str, name: str) -> DEC:
     ValueError
         If there is no such cluster.
     TypeError
-        If `name` is no text.
+        If `name` must be a text.
     """
     number = cluster_number(model, "cluster", cluster)
     if not isinstance(name, str):
-        raise TypeError(f"name={shown(name)} is no text.")
+        raise TypeError(f"name={shown(name)} must be a text.")
     renamed = deepcopy(model)
     renamed.cluster_names_[number] = name
     return recorded(renamed, {"edit": "rename", "cluster": number, "name": name})
