@@ -24,6 +24,7 @@ from torchdec.cli._refine import ask, refine
 from torchdec.cli._report import report
 from torchdec.cli._score import score
 from torchdec.cli._serve import serve
+from torchdec.cli._sort import sort
 from torchdec.cli._terminal import tell
 from torchdec.cli._update import update
 
@@ -55,6 +56,7 @@ for command in (
     info,
     export,
     export_table,
+    sort,
     demo,
 ):
     app.command()(command)
