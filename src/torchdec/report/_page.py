@@ -282,13 +282,10 @@ def _trust(
 
 
 def _in_none(rows: NDArray[np.int64], n_rows: int, content: Content, *, has_noise: bool) -> str:
-    one = len(rows) == 1
-    why = ("lies" if one else "lie") + " far from all others, or " if has_noise else ""
-    why += "holds nothing, and is" if one else "hold nothing, and are"
-    names = ", ".join(map(content.name, rows[:_NAMED].tolist()))
-    return (
-        f"{len(rows):,} of {n_rows:,} rows {why} in no cluster (-1): {names}{', …' if len(rows) > _NAMED else ''}."
-    )
+    lie, hold, are = ("lies", "holds", "is") if len(rows) == 1 else ("lie", "hold", "are")
+    why = f"{lie} far from all others, or {hold} nothing, and {are}" if has_noise else f"{hold} nothing and {are}"
+    which = content.names(rows, _NAMED)
+    return f"{len(rows):,} of {n_rows:,} rows {why} in no cluster (-1): {which}."
 
 
 def _map_note(n_points: int, n_rows: int) -> str:
