@@ -83,7 +83,7 @@ def test_a_notebook_shows_the_clusters_once_there_are_some(model: DEC) -> None:
 
 
 def test_an_unknown_plot_is_named(model: DEC) -> None:
-    with pytest.raises(ValueError, match=r"kind='scatter' is no plot; give .map., .profiles. or .tree."):
+    with pytest.raises(ValueError, match=r"kind='scatter' must be .map., .profiles. or .tree."):
         model.plot("scatter")  # type: ignore[arg-type]
 
 

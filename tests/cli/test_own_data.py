@@ -43,6 +43,29 @@ def test_a_folder_of_images_is_fitted_shown_and_predicted(cli, photos, tmp_path)
     assert pq.read_table(tmp_path / "merged" / "assignments.parquet")["name"].equals(table["name"])
 
 
+def test_pictures_are_sorted_into_a_folder_for_each_cluster(cli, photos, tmp_path):
+    cli.ok("fit", photos, "-k", 3, "-o", tmp_path / "run", "--quiet")
+    cli.ok("rename", tmp_path / "run", "1=dark/blue", "-o", tmp_path / "named")
+    assert (
+        "45 pictures in 3 folders" in cli.ok("sort", tmp_path / "named", photos, "-o", tmp_path / "sorted").stdout
+    )
+    table = pq.read_table(tmp_path / "run" / "assignments.parquet").to_pydict()
+    for number, folder in enumerate(("0", "1 dark blue", "2")):
+        own = {name for name, cluster in zip(table["name"], table["cluster"], strict=True) if cluster == number}
+        assert {path.name for path in (tmp_path / "sorted" / folder).iterdir()} == own
+        assert all(path.resolve().parent == photos.resolve() for path in (tmp_path / "sorted" / folder).iterdir())
+    cli.ok("sort", tmp_path / "run", photos, "-o", tmp_path / "copied", "--copy")
+    assert not any(path.is_symlink() for path in (tmp_path / "copied").rglob("*.png"))
+    (tmp_path / "other").mkdir()
+    for arguments, message in (
+        ((photos, "-o", tmp_path / "sorted"), "is there already"),
+        ((tmp_path / "other", "-o", tmp_path / "new"), "has no 00.png"),
+    ):
+        result = cli("sort", tmp_path / "run", *arguments)
+        assert (result.exit_code, message in result.stderr) == (2, True)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith((".", "new"))) == []
+
+
 def test_pictures_of_sixteen_bits_are_fitted_shown_and_predicted_one_by_one(cli, photos, tmp_path):
     (tmp_path / "scans").mkdir()
     for path in sorted(photos.iterdir()):

@@ -76,7 +76,7 @@ def test_notes_follow_their_clusters() -> None:
         ({"edit": "merge", "clusters": [1, 1]}, "are the same cluster"),
         ({"edit": "merge", "clusters": [1]}, "must be two clusters"),
         ({"edit": "split", "cluster": 1}, "needs the rows"),
-        ({"edit": "note", "cluster": 1, "text": 3}, "text=3 must be a text"),
+        ({"edit": "note", "cluster": 1, "text": 3}, "text=3 must be a string"),
     ],
 )
 def test_what_is_no_edit_is_said_with_its_place(model: DEC, edit: Any, message: str) -> None:

@@ -58,6 +58,7 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
     [
         "torchdec._checkpoint",
         "torchdec._dec",
+        "torchdec._display",
         "torchdec._autoencoder",
         "torchdec._neighbors",
         "torchdec._export",
@@ -68,6 +69,8 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
         "torchdec.clusters._choose",
         "torchdec.clusters._describe",
         "torchdec.clusters._drift",
+        "torchdec.clusters._edits",
+        "torchdec.clusters._namer",
         "torchdec.clusters._refine",
         "torchdec.clusters._update",
         "torchdec.metrics._agreement",

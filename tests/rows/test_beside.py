@@ -61,7 +61,7 @@ def test_pictures_are_shown_from_their_files(path):
 
 
 def test_a_column_that_is_no_text_and_one_without_vectors_are_refused(path):
-    with pytest.raises(RowsError, match="'embedding' is no column of texts beside the vectors; those are 'id'"):
+    with pytest.raises(RowsError, match="'embedding' isn't a column of texts beside the vectors; those are 'id'"):
         read_rows(path, vector_column="embedding", image_column="embedding")
     with pytest.raises(RowsError, match="--vector-column"):
         read_rows(path, image_column="picture")

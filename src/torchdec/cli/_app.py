@@ -25,6 +25,7 @@ from torchdec.cli._refine import ask, refine
 from torchdec.cli._report import report
 from torchdec.cli._score import score
 from torchdec.cli._serve import serve
+from torchdec.cli._sort import sort
 from torchdec.cli._terminal import tell
 from torchdec.cli._update import update
 
@@ -75,6 +76,7 @@ TASKS: dict[str, list[tuple[Callable[..., None], str, str]]] = {
             "Write clusters and rows as a workbook or JSON.",
             "torchdec export-table run -o clusters.xlsx",
         ),
+        (sort, "Put pictures into a folder for each cluster.", "torchdec sort run digits/ -o sorted"),
     ],
 }
 

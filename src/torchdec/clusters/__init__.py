@@ -8,6 +8,7 @@ from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
 from torchdec.clusters._drift import Drift, Shift, drift
 from torchdec.clusters._edits import replay
+from torchdec.clusters._namer import name_clusters
 from torchdec.clusters._refine import ask, refine
 from torchdec.clusters._rules import Rule, Rules
 from torchdec.clusters._traits import Trait
@@ -32,6 +33,7 @@ __all__ = [
     "drift",
     "exemplars",
     "merge",
+    "name_clusters",
     "outlier_scores",
     "refine",
     "rename",

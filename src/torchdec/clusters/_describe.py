@@ -115,10 +115,17 @@ def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) 
     >>> sum(cluster.size for cluster in describe(model, X))
     1797
     """
+    return described_rows(model, X, n_features=n_features, n_exemplars=n_exemplars)[0]
+
+
+def described_rows(
+    model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10
+) -> tuple[tuple[Cluster, ...], Rows]:
+    """Return what `describe` does, and the rows that it was told by."""
     rows = _rows_for(model, X)
     assigned = Assigned(model, model.predict_chunks(rows))
     table = sampled_table(rows, assigned.labels, assigned.n_clusters)
-    return described(model, assigned, rows, table, n_features=n_features, n_exemplars=n_exemplars)
+    return described(model, assigned, rows, table, n_features=n_features, n_exemplars=n_exemplars), rows
 
 
 def _rows_for(model: DEC, X: Any) -> Rows:
@@ -174,7 +181,7 @@ def described(
     """Describe clusters from where their rows were put; without the rows themselves no feature stands out."""
     sizes = np.bincount(assigned.labels[assigned.labels >= 0], minlength=assigned.n_clusters)
     features: list[tuple[tuple[str, float], ...]] = [()] * len(sizes)
-    if rows is not None and not hasattr(rows, "parsed"):
+    if rows is not None and n_features and not hasattr(rows, "parsed"):
         features = _standing_out(rows, assigned.labels, sizes, n_features)
     traits: list[tuple[Trait, ...]] = [()] * len(sizes) if table is None else traits_of(table, n_features)
     texts = getattr(rows, "texts", None)

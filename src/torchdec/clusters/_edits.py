@@ -126,7 +126,7 @@ class _Replay:
     def _note(self, edit: Mapping[str, Any]) -> None:
         number, text = self._number("cluster", edit["cluster"]), edit["text"]
         if not isinstance(text, str):
-            raise TypeError(f"text={shown(text)} must be a text.")
+            raise TypeError(f"text={shown(text)} must be a string.")
         self.model = recorded(self.model, {"edit": "note", "cluster": number, "text": text}, copied=True)
 
     def _merge(self, edit: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from torchdec.clusters._traits import is_table, missing_in, parsed_rows, written
 from torchdec.prepare._parsed import Parsed
 from torchdec.report._pictures import as_pixels, data_uri, file_uri, sheet
 from torchdec.rows._ids import row_ids, row_name
+from torchdec.rows._part import numbered
 from torchdec.rows._protocol import Rows
 
 # Columns of a table that are told of an example, and columns that a map can be coloured by.
@@ -65,6 +66,13 @@ class Content:
     def name(self, row: int) -> str:
         """Name a row by its ids, or else by its number."""
         return f"row {row}" if self._ids is None else row_name(self._ids, row)
+
+    def names(self, rows: NDArray[np.int64], most: int) -> str:
+        """Name the first rows of several."""
+        if self._ids is None:
+            return numbered(rows, most)
+        more = ", ..." if len(rows) > most else ""
+        return ", ".join(map(self.name, rows[:most].tolist())) + more
 
     def text(self, row: int) -> str:
         """Return the beginning of the text of a row; nothing where rows are no texts."""

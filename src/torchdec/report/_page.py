@@ -25,6 +25,8 @@ from torchdec.runs._record import Run
 
 # Examples of a cluster, rows of it that are nearly in another one, and other clusters named as near.
 _EXAMPLES, _BORDERLINE, _NEAR = 10, 5, 3
+# Features, and traits of a table, that are told of a cluster.
+_FEATURES = 5
 # Rows in no cluster that are named.
 _NAMED = 10
 # A row is clear from this confidence on: it is more like its cluster than like all others together. Below the
@@ -87,7 +89,8 @@ def render(
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
     table = None if image_shape else sampled_table(rows, assigned.labels, assigned.n_clusters)
-    clusters = described(model, assigned, rows, table)
+    n_features = _FEATURES if _has_features(rows, image_shape) else 0
+    clusters = described(model, assigned, rows, table, n_features=n_features)
     content = Content(rows, image_shape, clusters)
     titles = [cluster.shown_name or f"Cluster {cluster.number}" for cluster in clusters]
     colors = palette(len(clusters))
@@ -95,7 +98,7 @@ def render(
     points = given[sampled(len(given))]
     charts = _charts(run, colors, titles)
     tree = _tree(model, titles, colors)
-    about = _about_clusters(model, codes, assigned, clusters, content, _has_features(rows, content))
+    about = _about_clusters(model, codes, assigned, clusters, content)
     data = {
         "map": _map(codes, assigned, points) | content.of_points(points),
         "clusters": [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)],
@@ -176,9 +179,9 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _has_features(rows: Rows | None, content: Content) -> bool:
+def _has_features(rows: Rows | None, image_shape: tuple[int, ...] | None) -> bool:
     """Tell whether the features of rows say something by themselves, unlike pixels and coordinates."""
-    if rows is None or content.has_pictures:
+    if rows is None or image_shape or getattr(rows, "texts", None) is not None:
         return False
     return rows.feature_names is not None or rows.shape[1] <= _COUNTABLE
 
@@ -189,7 +192,6 @@ def _about_clusters(
     assigned: Assigned,
     clusters: tuple[Cluster, ...],
     content: Content,
-    has_features: bool,
 ) -> list[dict[str, Any]]:
     """Return what the card and the view of each cluster show."""
     least = [_least_clear(assigned, cluster.number) for cluster in clusters]
@@ -201,7 +203,7 @@ def _about_clusters(
         {
             "examples": [examples[row] for row in cluster.exemplars[:_EXAMPLES]],
             "borderline": [{**examples[row], "other": second[row]} for row in own.tolist() if row in second],
-            "features": _in_deviations(cluster) if has_features and not cluster.words else [],
+            "features": _in_deviations(cluster),
             "near": np.argsort(distances[cluster.number], kind="stable")[1 : 1 + _NEAR].tolist(),
             "note": note,
             "trust": _in_words(assigned.confidence[assigned.labels == cluster.number]),
@@ -280,13 +282,10 @@ def _trust(
 
 
 def _in_none(rows: NDArray[np.int64], n_rows: int, content: Content, *, has_noise: bool) -> str:
-    one = len(rows) == 1
-    why = ("lies" if one else "lie") + " far from all others, or " if has_noise else ""
-    why += "holds nothing, and is" if one else "hold nothing, and are"
-    names = ", ".join(map(content.name, rows[:_NAMED].tolist()))
-    return (
-        f"{len(rows):,} of {n_rows:,} rows {why} in no cluster (-1): {names}{', …' if len(rows) > _NAMED else ''}."
-    )
+    lie, hold, are = ("lies", "holds", "is") if len(rows) == 1 else ("lie", "hold", "are")
+    why = f"{lie} far from all others, or {hold} nothing, and {are}" if has_noise else f"{hold} nothing and {are}"
+    which = content.names(rows, _NAMED)
+    return f"{len(rows):,} of {n_rows:,} rows {why} in no cluster (-1): {which}."
 
 
 def _map_note(n_points: int, n_rows: int) -> str:

@@ -27,7 +27,7 @@ def draw(model: DEC, kind: str, rows: Rows | None, ax: "Axes | None") -> "Axes":
     except ImportError as error:
         raise ImportError(f"plot needs {error.name}; try pip install 'torchdec[plot]'.") from None
     if kind not in ("map", "profiles", "tree"):
-        raise ValueError(f'kind={shown(kind)} is no plot; give "map", "profiles" or "tree".')
+        raise ValueError(f'kind={shown(kind)} must be "map", "profiles" or "tree".')
     clusters = () if rows is None else describe(model, rows, n_features=rows.shape[1])
     names = [cluster.shown_name for cluster in clusters] or model.cluster_names_
     titles = [_short(f"{number} {name}".strip()) for number, name in enumerate(names)]

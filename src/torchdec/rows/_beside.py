@@ -21,7 +21,7 @@ class TextsOfColumn(Sequence[str]):
         schema = parquet.read_schema(path)
         if name not in schema.names or not is_text(schema.field(name).type):
             known = ", ".join(repr(field.name) for field in schema if is_text(field.type)) or "none"
-            raise RowsError(f"{path}: {name!r} is no column of texts beside the vectors; those are {known}")
+            raise RowsError(f"{path}: {name!r} isn't a column of texts beside the vectors; those are {known}")
         self._path, self._name = path, name
 
     @cached_property
