@@ -20,6 +20,7 @@ from torchdec.cli._levels import levels
 from torchdec.cli._predict import predict
 from torchdec.cli._report import report
 from torchdec.cli._score import score
+from torchdec.cli._stability import stability
 from torchdec.cli._terminal import tell
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ for command in (
     report,
     summary,
     levels,
+    stability,
     merge,
     split,
     rename,

@@ -6,6 +6,7 @@ from torchdec.clusters._change import coarsen, merge, rename, split
 from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
 from torchdec.clusters._rules import Rule, Rules
+from torchdec.clusters._stability import Stability, stability
 from torchdec.clusters._traits import Trait
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Level",
     "Rule",
     "Rules",
+    "Stability",
     "Trait",
     "Tree",
     "choose_k",
@@ -26,5 +28,6 @@ __all__ = [
     "rename",
     "rules",
     "split",
+    "stability",
     "summary",
 ]
