@@ -9,6 +9,7 @@ Labels are not used.
 import json
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def measured(name: str, rows: NDArray[Any], k: int) -> dict[str, Any]:
     known, later = (stability(model, rows, REFITS, random_state=seed) for seed in (0, 1))
     calibrated = known.calibrated(later.confidence)
     groups = []
-    for low, high in zip(BOUNDS[:-1], BOUNDS[1:], strict=True):
+    for low, high in pairwise(BOUNDS):
         inside = (calibrated >= low) & (calibrated < high)
         if inside.any():
             told = {"calibrated": calibrated, "confidence": later.confidence, "stays": later.stays}
