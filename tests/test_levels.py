@@ -66,7 +66,7 @@ def test_edits_keep_the_tree(model: DEC, X: Any) -> None:
 
 @pytest.mark.parametrize("n", [0, 7, -1, 2.5, "two"])
 def test_a_number_that_is_no_cut_is_refused(n: Any, model: DEC, X: Any) -> None:
-    with pytest.raises(ValueError, match="no cut of the tree of 6 clusters; try one of 2, 6, or any from 1 to 6"):
+    with pytest.raises(ValueError, match="a cut of the tree of 6 clusters; try one of 2, 6, or any from 1 to 6"):
         model.predict(X, n_clusters=n)
 
 

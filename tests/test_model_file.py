@@ -143,7 +143,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
     header = read_header(file)
     parameters = header.pop("parameters")
     assert header == {
-        "version": 4,
+        "version": 5,
         "class": "DEC",
         "torchdec": __version__,
         "scale": fitted.scale_,
@@ -214,14 +214,14 @@ def test_a_run_directory_is_loaded_as_its_model_file_is(file: Path, X: Any, tmp_
 @pytest.mark.parametrize("keep", [0, 1, 7, 8, 100, -1])
 def test_a_truncated_file_is_refused(file: Path, keep: int) -> None:
     file.write_bytes(file.read_bytes()[:keep])
-    with pytest.raises(ModelFileError, match="is no torchdec model file, or is truncated"):
+    with pytest.raises(ModelFileError, match="isn't a torchdec model file, or is truncated"):
         load(file)
 
 
 def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a model")
     save_file({"a": torch.zeros(2)}, tmp_path / "other")
-    with pytest.raises(ModelFileError, match="is no torchdec model file"):
+    with pytest.raises(ModelFileError, match="isn't a torchdec model file"):
         load(tmp_path / "text")
     with pytest.raises(ModelFileError, match="no torchdec model"):
         load(tmp_path / "other")
@@ -250,7 +250,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
     [
         (
             {"header": {"version": 99}},
-            "model format version 99; this is torchdec .* which reads version 4",
+            "model format version 99; this is torchdec .* which reads version 5",
         ),
         ({"header": {"class": "Other"}}, "not understood"),
         ({"header": {"n_features_in": 7}}, "tensors do not fit together"),
@@ -395,7 +395,8 @@ def test_what_a_fit_may_leave_is_not_refused(file: Path, X: Any) -> None:
         "scale": 2,
         "clusters": {"of_center": [0, 0], "names": ["both"], "sizes": [60], "edits": [{}]},
     }
-    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5), "middles": torch.zeros(1, 6)}
+    columns = {"means": torch.zeros(6), "deviations": torch.full((6,), 0.5)}
+    columns |= {"middles": torch.zeros(1, 6), "doubts": torch.zeros(2, 1)}
     model = load(rewritten(file, header, radii=torch.tensor([1.0, torch.nan]), **columns))
     assert set(model.predict(X)) == {0}
     assert (model.scale_, model.feature_deviations_[0]) == (2.0, 0.5)

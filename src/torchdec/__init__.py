@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torchdec._model_file import load, save
     from torchdec._neighbors import NeighborEncoder
     from torchdec._representation import Representation
+    from torchdec.clusters._update import update
 
 __all__ = [
     "DEC",
@@ -26,6 +27,7 @@ __all__ = [
     "export_onnx",
     "load",
     "save",
+    "update",
 ]
 
 # Importing torch costs seconds, so a name is fetched from its module when it is first asked for.
@@ -39,6 +41,7 @@ _OWNERS = {
     "export_onnx": "torchdec._export",
     "load": "torchdec._model_file",
     "save": "torchdec._model_file",
+    "update": "torchdec.clusters._update",
 }
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchdec._assigned import Assigned
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, Journal, opened
-from torchdec._core.landmarks import landmarks_of, middles_of, scattered, scores_of
+from torchdec._core.landmarks import landmarks_of, profile_of, scattered, scores_of
 from torchdec._core.number_of_clusters import RESOLUTIONS, numbers_to_try
 from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator, split
@@ -27,7 +27,8 @@ from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, SelfTraining, Settings
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import MANY_ROWS, Source
-from torchdec._predictor import QUANTILES, Predictor
+from torchdec._display import Display
+from torchdec._predictor import QUANTILES, UNSURE, Predictor
 from torchdec._presets import PRESETS
 from torchdec._representation import Representation, freeze, rows_to_fit, undone_if_unfinished
 from torchdec._starts import first_clusters
@@ -43,7 +44,7 @@ _AUGMENTED_PASSES = 10
 _COLLAPSED = 0.9
 
 
-class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
+class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
     """Deep Embedded Clustering: learn an embedding and clusters in it together, without labels.
 
     Three stages. The rows are embedded and partitioned into clusters; an encoder learns both, and centres are
@@ -116,9 +117,16 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     random_state : int, RandomState or None, default=None
         An int gives the same bits each time on one machine. Global generators are never touched. A
         representation with its own random_state keeps it.
+    verbose : int, default=0
+        1 shows how `fit` goes, on stderr: a bar for each stage in a terminal, a line every few seconds elsewhere.
 
     Attributes
     ----------
+    n_clusters_ : int
+        k, also where it was chosen.
+    summary_ : DataFrame
+        What each cluster is (`torchdec.clusters.summary`), from the rows of the fit, to which the model
+        refers until it is saved or pickled; `plot` and `report` use them too.
     labels_ : ndarray of shape (n,), int32
         The cluster of each row: argmax of the soft assignment, equal to `predict` on the same rows. -1 for a row
         that holds nothing, or (`noise`) belongs nowhere.
@@ -138,6 +146,11 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         Where the clusters lie along the principal components of the landmarks.
     cluster_sizes_ : ndarray of shape (k,), int64
         Rows of the fit in each cluster.
+    cluster_doubts_ : ndarray of shape (2, k), float32
+        Of the rows of the fit in each cluster, the fraction that lies farther out than 95 % of all rows, and the
+        fraction that is less sure than 95 % of them: what `torchdec.clusters.drift` compares new rows with.
+    column_profile_ : ndarray of shape (2, d), float32
+        Mean and standard deviation of each column of the rows of the fit, as the encoder takes them.
     tree_ : torchdec.clusters.Tree
         The clusters joined two by two, by the distances of their middles in the space of the rows.
     levels_ : tuple of torchdec.clusters.Level
@@ -209,6 +222,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -232,6 +246,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         device: str = "auto",
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ) -> None:
         self.n_clusters = n_clusters
         self.representation = representation
@@ -251,6 +266,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self.device = device
         self.precision = precision
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: None = None, *, checkpoint: Checkpoint | None = None) -> Self:  # noqa: ARG002
         """Learn representation, centres and clusters.
@@ -285,8 +301,9 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         sklearn.exceptions.ConvergenceWarning
             If `max_iter` was reached, a cluster lost all its rows, or nearly all rows fell into one cluster.
         """
-        for _ in self.iter_fit(X, checkpoint=checkpoint):
-            pass
+        with self._progress() as show:
+            for record in self.iter_fit(X, checkpoint=checkpoint):
+                show(record)
         return self
 
     @under_own_globals
@@ -313,6 +330,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         started = perf_counter()
         self._validate_params()
         given, rows = rows_to_fit(self, X)
+        self._fitted_rows = given
         n_empty = len(given) - len(rows)
         self._check_row_count(rows, n_empty)
         compute = resolve(self.device, self.precision)
@@ -461,9 +479,14 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self.confidence_quantiles_ = np.quantile(sure, QUANTILES).astype(np.float32)
         centers = np.where(assigned.labels < 0, -1, assigned.center)
         labels = assigned.labels.astype(np.int64)
-        self.cluster_middles_, self.cluster_sizes_ = middles_of(
-            self.landmarks_, rows, self.scale_, labels, assigned.n_clusters, compute
-        )
+        k = assigned.n_clusters
+        profile = profile_of(self.landmarks_, rows, self.scale_, labels, k, compute)
+        self.cluster_middles_, self.column_profile_ = profile.middles, profile.columns
+        self.cluster_sizes_ = np.bincount(labels[labels >= 0], minlength=k).astype(np.int64)
+        unsure = labels[(labels >= 0) & (assigned.confidence < self.confidence_quantiles_[UNSURE])]
+        self.cluster_doubts_ = np.stack(
+            [profile.far, np.bincount(unsure, minlength=k) / np.maximum(self.cluster_sizes_, 1)]
+        ).astype(np.float32)
         own = (assigned.distance[centers == center] for center in range(len(self.cluster_centers_)))
         self.center_radii_ = np.array([np.median(d) if len(d) else np.nan for d in own], dtype=np.float32)
 

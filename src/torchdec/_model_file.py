@@ -36,7 +36,7 @@ from torchdec.rows._shown import shown
 from torchdec.runs._publish import write_file
 from torchdec.runs._record import MODEL, read_run
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 _HEADER: dict[str, tuple[type, ...]] = {
     "version": (int,),
     "class": (str,),
@@ -137,6 +137,8 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
         "radii": torch.from_numpy(model.center_radii_),
         "confidences": torch.from_numpy(model.confidence_quantiles_),
         "middles": torch.from_numpy(model.cluster_middles_),
+        "doubts": torch.from_numpy(model.cluster_doubts_),
+        "profile": torch.from_numpy(model.column_profile_),
     }
     if model.feature_means_ is not None:
         tensors["means"] = torch.from_numpy(model.feature_means_)
@@ -245,6 +247,8 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules
     model.confidence_quantiles_ = tensors["confidences"].numpy()
     model.landmarks_ = Landmarks(**_under(_LANDMARKS, tensors))
     model.cluster_middles_ = tensors["middles"].numpy()
+    model.cluster_doubts_ = tensors["doubts"].numpy()
+    model.column_profile_ = tensors["profile"].numpy()
     model.cluster_sizes_ = np.array(header["clusters"]["sizes"], dtype=np.int64)
     model.noise_level_ = header["noise_level"]
     model.feature_means_, model.feature_deviations_ = (
@@ -285,7 +289,7 @@ def _opened(path: str | os.PathLike[str]) -> Any:
         return safe_open(path, framework="np")
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
-            f"{path} is no torchdec model file, or is truncated ({error}); "
+            f"{path} isn't a torchdec model file, or is truncated ({error}); "
             "try the model.safetensors of a run directory."
         ) from None
 
@@ -293,7 +297,7 @@ def _opened(path: str | os.PathLike[str]) -> Any:
 def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
     text = (file.metadata() or {}).get("torchdec")
     if text is None:
-        raise ModelFileError(f"{path} is a safetensors file, but no torchdec model.")
+        raise ModelFileError(f"{path} is a safetensors file, but not a torchdec model.")
     try:
         header: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -319,7 +323,15 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
     """Check that the parts fit into each other, before any tensor is allocated."""
     width, names = header["n_features_in"], header["feature_names_in"]
     parts = {name for name in shapes if not name.startswith((_ENCODER, _TRANSFORMER, _LANDMARKS))}
-    expected = {"centers", "radii", "confidences", "middles", *(_COLUMNS if parts & set(_COLUMNS) else ())}
+    expected = {
+        "centers",
+        "radii",
+        "confidences",
+        "middles",
+        "doubts",
+        "profile",
+        *(_COLUMNS if parts & set(_COLUMNS) else ()),
+    }
     consistent = names is None or (len(names) == width and all(isinstance(name, str) for name in names))
     consistent = consistent and parts == expected and len(shapes["centers"]) == 2
     if consistent:
@@ -329,7 +341,9 @@ def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], pa
         consistent = consistent and _clusters_fit(header, n_centers)
         consistent = consistent and _stack_fits(header, shapes, embedding_dim)
         consistent = consistent and _landmarks_fit(shapes, *n_inputs)
-        consistent = consistent and shapes["middles"] == (len(header["clusters"]["names"]), shapes[_AXES][1])
+        k = len(header["clusters"]["names"]) if consistent else 0
+        consistent = consistent and shapes["middles"] == (k, shapes[_AXES][1])
+        consistent = consistent and (shapes["doubts"], shapes["profile"]) == ((2, k), (2, *n_inputs))
         consistent = consistent and shapes["radii"] == (n_centers,) and shapes["confidences"] == (101,)
     if not consistent:
         raise ModelFileError(f"{path} is damaged: its tensors do not fit together: {shapes}.")

@@ -49,7 +49,7 @@ def test_what_is_beyond_the_axes_counts_as_at_right_angles(monkeypatch: pytest.M
     """Rows of noise in many dimensions are as far apart along a few axes and the rest as they are."""
     X = np.random.default_rng(0).normal(size=(500, 300)).astype(np.float32)
     whole = scores(made(X), X[:50])
-    monkeypatch.setattr(module, "_AXES", 300)
+    monkeypatch.setattr(module, "AXES", 300)
     np.testing.assert_allclose(whole, scores(made(X), X[:50]), rtol=0.05)
 
 
@@ -77,7 +77,7 @@ def test_a_wide_cluster_is_not_rejected_for_its_width() -> None:
 def test_many_rows_are_told_by_some_of_them_and_small_clusters_by_more_than_their_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_MOST", 400)
+    monkeypatch.setattr(module, "MOST", 400)
     monkeypatch.setattr(module, "_LEAST_OF_CLUSTER", 40)
     random = np.random.default_rng(1)
     labels = np.repeat([0, 1], [5000, 60])

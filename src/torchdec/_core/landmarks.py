@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 from torchdec._core.batches import CHUNK, in_order, to_device
 from torchdec._core.compute import Compute
@@ -25,11 +26,13 @@ from torchdec.rows import Rows, as_rows
 from torchdec.rows._standardized import standardized
 
 # Landmarks at most, and the most values that their rows hold while they are projected (256 MB).
-_MOST, _MOST_VALUES = 4096, 2**26
+MOST, MOST_VALUES = 4096, 2**26
 # A cluster has at least so many, or all of its rows, where there is room.
 _LEAST_OF_CLUSTER = 50
 # Components that landmarks are told by; of what is beyond them the length alone is kept.
-_AXES = 64
+AXES = 64
+# More of them for a kind of rows that comes later.
+_MORE_AXES = 4
 # Neighbours among the landmarks, and the power of what these are apart. While rows that belong nowhere are still
 # among the landmarks, what these are apart counts for less: theirs is large.
 _NEAR, _POWER, _POWER_AMONG_SCATTER = 10, 0.75, 0.5
@@ -38,6 +41,8 @@ _NEAR, _POWER, _POWER_AMONG_SCATTER = 10, 0.75, 0.5
 _ROUNDING, _NARROWEST = 1e-10, 1e-3
 # Where the scores of the fit are kept: every thousandth of its rows.
 SHARES = np.linspace(0, 1, 1001)
+# A row is far out if it lies farther than this fraction of the rows of the fit.
+FAR = 0.95
 # Rows belong nowhere where the logarithm of their score is so many times the middle half of all above that half
 # (Tukey's fences, farther out than his inner and nearer than his outer ones).
 _FENCE = 2.0
@@ -82,7 +87,7 @@ class Landmarks:
 
         A landmark does not count itself, so that rows of the fit and new rows compare.
         """
-        distances, found = self._nearest(*_placed(rows, self.means, self.axes))
+        distances, found = self._nearest(*placed(rows, self.means, self.axes))
         scores: NDArray[np.float32] = (
             (distances.mean(dim=1) / self.spacings[found].mean(dim=1).pow(power)).cpu().numpy()
         )
@@ -103,6 +108,39 @@ class Landmarks:
         with np.errstate(divide="ignore", invalid="ignore"):
             beyond = np.where(scores > known[-1], scores / known[-1], np.interp(scores, known, SHARES))
         return beyond.astype(np.float32)
+
+    def distances(
+        self, places: Float32[Tensor, "rows axes"], rests: Float32[Tensor, " rows"]
+    ) -> Float32[Tensor, " rows"]:
+        """Return the mean distance of each row to the landmarks that are nearest to it."""
+        return self._nearest(places, rests)[0].mean(dim=1)
+
+    def joined(self, rows: Float32[Tensor, "rows features"], n_rows: int, n_new: int) -> "Landmarks":
+        """Return landmarks that are told by rows of a new kind too, `n_new` beside the `n_rows` known until now.
+
+        What sets the new kind apart lies mostly beyond the axes, so there will be some more of them. How far the
+        landmarks of before lie along these was never kept; their rests still hold it.
+        """
+        own_places, own_rests = placed(rows, self.means, self.axes)
+        centered = rows - self.means
+        beyond = centered - own_places @ self.axes.T
+        _, lengths, directions = torch.linalg.svd(beyond, full_matrices=False)
+        more = directions[:_MORE_AXES][lengths[:_MORE_AXES] > _NARROWEST * torch.linalg.norm(centered)].T
+        along = beyond @ more
+        rests = torch.cat([self.rests, (own_rests - along.square().sum(dim=1)).clamp(min=0)])
+        places = torch.cat([pad(self.places, (0, more.shape[1])), torch.cat([own_places, along], dim=1)])
+        joined = replace(self, axes=torch.cat([self.axes, more], dim=1), places=places, rests=rests)
+        joined = joined._with_spacings()
+        scores = np.concatenate([self.scores.cpu().numpy(), joined.score(rows)])
+        weights = np.concatenate(
+            [np.full(len(SHARES), n_rows / len(SHARES)), np.full(len(rows), n_new / len(rows))]
+        )
+        return replace(joined, scores=torch.from_numpy(_weighted_quantiles(scores, weights)))
+
+    def _with_spacings(self) -> "Landmarks":
+        spacings = self.distances(self.places, self.rests)
+        narrowest = (_NARROWEST * spacings.mean()).clamp(min=torch.finfo(torch.float32).tiny)
+        return replace(self, spacings=spacings.maximum(narrowest))
 
     def _nearest(
         self, places: Float32[Tensor, "rows axes"], rests: Float32[Tensor, " rows"]
@@ -136,44 +174,71 @@ def landmarks_of(
     power: float = _POWER,
 ) -> Landmarks:
     """Draw landmarks from rows of these clusters, and learn how far rows like these are from them."""
-    index, weights = _drawn(labels, min(_MOST, max(1, _MOST_VALUES // rows.shape[1])), seed)
+    index, weights = _drawn(labels, min(MOST, max(1, MOST_VALUES // rows.shape[1])), seed)
     some = torch.cat(
         [to_device(rows, part, scale, compute) for part in torch.split(torch.from_numpy(index), CHUNK)]
     )
-    _, means, axes = principal_axes(as_rows(some.cpu().numpy()), _AXES, generator(seed), compute)
-    places, rests = _placed(some, means, axes)
+    _, means, axes = principal_axes(as_rows(some.cpu().numpy()), AXES, generator(seed), compute)
+    places, rests = placed(some, means, axes)
     nothing = places.new_zeros(len(places))
-    found = Landmarks(means, axes, places, rests, nothing, nothing)
-    spacings = found._nearest(places, rests)[0].mean(dim=1)
-    narrowest = (_NARROWEST * spacings.mean()).clamp(min=torch.finfo(torch.float32).tiny)
-    found = replace(found, spacings=spacings.maximum(narrowest))
+    found = Landmarks(means, axes, places, rests, nothing, nothing)._with_spacings()
     scores = found.score(some, power)
     return replace(found, scores=torch.from_numpy(_weighted_quantiles(scores, weights))).to(torch.device("cpu"))
 
 
-def middles_of(
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """What rows are like, told by some of them, so that others can be compared with them.
+
+    Attributes
+    ----------
+    middles : ndarray of shape (k, p)
+        Mean of each cluster along the axes of the landmarks; their middle for a cluster without rows.
+    far : ndarray of shape (k,)
+        Fraction of the rows of each cluster that lie farther out than `FAR` of all rows of the fit.
+    columns : ndarray of shape (2, d)
+        Mean and standard deviation of each column, scaled as the encoder takes them.
+    """
+
+    middles: Float32[NDArray[np.float32], "clusters axes"]
+    far: Float32[NDArray[np.float32], " clusters"]
+    columns: Float32[NDArray[np.float32], "2 features"]
+
+
+def profile_of(
     landmarks: Landmarks,
     rows: Rows,
     scale: float,
     labels: Int64[NDArray[np.int64], " rows"],
     n_clusters: int,
     compute: Compute,
-) -> tuple[Float32[NDArray[np.float32], "clusters axes"], Int64[NDArray[np.int64], " clusters"]]:
-    """Return where the middle of each cluster lies along the axes, told by some of its rows, and its rows.
-
-    Rows of no cluster have the label -1. A cluster without rows lies where the landmarks have their middle.
-    """
+) -> Profile:
+    """Learn what rows are like from up to 4,096 of them; those of no cluster have the label -1 and don't count."""
     given = np.flatnonzero(labels >= 0)
-    drawn, _ = _drawn(labels[given], _MOST, 0)
+    drawn, weights = _drawn(labels[given], MOST, 0)
     index = torch.from_numpy(given[drawn])
-    means, axes = landmarks.means.to(compute.device), landmarks.axes.to(compute.device)
-    parts = (to_device(rows, part, scale, compute) for part in torch.split(index, CHUNK))
-    places = torch.cat([_placed(part, means, axes)[0].double() for part in parts]).cpu().numpy()
+    landmarks = landmarks.to(compute.device)
+    level = landmarks.level(1 - FAR)
+    places, far = [], []
+    # Sums, and squares of what is left: float64 holds both for columns of any spread.
+    sums, squares = (torch.zeros(rows.shape[1], dtype=torch.float64) for _ in range(2))
+    weighed = torch.from_numpy(weights / weights.sum())
+    for part, weight in zip(torch.split(index, CHUNK), torch.split(weighed, CHUNK), strict=True):
+        some = to_device(rows, part, scale, compute)
+        places.append(placed(some, landmarks.means, landmarks.axes)[0].double().cpu().numpy())
+        far.append(landmarks.score(some) > level)
+        values = some.cpu().double()
+        sums += weight @ values
+        squares += weight @ values.square()
     own = labels[index.numpy()]
-    middles = np.zeros((n_clusters, places.shape[1]))
-    np.add.at(middles, own, places)
-    middles /= np.maximum(np.bincount(own, minlength=n_clusters), 1)[:, None]
-    return middles.astype(np.float32), np.bincount(labels[given], minlength=n_clusters).astype(np.int64)
+    counts = np.maximum(np.bincount(own, minlength=n_clusters), 1)
+    middles = np.zeros((n_clusters, landmarks.places.shape[1]))
+    np.add.at(middles, own, np.concatenate(places))
+    return Profile(
+        middles=(middles / counts[:, None]).astype(np.float32),
+        far=(np.bincount(own, np.concatenate(far), n_clusters) / counts).astype(np.float32),
+        columns=torch.stack([sums, (squares - sums.square()).clamp(min=0).sqrt()]).float().numpy(),
+    )
 
 
 def scattered(
@@ -210,7 +275,7 @@ def scores_of(
     return scores
 
 
-def _placed(
+def placed(
     rows: Float32[Tensor, "rows features"],
     means: Float32[Tensor, " features"],
     axes: Float32[Tensor, "features axes"],

@@ -21,6 +21,10 @@ from torchdec._core.training import Source
 RECORD_EVERY = 2000
 
 
+# What it adds to the loss, given what makes soft assignments of rows.
+Penalty = Callable[[Callable[[Tensor], Tensor]], Tensor]
+
+
 @dataclass(frozen=True)
 class Settings:
     """The numbers of stage 3, which `torchdec.DEC` documents, and whether clusters without rows are re-seeded."""
@@ -49,6 +53,8 @@ class SelfTraining:
         The clusters of stage 2, which the first update counts changes against.
     owners : Owners or None, default=None
         The cluster of each centre; None where each is one.
+    penalty : callable, optional
+        Of soft assignments of rows of its own choice; added to the loss of each step.
     """
 
     def __init__(
@@ -60,8 +66,10 @@ class SelfTraining:
         source: Source,
         settings: Settings,
         owners: Owners | None = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.encoder, self.centers = encoder, centers.requires_grad_()
+        self.penalty = penalty
         self.decoder = decoder if settings.reconstruction_weight > 0 else None
         self.source, self.settings, self.batches = source, settings, source.batches()
         self.owners, self.n_clusters = owners, owners.n_clusters if owners else len(centers)
@@ -147,6 +155,8 @@ class SelfTraining:
         own, part = workers.share(next(self.batches))
         rows = self.source.as_they_are(own)
         loss = part * self.loss(self.source.half_changed(rows), p.of(own, rows))
+        if self.penalty is not None:
+            loss = loss + part * self.penalty(self.soft_assignment)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         workers.add_gradients(self.parameters)
@@ -163,6 +173,12 @@ class SelfTraining:
         if reconstructed is not None:
             loss = loss + self.settings.reconstruction_weight * reconstruction_error(x, reconstructed)
         return loss
+
+    def soft_assignment(self, x: Tensor) -> Tensor:
+        """Return q of rows."""
+        with self.source.compute.arithmetic():
+            code = self.encoder(x).float()
+        return log_soft_assignment(code, self.centers, self.settings.alpha, self.owners).exp()
 
     def mean_loss(self) -> float:
         """Return that of the steps since the last update; raises where it is not finite."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import naming, naming_rows, noting
-from torchdec.cli._run_files import names_of_run
+from torchdec.cli._errors import naming, naming_rows
+from torchdec.cli._run_files import names_of_run, rows_like
 from torchdec.cli._summary import print_json
 from torchdec.cli._terminal import printable, tell
 
@@ -36,13 +36,11 @@ def summary(
     from torchdec.clusters._describe import described
     from torchdec.clusters._rules import rules_of
     from torchdec.clusters._traits import sampled_table
-    from torchdec.rows._files import read_rows
     from torchdec.rows._ids import row_ids
 
     with naming("MODEL"):
         fitted = load(model)
-    with naming("DATA"), noting():
-        rows = read_rows(data, text_column=text_column, preparation=fitted.preparation_)
+    rows = rows_like(fitted, data, text_column=text_column)
     with naming_rows(str(data)):
         assigned = Assigned(fitted, fitted.predict_chunks(rows))
         table = sampled_table(rows, assigned.labels, assigned.n_clusters)

@@ -1,7 +1,7 @@
 """`torchdec fit`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,18 +14,30 @@ from torchdec.cli._summary import print_json, print_run, run_json
 
 if TYPE_CHECKING:
     from torchdec._checkpoint import Checkpoint
+    from torchdec.clusters._align import Known
 
 
 def fit(
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
     clusters: _options.Clusters,
     out: _options.Out,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like",
+            metavar="OLD_RUN",
+            show_default=False,
+            help="An earlier run: clusters that it had too keep their numbers and names, and changes are told.",
+        ),
+    ] = None,
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     reconstruction_weight: _options.ReconstructionWeight = 0.0,
     noise: _options.Noise = None,
     augment: _options.AugmentOption = None,
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
+    vector_column: _options.VectorColumn = None,
+    image_column: _options.ImageColumn = None,
     layer: _options.Layer = None,
     use: _options.Use = None,
     ignore: _options.Ignore = None,
@@ -56,19 +68,20 @@ def fit(
     with naming("-o/--out"):
         check_directory(out, force=force)
         refuse_inside(out, data)
+    file: dict[str, Any] = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     with naming("DATA"), noting() as notes:
         rows = read_rows(
             data,
             text_column=text_column,
+            vector_column=vector_column,
+            image_column=image_column,
             layer=layer,
             use=use or (),
             ignore=ignore or (),
             roles=_options.roles(role, id_column),
-            header=header,
-            delimiter=delimiter,
-            decimal=decimal,
-            encoding=encoding,
+            **file,
         )
+    old = None if like is None else _as_known(like, data, file)
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
     moved = shape if augment else None
@@ -78,12 +91,37 @@ def fit(
     checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
     with joined():
         run = run_job(
-            Job(rows, str(data), settings, out, force, quiet, shape, checkpoint=checkpoint, notes=tuple(notes))
+            Job(
+                rows,
+                str(data),
+                settings,
+                out,
+                force,
+                quiet,
+                shape,
+                checkpoint=checkpoint,
+                notes=tuple(notes),
+                like=old,
+            )
         )
     if as_json:
         print_json(run_json(out, run))
     else:
         print_run(out, run)
+
+
+def _as_known(run: Path, data: Path, file: dict[str, Any]) -> "Known":
+    """Read the model of an earlier run, and what it makes of the rows, before hours go into a fit."""
+    from torchdec._model_file import load
+    from torchdec.clusters._align import known_to
+    from torchdec.rows._files import read_rows
+    from torchdec.runs._record import MODEL, read_run
+
+    with naming("--like"):
+        read_run(run)
+        model = load(run / MODEL)
+    with naming(f"--like {run} reads DATA"):
+        return known_to(model, read_rows(data, preparation=model.preparation_, **file))
 
 
 def _checkpoint(out: Path, every: float | None, *, resume: bool) -> "Checkpoint | None":

@@ -56,7 +56,7 @@ def _run_facts(path: Path, run: "Run") -> Iterator[tuple[str, str]]:
     yield "versions", _listed(run.versions)
     yield "files", ", ".join(f"{name} ({size_of(path / name)})" for name in run.files)
     for edit in run.edits:
-        what = dict(edit)
+        what = {key: f"{len(value)} lines" if key == "changes" else value for key, value in edit.items()}
         yield "edit", printable(f"{what.pop('edit')}, {_listed(what)}")
     for warning in run.warnings:
         yield "warning", warning

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ from torchdec.cli._signals import Left, leaving
 if TYPE_CHECKING:
     from torchdec._checkpoint import Checkpoint
     from torchdec._dec import DEC
+    from torchdec.clusters._align import Known
     from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
 
@@ -69,6 +70,7 @@ class Job:
     arrays: Mapping[str, Any] = field(default_factory=dict)  # further .npy files: name -> array
     checkpoint: "Checkpoint | None" = None  # where an interrupted fit is kept
     notes: tuple[str, ...] = ()  # what was told while the rows were read
+    like: "Known | None" = None  # an earlier model whose clusters keep their numbers and names
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,11 @@ def _fit_and_write(job: Job) -> "Run":
         say(f"note: {note}")
     for warning in trained.warnings:
         say(f"warning: {warning}")
+    if job.like is not None:
+        from torchdec.clusters._align import aligned
+
+        model = aligned(model, model.labels_, job.like)
+        trained = replace(trained, model=model)
     run = _write(job, trained)
     if job.checkpoint is not None:
         job.checkpoint.remove()
@@ -203,7 +210,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
     clusters = write_run_files(directory, model, chunks, len(job.rows), row_ids(job.rows))
     for name, array in job.arrays.items():
         np.save(directory / name, array, allow_pickle=False)
-    described, rules = _in_words(job.rows, model)
+    described, rules = _in_words(job.rows, model, directory)
     dtype = getattr(job.rows, "dtype", None)  # not every source of rows knows it
     history = _record.plain_history(model.history_)
     run = _record.Run(
@@ -218,6 +225,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         warnings=(*job.notes, *trained.notes, *trained.warnings),
         files=(*_record.RUN_FILES, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
+        edits=tuple(model.edits_),
         descriptions=described,
         rules=rules,
         choice=None if model.choice_ is None else _record.plain(asdict(model.choice_)),
@@ -227,21 +235,24 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
     return run
 
 
-def _in_words(rows: "Rows", model: "DEC") -> tuple[tuple[dict[str, Any], ...], dict[str, Any] | None]:
-    """Describe the clusters of a table for the record; of other rows, which have no words, nothing."""
+def _in_words(rows: "Rows", model: "DEC", directory: Path) -> tuple[tuple[dict[str, Any], ...], Any]:
+    """Describe the clusters for the record: their names, and what tells them apart; of a table as rules too."""
+    from torchdec._assigned import Assigned, assign_parts
+    from torchdec.clusters._describe import described
     from torchdec.clusters._rules import rules_of
-    from torchdec.clusters._traits import automatic_names, sampled_table, traits_of
+    from torchdec.clusters._traits import sampled_table
     from torchdec.runs._record import plain
+    from torchdec.runs._tables import read_embedding
 
+    assigned = Assigned(model, assign_parts(model, read_embedding(directory), model.labels_))
     table = sampled_table(rows, model.labels_, len(model.cluster_names_))
-    if table is None:
+    clusters = described(model, assigned, rows, table)
+    rules = None if table is None else rules_of(table)
+    if not any(cluster.automatic_name for cluster in clusters):
         return (), None
-    traits, rules = traits_of(table), rules_of(table)
-    described = [
-        {"automatic_name": name, "traits": [asdict(trait) for trait in own]}
-        for name, own in zip(automatic_names(traits), traits, strict=True)
-    ]
-    return tuple(plain(described)), None if rules is None else plain(asdict(rules))
+    kept = ("automatic_name", "traits", "words")
+    told = [{name: value for name, value in asdict(cluster).items() if name in kept} for cluster in clusters]
+    return tuple(plain(told)), None if rules is None else plain(asdict(rules))
 
 
 def _report(job: Job, model: "DEC", run: "Run") -> None:

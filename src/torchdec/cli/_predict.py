@@ -8,7 +8,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows, noting
-from torchdec.cli._run_files import names_of_run, refuse_inside
+from torchdec.cli._run_files import names_of_run, refuse_inside, rows_like
 from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
@@ -102,7 +102,6 @@ def predict(
         return
     from torchdec._model_file import load
     from torchdec.clusters import coarsen
-    from torchdec.rows._files import read_rows
     from torchdec.rows._ids import row_ids
 
     _check_out(out, data, model, force=force)
@@ -113,16 +112,8 @@ def predict(
             fitted.cluster_names_ = list(names)
             fitted = coarsen(fitted, groups)
             names = fitted.cluster_names_
-    with naming("DATA"), noting():
-        rows = read_rows(
-            data,
-            text_column=text_column,
-            header=header,
-            delimiter=delimiter,
-            decimal=decimal,
-            encoding=encoding,
-            preparation=fitted.preparation_,
-        )
+    file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
+    rows = rows_like(fitted, data, text_column=text_column, **file)
     with naming("DATA"):
         beside = _all_columns(data, rows) if join else row_ids(rows)
     found, n_empty = _write_clusters(out, fitted, rows, data, reject, names, beside, force=force)
@@ -156,7 +147,7 @@ def _all_columns(data: Path, rows: "Rows") -> "pa.Table":
 
     reading = getattr(getattr(rows, "preparation", None), "reading", None)
     if reading is None or data.is_dir() or data.suffix.lower() not in (*_TABLES, ".tsv"):
-        raise RowsError(f"{data} is no table, whose columns --join would write; leave out --join")
+        raise RowsError(f"{data} isn't a table, so there are no columns to --join; leave out --join")
     return raw_table(data, reading)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchdec.cli._errors import UserError, naming, say
+from torchdec.cli._errors import UserError, naming, noting, say
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
@@ -23,6 +23,14 @@ def check_rows(rows: "Rows", run: "Run", data: Path) -> None:
         )
     if fingerprint(rows, data.name).sha256 != run.data.sha256:
         say(f"warning: {data} holds other rows than those of the run, or not in their order or precision.")
+
+
+def rows_like(model: "DEC", data: Path, **file: Any) -> "Rows":
+    """Read the rows of a file as those of the fit were read, but for what is said of it anew."""
+    from torchdec.rows._files import read_rows
+
+    with naming("DATA"), noting():
+        return read_rows(data, preparation=model.preparation_, **file)
 
 
 def refuse_inside(out: Path, data: Path) -> None:

@@ -34,6 +34,8 @@ def print_run(out: Path, run: "Run") -> None:
 
     print_clusters(run)
     print_traits(run)
+    for edit in run.edits:
+        print_changes(edit.get("changes", ()))
     if run.choice:
         tell(run.choice["reason"])
     tell(StopReason.sentence(run.stop_reason))
@@ -71,12 +73,28 @@ def print_clusters(run: "Run") -> None:
 
 
 def print_traits(run: "Run") -> None:
-    """Print of the clusters of a table a line each: number, name and the first three traits."""
+    """Print a line for each cluster that has a description: number, name and what tells it from the others."""
     for number, (name, about) in enumerate(zip(run.shown_names, run.descriptions, strict=False)):
-        traits = "; ".join(trait["text"] for trait in about["traits"][:3])
-        tell(printable(f"{number} {name}: {traits}" if traits else f"{number} has no rows"))
+        told = "; ".join(trait["text"] for trait in about["traits"][:3]) or ", ".join(about.get("words", ()))
+        tell(printable(f"{number} {name}: {told}" if told else f"{number} {name}".rstrip()))
     if run.rules:
         tell(f"The page has rules that put {run.rules['fidelity']:.0%} of rows held out where the model does.")
+
+
+def print_changes(changes: Iterable[Mapping[str, Any]]) -> None:
+    """Print a line for each cluster: what it is to the clusters of an earlier run."""
+    for change in changes:
+        number, old, rows, shared = (change[key] for key in ("cluster", "old", "rows", "shared"))
+        name = f" {change['name']}" if change["name"] else ""
+        what = {
+            "kept": f"{number}{name} is kept: {shared:,} of its {rows:,} rows"
+            + ("" if number == old else f"; it was {old}"),
+            "split": f"{number} is split from {old}{name}: {shared:,} of its {rows:,} rows",
+            "new": f"{number} is new: {rows:,} rows",
+            "merged": f"{old}{name} is merged into {number}: {shared:,} of its {rows:,} rows",
+            "gone": f"{old}{name} is gone",
+        }
+        tell(printable(what[change["change"]]))
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:

@@ -20,7 +20,7 @@ from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator
 from torchdec._core.randomness import split as seeds_of
 from torchdec._core.records import Update
-from torchdec._core.self_training import SelfTraining
+from torchdec._core.self_training import Penalty, SelfTraining
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source
 from torchdec._dec import DEC
@@ -69,7 +69,7 @@ def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     new = np.arange(len(model.cluster_names_), dtype=np.int32)
     new[high] = low
     new[high + 1 :] -= 1
-    return _recorded(_joined(model, new), {"edit": "merge", "clusters": [low, high], "into": low})
+    return recorded(renumbered(model, new), {"edit": "merge", "clusters": [low, high], "into": low})
 
 
 @under_own_globals
@@ -107,24 +107,26 @@ def coarsen(model: DEC, n_clusters: int) -> DEC:
     >>> bool((coarse.predict(X) == model.predict(X, n_clusters=2)).all())
     True
     """
-    return _recorded(_joined(model, model.groups(n_clusters)), {"edit": "coarsen", "n_clusters": int(n_clusters)})
+    return recorded(
+        renumbered(model, model.groups(n_clusters)), {"edit": "coarsen", "n_clusters": int(n_clusters)}
+    )
 
 
-def _joined(model: DEC, new: NDArray[np.int32]) -> DEC:
-    """Return the model whose clusters are these, of each of the clusters there were."""
-    joined = deepcopy(model)
-    joined.center_clusters_ = new[model.center_clusters_]
+def renumbered(model: DEC, new: NDArray[np.int32]) -> DEC:
+    """Return a model whose cluster c is cluster `new[c]`; those that get one number become one cluster."""
+    result = deepcopy(model)
+    result.center_clusters_ = new[model.center_clusters_]
     if hasattr(model, "labels_"):
-        joined.labels_ = np.where(model.labels_ < 0, -1, new[model.labels_])
-    k, weights = int(new.max()) + 1, np.maximum(model.cluster_sizes_, 1)
-    middles = np.zeros((k, model.cluster_middles_.shape[1]))
-    np.add.at(middles, new, model.cluster_middles_ * weights[:, None])
-    middles /= np.bincount(new, weights=weights)[:, None]
-    joined.cluster_middles_ = middles.astype(np.float32)
-    joined.cluster_sizes_ = np.bincount(new, weights=model.cluster_sizes_).astype(np.int64)
-    members = [[name for name, of in zip(model.cluster_names_, new, strict=True) if of == c] for c in range(k)]
-    joined.cluster_names_ = [" + ".join(filter(None, names)) for names in members]
-    return joined
+        result.labels_ = np.where(model.labels_ < 0, -1, new[model.labels_])
+    weights = np.zeros((int(new.max()) + 1, len(new)))
+    weights[new, np.arange(len(new))] = np.maximum(model.cluster_sizes_, 1)
+    weights /= weights.sum(axis=1, keepdims=True)
+    result.cluster_middles_ = (weights @ model.cluster_middles_).astype(np.float32)
+    result.cluster_doubts_ = (model.cluster_doubts_ @ weights.T).astype(np.float32)
+    result.cluster_sizes_ = np.bincount(new, model.cluster_sizes_).astype(np.int64)
+    names = [[model.cluster_names_[old] for old in np.flatnonzero(new == c)] for c in range(len(weights))]
+    result.cluster_names_ = [" + ".join(name for name in own if name) for own in names]
+    return result
 
 
 @under_own_globals
@@ -182,7 +184,7 @@ def split(
     if not (isinstance(into, Integral) and into >= 2):
         raise ValueError(f"into={shown(into)} makes no parts; try 2 or more.")
     if not (isinstance(updates, Integral) and updates >= 0):
-        raise ValueError(f"updates={shown(updates)} is no number of updates; try 0 or more.")
+        raise ValueError(f"updates={shown(updates)} must be 0 or more.")
     into = int(into)
     result = deepcopy(model)
     given, rows = map(result.prepared, rows_to_fit(result, X, reset=False))
@@ -203,9 +205,9 @@ def split(
     result.center_clusters_ = np.concatenate([model.center_clusters_[others], owners]).astype(np.int32)
     result.cluster_names_ += [""] * (into - 1)
     compute = resolve(model.device, model.precision)
-    _train_briefly(result, rows, updates, seeds["training"], compute, started)
+    train_briefly(result, rows, updates, seeds["training"], compute, started)
     result._calibrate(given, compute)
-    return _recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
+    return recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
 
 
 def _centers_of_parts(
@@ -224,7 +226,15 @@ def _centers_of_parts(
     ]
 
 
-def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Compute, started: float) -> None:
+def train_briefly(
+    model: DEC,
+    rows: Rows,
+    updates: int,
+    seed: int,
+    compute: Compute,
+    started: float,
+    penalty: Penalty | None = None,
+) -> None:
     """Train encoder and centres towards that many updates of the targets, as the last stage of a fit does."""
     if updates == 0:
         return
@@ -236,7 +246,8 @@ def _train_briefly(model: DEC, rows: Rows, updates: int, seed: int, compute: Com
     settings = model._settings(source, reconstruction_weight=0.0)  # a saved model has no decoder
     settings = replace(settings, revive=False)  # these rows may be a part of those of the fit
     owners = owners_of(model.center_clusters_, compute.device)
-    for record in SelfTraining(encoder, None, centers, unknown, source, settings, owners).updates():
+    training = SelfTraining(encoder, None, centers, unknown, source, settings, owners, penalty)
+    for record in training.updates():
         if isinstance(record, Update) and record.number == updates:
             break
     model.encoder_ = freeze(encoder)
@@ -254,14 +265,14 @@ def rename(model: DEC, cluster: int | str, name: str) -> DEC:
     ValueError
         If there is no such cluster.
     TypeError
-        If `name` is no text.
+        If `name` must be a text.
     """
     number = cluster_number(model, "cluster", cluster)
     if not isinstance(name, str):
-        raise TypeError(f"name={shown(name)} is no text.")
+        raise TypeError(f"name={shown(name)} must be a text.")
     renamed = deepcopy(model)
     renamed.cluster_names_[number] = name
-    return _recorded(renamed, {"edit": "rename", "cluster": number, "name": name})
+    return recorded(renamed, {"edit": "rename", "cluster": number, "name": name})
 
 
 def cluster_number(model: DEC, argument: str, cluster: int | str) -> int:
@@ -274,11 +285,13 @@ def cluster_number(model: DEC, argument: str, cluster: int | str) -> int:
         return int(cluster)
     alike = " (several have this name)" if isinstance(cluster, str) and names.count(cluster) > 1 else ""
     raise ValueError(
-        f"{argument}={shown(cluster)} is no cluster of this model{alike}; it has 0 to {len(names) - 1}."
+        f"{argument}={shown(cluster)} isn't a cluster of this model{alike}; it has 0 to {len(names) - 1}."
     )
 
 
-def _recorded(model: DEC, edit: dict[str, Any]) -> DEC:
+def recorded(model: DEC, edit: dict[str, Any], *, copied: bool = False) -> DEC:
+    """Note an edit in a model, or in a copy of it."""
+    model = deepcopy(model) if copied else model
     model.n_clusters = len(model.cluster_names_)
     model.edits_.append(edit)
     return model

@@ -1,0 +1,142 @@
+"""A model that is used on: refits that keep their numbers, weeks with a new topic, and answers about rows.
+
+    python bench/experiments/living.py     writes living.json and the tables in docs/clusters.md
+
+Labels answer the questions, and score; no fit sees them.
+"""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from novelty import TOPICS, embeddings
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+
+from torchdec_bench.pages import renewed
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "living.json"
+DOCS = HERE.parents[1] / "docs" / "clusters.md"
+ROWS, ANSWERS, PER_ROUND = 4000, 50, 10
+
+Array = NDArray[Any]
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    results = {"weeks": weeks(), "answers": [line for name in ("usps", "digits") for line in answers(name)]}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    text = DOCS.read_text()
+    for mark, table in (("living", week_table(results["weeks"])), ("answers", answer_table(results["answers"]))):
+        text = renewed(text, f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->", "\n".join(table) + "\n")
+    DOCS.write_text(text)
+
+
+def weeks() -> dict[str, Any]:
+    """Refit on rows of which two thirds are those of before; then a week as before, and one with a new topic."""
+    from torchdec import DEC, update
+    from torchdec.clusters import align, drift
+
+    x, topic = embeddings(10_000, seed=1)
+    old = DEC(TOPICS, random_state=0).fit(x[:7500])
+    old.cluster_names_ = [f"topic {number}" for number in range(TOPICS)]
+    again = align(DEC(TOPICS, random_state=0).fit(x[2500:]), old, x[2500:])
+    shared = again.predict(x[2500:7500])
+    before = old.labels_[2500:]
+    names = np.array(again.cluster_names_)[shared] == np.array(old.cluster_names_)[before]
+    result = {"kept": (names & (shared == before)).mean()}
+    for name, fraction in (("calm", 0.0), ("new", 0.15)):
+        week, topic = embeddings(5000, seed=3, new_topic=fraction)
+        updated = update(old, week)
+        opened = updated.edits_[-1]["opened"]
+        inside = np.isin(updated.labels_, opened)
+        result[name] = {
+            "drifted": drift(old, week).drifted,
+            "opened": len(opened),
+            "recall": inside[topic == TOPICS].mean() if fraction else None,
+            "changed": (updated.predict(x[:7500]) != old.labels_).mean(),
+            "drifted after": drift(updated, week).drifted,
+        }
+    return json.loads(json.dumps(result, default=float))
+
+
+def answers(name: str) -> list[dict[str, Any]]:
+    """Refine by answers to questions that the model asks, and to random ones; of USPS two classes were merged."""
+    from torchdec import DEC
+    from torchdec.clusters import merge
+    from torchdec_bench.datasets import load
+
+    x, y = load_digits(return_X_y=True) if name == "digits" else (load(name).x, load(name).y)
+    some = np.random.default_rng(0).permutation(len(x))[:ROWS]
+    x, y = x[some].astype(np.float32), y[some].astype(int)
+    model = DEC(len(np.unique(y)), random_state=0).fit(x)
+    lines = [scored(name, "as fitted", 0, model, x, y)]
+    if name == "usps":
+        classes = [np.bincount(y[model.labels_ == cluster]).argmax() for cluster in range(10)]
+        model = merge(model, classes.index(3), classes.index(8))
+    for seed in (None, 0, 1):
+        lines += asked(name, model, x, y, seed)
+    return lines
+
+
+def asked(name: str, model: Any, x: Array, y: Array, seed: int | None) -> list[dict[str, Any]]:
+    from torchdec.clusters import ask, refine
+
+    how = "asked" if seed is None else f"random {seed}"
+    lines = [scored(name, how, 0, model, x, y)]
+    draws = np.random.default_rng(seed)
+    known: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    for n in range(PER_ROUND, ANSWERS + 1, PER_ROUND):
+        if seed is None:
+            pairs = ask(model, x, PER_ROUND, together=known[True], apart=known[False])
+        else:
+            pairs = [tuple(draws.choice(len(x), 2, replace=False).tolist()) for _ in range(PER_ROUND)]
+        for a, b in pairs:
+            known[bool(y[a] == y[b])].append((a, b))
+        model = refine(model, x, together=known[True], apart=known[False])
+        lines.append(scored(name, how, n, model, x, y))
+    return lines
+
+
+def scored(name: str, how: str, n: int, model: Any, x: Array, y: Array) -> dict[str, Any]:
+    from torchdec.metrics import clustering_accuracy, nmi
+
+    labels = model.predict(x)
+    scores = {"acc": clustering_accuracy(y, labels), "nmi": nmi(y, labels)}
+    edit = model.edits_[-1] if model.edits_ else {}
+    line = {"data": name, "how": how, "answers": n, "k": model.n_clusters, "broken": len(edit.get("broken", ()))}
+    print(line | scores, flush=True)
+    return line | {score: round(float(value), 4) for score, value in scores.items()}
+
+
+def week_table(found: dict[str, Any]) -> list[str]:
+    rows = [
+        "| 5,000 rows | drift | clusters opened | new topic in them | rows of the fit that change | drift after |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, week in (("like those of the fit", found["calm"]), ("15 % of a new topic", found["new"])):
+        recall = "" if week["recall"] is None else f"{week['recall']:.1%}"
+        drift, after = ("yes" if week[key] else "no" for key in ("drifted", "drifted after"))
+        rows.append(f"| {name} | {drift} | {week['opened']} | {recall} | {week['changed']:.2%} | {after} |")
+    kept = f"A refit that shares two thirds of the rows: {found['kept']:.1%} of these keep number and name."
+    return [*rows, "", kept]
+
+
+def answer_table(lines: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        "| NMI (k) after so many answers | " + " | ".join(str(n) for n in range(0, ANSWERS + 1, PER_ROUND)) + " |"
+    ]
+    rows.append("|---" * (2 + ANSWERS // PER_ROUND) + "|")
+    for data in dict.fromkeys(line["data"] for line in lines):
+        for how in ("asked", "random 0", "random 1"):
+            own = [line for line in lines if (line["data"], line["how"]) == (data, how)]
+            cells = [f"{line['nmi']:.3f} ({line['k']})" for line in own]
+            rows.append(f"| {data}, {how} | " + " | ".join(cells) + " |")
+    return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What people know of some rows: which are of one kind and which are not, with all that follows from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components
+from torch import Tensor
+
+Pairs = Iterable[tuple[int, int]]
+
+
+class ContradictionError(ValueError):
+    """Two things that are said of rows and cannot both be so."""
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """Rows of one kind are in one group, and each two groups may be known to be apart.
+
+    Attributes
+    ----------
+    rows, groups : ndarray of shape (m,), int64
+        The rows that something is known of, in order, and the group of each.
+    apart : ndarray of shape (g, g), bool
+        Which groups are of different kinds.
+    names : dict of int to str
+        Of the groups that have one.
+    """
+
+    rows: Int64[NDArray[np.int64], " rows"]
+    groups: Int64[NDArray[np.int64], " rows"]
+    apart: Bool[NDArray[np.bool_], "groups groups"]
+    names: dict[int, str]
+
+
+def facts(together: Pairs, apart: Pairs, names: Mapping[int, str]) -> Facts:
+    """Draw all conclusions from what is said of rows.
+
+    Raises
+    ------
+    ContradictionError
+        If rows that are apart, or have two names, are together too; it says by which others.
+    """
+    apart = list(apart)
+    # Rows of one name are linked in a chain.
+    last: dict[str, int] = {}
+    links = list(together)
+    for row, name in names.items():
+        if name in last:
+            links.append((last[name], row))
+        last[name] = row
+    rows = np.unique(np.array([*(row for pair in (*links, *apart) for row in pair), *names], dtype=np.int64))
+    place = {row: i for i, row in enumerate(rows.tolist())}
+    ends = np.array([[place[a], place[b]] for a, b in links], dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(rows), len(rows))).tocsr()
+    n_groups, groups = connected_components(graph, directed=False)
+    named: dict[int, tuple[str, int]] = {}
+    for row, name in names.items():
+        other, first = named.setdefault(int(groups[place[row]]), (name, row))
+        if other != name:
+            said = f"row {first} is {other!r} and row {row} is {name!r}"
+            raise ContradictionError(_contradiction(said, place[first], place[row], graph, rows))
+    is_apart = np.zeros((n_groups, n_groups), dtype=bool)
+    for a, b in apart:
+        if groups[place[a]] == groups[place[b]]:
+            raise ContradictionError(
+                _contradiction(f"rows {a} and {b} are apart", place[a], place[b], graph, rows)
+            )
+        is_apart[groups[place[a]], groups[place[b]]] = True
+    of_name = np.array(sorted(named), dtype=np.int64)
+    is_apart[np.ix_(of_name, of_name)] = True
+    np.fill_diagonal(is_apart, False)
+    return Facts(rows, groups.astype(np.int64), is_apart | is_apart.T, {g: name for g, (name, _) in named.items()})
+
+
+def _contradiction(said: str, a: int, b: int, graph: csr_array, rows: Int64[NDArray[np.int64], " rows"]) -> str:
+    """Say by which rows two are together that cannot be."""
+    _, before = breadth_first_order(graph, b, directed=False)
+    chain = [a]
+    while chain[-1] != b:
+        chain.append(int(before[chain[-1]]))
+    linked = " = ".join(str(rows[i]) for i in chain)
+    return f"{said}, but they are together by {linked}; take one of these back."
+
+
+def constraint_loss(
+    q: Float[Tensor, "rows clusters"],
+    same: Bool[Tensor, "rows rows"],
+    apart: Bool[Tensor, "rows rows"],
+) -> Float[Tensor, ""]:
+    """Return how much soft assignments contradict what is known: the mean over pairs of either kind.
+
+    Pairs of one kind cost -log of the chance that both are in the same cluster, the others -log of the chance that
+    they aren't (Zhang, Basu, Davidson, "A Framework for Deep Constrained Clustering", ECML 2019).
+    """
+    chance = (q @ q.T).clamp(1e-6, 1 - 1e-6)
+    costs = [
+        -value[mask].mean() for value, mask in ((chance.log(), same), ((1 - chance).log(), apart)) if mask.any()
+    ]
+    return torch.stack(costs).sum() if costs else q.sum() * 0

@@ -1,0 +1,86 @@
+"""`torchdec drift`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._errors import naming, naming_rows
+from torchdec.cli._run_files import names_of_run, rows_like
+from torchdec.cli._summary import print_json
+from torchdec.cli._terminal import printable, tell
+
+if TYPE_CHECKING:
+    from torchdec.clusters._drift import Drift, Shift
+
+DRIFTED = 3
+# Lines that are printed of each kind.
+_SHOWN = 5
+
+
+def drift(
+    model: _options.Model,
+    data: Annotated[Path, typer.Argument(metavar="NEW_DATA", show_default=False, help=_options.DATA_HELP)],
+    least_effect: Annotated[
+        float,
+        typer.Option("--effect", min=0.01, help="Effects from which on a difference counts (Cohen's h or d)."),
+    ] = 0.3,
+    text_column: _options.TextColumn = None,
+    header: _options.Header = None,
+    delimiter: _options.Delimiter = None,
+    decimal: _options.Decimal = None,
+    encoding: _options.Encoding = None,
+    as_json: _options.Json = False,
+) -> None:
+    """Tell whether new rows differ from those of the fit; the exit code is 3 if they do, and 0 if they don't.
+
+    Compared are the sizes of clusters, how many rows lie farther out than nearly all rows of the fit, and the
+    means of columns. A difference counts if it is more than chance and its effect large enough. How sure and how
+    near the centre rows are is told too, but doesn't decide: of its own rows a fit is always surer.
+    """
+    from torchdec._model_file import load
+    from torchdec.clusters._drift import drift
+
+    with naming("MODEL"):
+        fitted = load(model)
+    file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
+    rows = rows_like(fitted, data, text_column=text_column, **file)
+    with naming_rows(str(data)):
+        found = drift(fitted, rows, least_effect=least_effect)
+    if as_json:
+        print_json({"drifted": found.drifted, **asdict(found)})
+    else:
+        _print(found, names_of_run(model) or fitted.cluster_names_)
+    if found.drifted:
+        raise typer.Exit(DRIFTED)
+
+
+def _print(found: "Drift", names: "tuple[str, ...] | list[str]") -> None:
+    drifted = [shift for shift in found.shifts if shift.drifted]
+    tell(
+        f"Drift: {len(drifted)} of {len(found.shifts)} comparisons of {found.n_rows:,} rows with those of the fit "
+        f"differ by more than chance and an effect of {found.least_effect:g}."
+        if drifted
+        else f"No drift: {found.n_rows:,} rows, {len(found.shifts)} comparisons with the rows of the fit."
+    )
+    for what in ("size", "far out", "column"):
+        own = [shift for shift in drifted if shift.what == what]
+        for shift in own[:_SHOWN]:
+            tell(printable(_line(shift, names)))
+        if len(own) > _SHOWN:
+            tell(f"  and {len(own) - _SHOWN} more of this kind; --json has all")
+    told = [shift for shift in found.shifts if shift.what == "unsure" and shift.of is None]
+    for shift in told:
+        tell(f"Less sure than 95 % of the rows of the fit: {shift.now:.1%} (for information).")
+
+
+def _line(shift: "Shift", names: "tuple[str, ...] | list[str]") -> str:
+    where = "" if shift.of is None else f" {shift.of}"
+    if isinstance(shift.of, int):
+        where = f" in cluster {shift.of} {names[shift.of]}".rstrip()
+    if shift.what == "column":
+        return f"  column{where}: mean {shift.before:.4g} -> {shift.now:.4g} (d = {shift.effect:+.2f})"
+    what = {"size": "rows", "far out": "rows far out"}[shift.what]
+    return f"  {what}{where}: {shift.before:.1%} -> {shift.now:.1%} (h = {shift.effect:+.2f})"

@@ -1,0 +1,56 @@
+"""`torchdec serve`."""
+
+import socket
+from ipaddress import ip_address
+from typing import Annotated
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._errors import UserError, naming, say
+from torchdec.cli._run_files import names_of_run
+from torchdec.cli._terminal import tell
+
+
+def serve(
+    model: _options.Model,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option("--host", help="The address to listen at; 0.0.0.0 is all of this machine.")
+    ] = "127.0.0.1",
+    reject: Annotated[
+        float,
+        typer.Option(
+            "--reject", min=0.0, max=0.99, metavar="FRACTION", help="Cluster -1 for rows that lie farther out."
+        ),
+    ] = 0.0,
+    most_rows: Annotated[int, typer.Option("--max-rows", min=1, help="Rows of a request.")] = 10_000,
+    most_megabytes: Annotated[int, typer.Option("--max-mb", min=1, help="Megabytes of a request.")] = 8,
+    device: _options.Device = "cpu",
+) -> None:
+    """Serve a model over HTTP: POST /predict takes {"rows": [...]}, and GET /health and /openapi.json tell of it.
+
+    Rows are lists of numbers, objects with the columns of the fit, or texts. There is no password, so it listens
+    on this machine alone unless --host says otherwise.
+    """
+    try:
+        import uvicorn
+
+        from torchdec._serve import application
+    except ImportError as error:
+        if error.name not in ("starlette", "uvicorn"):
+            raise
+        raise UserError("serve needs a server; try pip install 'torchdec[serve]'.") from None
+    from torchdec._model_file import load
+
+    with naming("MODEL"):
+        fitted = load(model, device=device)
+    names = names_of_run(model) or fitted.cluster_names_
+    app = application(fitted, names, reject=reject, most_rows=most_rows, most_bytes=most_megabytes * 2**20)
+    with naming(f"--host {host} --port {port}"):
+        listener = socket.create_server((host, port))
+    if not ip_address(listener.getsockname()[0]).is_loopback:
+        say(f"warning: {host} can be reached from other machines, and there is no password.")
+    tell(f"Serving {model} at http://{host}:{listener.getsockname()[1]}; Ctrl-C ends it.")
+    config = uvicorn.Config(app, log_level="warning", timeout_keep_alive=30, timeout_graceful_shutdown=10)
+    uvicorn.Server(config).run(sockets=[listener])

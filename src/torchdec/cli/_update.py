@@ -1,0 +1,61 @@
+"""`torchdec update`: a run of new rows, from one of older rows."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._edit import RunArgument, edited
+from torchdec.cli._errors import naming_rows, noting
+from torchdec.cli._run_files import rows_like
+from torchdec.cli._terminal import tell
+
+if TYPE_CHECKING:
+    from torchdec._dec import DEC
+
+
+def update(
+    directory: RunArgument,
+    data: Annotated[Path, typer.Argument(metavar="NEW_DATA", show_default=False, help=_options.DATA_HELP)],
+    out: _options.Out,
+    min_rows: Annotated[
+        int | None,
+        typer.Option(
+            "--min-rows", min=2, show_default="1 % of the rows, at least 20", help="The smallest new cluster."
+        ),
+    ] = None,
+    text_column: _options.TextColumn = None,
+    header: _options.Header = None,
+    delimiter: _options.Delimiter = None,
+    decimal: _options.Decimal = None,
+    encoding: _options.Encoding = None,
+    seed: _options.Seed = 0,
+    force: _options.Force = False,
+    as_json: _options.Json = False,
+) -> None:
+    """Let the model of a run take up new rows, in a new run of these: it opens clusters for kinds that are new.
+
+    Encoder and old clusters stay as they are, so nearly all rows of RUN keep their clusters; it is told how many
+    don't.
+    """
+
+    def rows_of_file(model: "DEC", _: Any) -> Any:
+        file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
+        return rows_like(model, data, text_column=text_column, **file)
+
+    def edit(model: "DEC", rows: Any) -> tuple["DEC", None]:
+        from torchdec.clusters._update import update
+
+        with naming_rows(str(data)), noting():
+            return update(model, rows, min_rows=min_rows, random_state=seed), None
+
+    done = edited(directory, edit, out, force, as_json, rows_of_file, data).edits[-1]
+    if not as_json:
+        opened, refused = done["opened"], done["refused"]
+        numbers = ", ".join(map(str, opened))
+        tell(f"New clusters: {numbers}." if opened else "No new clusters.")
+        if refused:
+            sizes = ", ".join(f"{size:,}" for size in refused)
+            tell(f"Groups of {sizes} new rows can't be told from known ones in this embedding; fit again.")
+        tell(f"Of the rows of {directory}, {done['changed']:.2%} would change cluster.")

@@ -1,0 +1,315 @@
+"""What people know of some rows goes into a model, and the model asks for what it would know."""
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from numbers import Integral
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from torchdec._core.batches import to_device
+from torchdec._core.compute import Compute, resolve
+from torchdec._core.constraints import Facts, Pairs, constraint_loss, facts
+from torchdec._core.randomness import generator
+from torchdec._core.randomness import split as seeds_of
+from torchdec._core.self_training import Penalty
+from torchdec._core.torch_globals import under_own_globals
+from torchdec._dec import DEC
+from torchdec._representation import rows_to_fit
+from torchdec.clusters._align import Known, aligned
+from torchdec.clusters._change import recorded, train_briefly
+from torchdec.clusters._regions import Code, Regions, divided, joined, regions_of
+from torchdec.rows import Rows
+from torchdec.rows._shown import shown
+
+# Regions that each cluster is cut into, the finer the more is known.
+_PARTS = (4, 8, 16, 32)
+# Rows that are looked at in a step beside its own, of all those of which something is known.
+_MOST_AT_ONCE = 512
+# A region of copies counts as wide as this part of the mean one.
+_NARROWEST = 1e-3
+
+
+@under_own_globals
+def refine(
+    model: DEC,
+    X: Any,
+    *,
+    together: Pairs = (),
+    apart: Pairs = (),
+    rows: Mapping[int, str] | None = None,
+    updates: int = 3,
+    random_state: int = 0,
+) -> DEC:
+    """Correct a model by what is known of some rows: pairs of one kind, pairs of two, and names.
+
+    First the clusters: each is cut into regions, and rows near the middle of a region speak for it. Regions that
+    are said to be apart are never in one cluster; clusters whose largest regions are together become one, and a
+    region that is apart from the largest of its own cluster and together with that of another moves there. All
+    others stay with the nearest of their cluster. So the number of clusters follows from what is said. Then
+    encoder and centres are trained for a few updates, as at the end of a fit, with a penalty on each pair that
+    isn't as it should be, so single rows move too.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted; it stays as it is.
+    X : array, sparse matrix, DataFrame or Rows of shape (n, d)
+        Rows to learn from, best those of the fit.
+    together, apart : iterable of (int, int)
+        Pairs of row numbers of `X`, from 0. What follows from several is used too: if 1 and 2 are together, and 2
+        and 3 are apart, so are 1 and 3.
+    rows : mapping of int to str, optional
+        Names by row number. Rows of one name are together, those of two are apart, and the cluster that has most
+        of the rows of a name gets it.
+    updates : int, default=3
+        Updates that are trained towards; 0 leaves the encoder as it is.
+    random_state : int, default=0
+        Of the regions and the order of the rows.
+
+    Returns
+    -------
+    DEC
+        Its `labels_` are those of `X`. `edits_[-1]` says how many pairs and rows were given, which of them are
+        `broken` (as ["together", 1, 2], ["apart", 2, 3] or ["rows", 4, name]), and what the `changes` of the
+        clusters are (see `align`).
+
+    Raises
+    ------
+    ValueError
+        If nothing is said, a row is none of `X` or holds nothing, or two things contradict each other: the message
+        names the rows.
+
+    References
+    ----------
+    Zhang, Basu, Davidson, "A Framework for Deep Constrained Clustering", ECML PKDD 2019.
+    Van Craenendonck, Dumancic, Van Wolputte, Blockeel, "COBRAS: Interactive Clustering with Pairwise Queries",
+    IDA 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torchdec import DEC, Autoencoder
+    >>> from torchdec.clusters import ask, refine
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = DEC(10, representation=Autoencoder(max_epochs=2), tol=0.5, random_state=0).fit(X)
+    >>> questions = ask(model, X, 10)
+    >>> yes = [(a, b) for a, b in questions if y[a] == y[b]]
+    >>> no = [(a, b) for a, b in questions if y[a] != y[b]]
+    >>> refine(model, X, together=yes, apart=no, updates=1).edits_[-1]["edit"]
+    'refine'
+    """
+    started = perf_counter()
+    check_is_fitted(model)
+    given, filled = map(model.prepared, rows_to_fit(deepcopy(model), X, reset=False))
+    said = {"together": _pairs("together", together, len(given)), "apart": _pairs("apart", apart, len(given))}
+    names = _names(rows or {}, len(given))
+    known = facts(said["together"], said["apart"], names)
+    if not len(known.rows):
+        raise ValueError("together, apart and rows say nothing; give at least one pair or name.")
+    if not (isinstance(updates, Integral) and updates >= 0):
+        raise ValueError(f"updates={shown(updates)} must be 0 or more.")
+    seeds = seeds_of(random_state, "regions", "training")
+    code, labels = model.transform(X), model.predict(X)
+    if np.isnan(code[known.rows]).any():
+        row = known.rows[np.isnan(code[known.rows]).any(axis=1)][0]
+        raise ValueError(f"Row {row} of X holds nothing, so nothing can be known of it.")
+    compute = resolve(model.device, model.precision)
+    result = _restructured(model, code, labels, known, random_state)
+    result._calibrate(given, compute)
+    result = aligned(result, result.labels_, Known(model, labels, np.zeros(len(labels), dtype=bool)))
+    changes = result.edits_.pop()["changes"]
+    penalty = _penalty(known, given, model.scale_, seeds["training"], compute)
+    train_briefly(result, filled, int(updates), seeds["training"], compute, started, penalty)
+    result._calibrate(given, compute)
+    _name(result, known)
+    broken = _broken(result, said, names)
+    counts = {kind: len(pairs) for kind, pairs in said.items()} | {"rows": len(names)}
+    return recorded(result, {"edit": "refine", **counts, "broken": broken, "changes": changes})
+
+
+def ask(
+    model: DEC,
+    X: Any,
+    n: int = 10,
+    *,
+    together: Pairs = (),
+    apart: Pairs = (),
+    rows: Mapping[int, str] | None = None,
+    random_state: int = 0,
+) -> list[tuple[int, int]]:
+    """Propose pairs of rows of which to say whether they are of one kind: those whose answers tell most.
+
+    Each cluster is cut into regions of its embedding, and each region is asked for by the row in its middle, so an
+    answer speaks for many rows (as the super-instances of COBRAS). Half of the questions are whether a region
+    belongs to its cluster, the farthest apart first; the other half whether two clusters are one, the nearest
+    first. What follows from what is known already isn't asked.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted.
+    X : array, sparse matrix, DataFrame or Rows of shape (n, d)
+        Rows to ask for, best those of the fit.
+    n : int, default=10
+        Questions, most telling first; fewer are returned if there are no more.
+    together, apart, rows
+        What is known already, as in `refine`.
+    random_state : int, default=0
+        Of the regions.
+
+    Returns
+    -------
+    list of (int, int)
+        Row numbers of `X`.
+
+    Raises
+    ------
+    ValueError
+        As from `refine`, or if `n` is less than 1.
+    """
+    check_is_fitted(model)
+    if not (isinstance(n, Integral) and n >= 1):
+        raise ValueError(f"n={shown(n)} asks nothing; try 1 or more.")
+    code, labels = model.transform(X), model.predict(X)
+    known = facts(
+        _pairs("together", together, len(code)), _pairs("apart", apart, len(code)), _names(rows or {}, len(code))
+    )
+    questions: dict[tuple[int, int], None] = {}
+    for parts in _PARTS:
+        regions = regions_of(code, labels, parts, random_state)
+        middle = _middles(regions, code)
+        votes = regions.votes(known)
+        for a, b in _most_telling(regions, code, votes):
+            if not votes[a, b] and len(questions) < n:
+                questions[min(middle[a], middle[b]), max(middle[a], middle[b])] = None
+    return list(questions)
+
+
+def _most_telling(regions: Regions, code: Code, votes: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
+    """Yield pairs of regions: one of a cluster and its largest, and the largest of two clusters, in turn.
+
+    First comes where a region belongs that is known not to be of its cluster: to the nearest of the others.
+    """
+    spreads = np.array(
+        [np.linalg.norm(code[regions.of_row == r] - c, axis=1).mean() for r, c in enumerate(regions.centers)]
+    )
+    apart = np.linalg.norm(regions.centers[:, None] - regions.centers, axis=2)
+    apart /= np.maximum(spreads[:, None] + spreads, _NARROWEST * spreads.mean() or 1.0)
+    clusters = [np.flatnonzero(regions.clusters == cluster) for cluster in np.unique(regions.clusters)]
+    mains = regions.mains[np.unique(regions.clusters)]
+    within, between = [], []
+    for i, (own, main) in enumerate(zip(clusters, mains, strict=True)):
+        within += [(-apart[main, region], main, region) for region in own if region != main]
+        for lost in own[(votes[own, main] < 0) & ~(votes[own][:, mains] > 0).any(axis=1)]:
+            left = mains[votes[lost, mains] == 0]
+            if len(left):
+                yield int(lost), int(left[apart[lost, left].argmin()])
+        for other, theirs in zip(clusters[:i], mains[:i], strict=True):
+            between.append((apart[np.ix_(own, other)].min(), main, theirs))
+    within.sort()
+    between.sort()
+    for i in range(max(len(within), len(between))):
+        for pairs in (within, between):
+            if i < len(pairs):
+                yield int(pairs[i][1]), int(pairs[i][2])
+
+
+def _middles(regions: Regions, code: Code) -> list[int]:
+    """Return the row in the middle of each region."""
+    rows = []
+    for region, center in enumerate(regions.centers):
+        own = np.flatnonzero(regions.of_row == region)
+        rows.append(int(own[np.linalg.norm(code[own] - center, axis=1).argmin()]))
+    return rows
+
+
+def _pairs(argument: str, pairs: Pairs, n_rows: int) -> list[tuple[int, int]]:
+    """Check pairs of row numbers."""
+    checked = []
+    for i, pair in enumerate(pairs):
+        where = f"{argument}[{i}]={shown(pair)}"
+        if not (isinstance(pair, tuple | list | np.ndarray) and len(pair) == 2):
+            raise ValueError(f"{where} isn't a pair of rows; give tuples of two row numbers.")
+        for row in pair:
+            if not (isinstance(row, Integral) and 0 <= row < n_rows):
+                raise ValueError(f"{where} isn't a row of X, which has 0 to {n_rows - 1}.")
+        if pair[0] == pair[1]:
+            raise ValueError(f"{where} is one row twice; give two.")
+        checked.append((int(pair[0]), int(pair[1])))
+    return checked
+
+
+def _names(rows: Mapping[int, str], n_rows: int) -> dict[int, str]:
+    for row, name in rows.items():
+        if not (isinstance(row, Integral) and 0 <= row < n_rows):
+            raise ValueError(f"rows has the key {shown(row)}, which isn't a row of X; it has 0 to {n_rows - 1}.")
+        if not (isinstance(name, str) and name):
+            raise ValueError(f"rows[{row}]={shown(name)} must be a text.")
+    return {int(row): name for row, name in rows.items()}
+
+
+def _restructured(model: DEC, code: Code, labels: NDArray[np.int32], known: Facts, seed: int) -> DEC:
+    """Return a model whose clusters are cut and merged as rows say; only what is cut gets other centres."""
+    regions = divided(regions_of(code, labels, _PARTS[0], seed), code, known)
+    kinds = joined(regions, known)
+    centers, owners = [], []
+    for cluster in range(len(model.cluster_names_)):
+        own = regions.clusters == cluster
+        if len(set(kinds[own])) > 1:
+            centers.append(regions.centers[own])
+            owners.append(kinds[own])
+        elif own.any():
+            centers.append(model.cluster_centers_[model.center_clusters_ == cluster])
+            owners.append(np.full(len(centers[-1]), kinds[own][0]))
+    result = deepcopy(model)
+    result.cluster_centers_ = np.concatenate(centers)
+    result.center_clusters_ = np.concatenate(owners).astype(np.int32)
+    result.cluster_names_ = [""] * (int(kinds.max()) + 1)
+    return result
+
+
+def _penalty(known: Facts, rows: Rows, scale: float, seed: int, compute: Compute) -> Penalty:
+    """Make what self-training adds to its loss: how much the rows of which something is known contradict that."""
+    values = to_device(rows, torch.from_numpy(known.rows), scale, compute)
+    groups, is_apart = (torch.from_numpy(each).to(compute.device) for each in (known.groups, known.apart))
+    draws = generator(seed)
+
+    def penalty(soft_assignment: Callable[[Tensor], Tensor]) -> Tensor:
+        some = torch.randperm(len(groups), generator=draws)[:_MOST_AT_ONCE].to(compute.device)
+        own = groups[some]
+        same = (own[:, None] == own) & ~torch.eye(len(own), dtype=torch.bool, device=own.device)
+        return constraint_loss(soft_assignment(values[some]), same, is_apart[own][:, own])
+
+    return penalty
+
+
+def _name(model: DEC, known: Facts) -> None:
+    """Give the cluster that has most of the rows of a name that name, the largest first where two want one."""
+    votes: list[tuple[int, int, str]] = []
+    for group, name in known.names.items():
+        labels = model.labels_[known.rows[known.groups == group]]
+        if (labels >= 0).any():
+            counts = np.bincount(labels[labels >= 0])
+            votes.append((int(counts.max()), int(counts.argmax()), name))
+    for _, cluster, name in sorted(votes):
+        model.cluster_names_ = ["" if old == name else old for old in model.cluster_names_]
+        model.cluster_names_[cluster] = name
+
+
+def _broken(model: DEC, said: dict[str, list[tuple[int, int]]], names: dict[int, str]) -> list[list[Any]]:
+    """List what is not as it was said."""
+    labels = model.labels_
+    broken: list[list[Any]] = [
+        [kind, a, b]
+        for kind, pairs in said.items()
+        for a, b in pairs
+        if ((labels[a] == labels[b]) and labels[a] >= 0) != (kind == "together")
+    ]
+    shown_names = [*model.cluster_names_, None]
+    return broken + [["rows", row, name] for row, name in names.items() if shown_names[labels[row]] != name]

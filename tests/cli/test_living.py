@@ -1,0 +1,111 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from torchdec.runs import read_assignments, read_run
+
+
+@pytest.fixture
+def week(data, tmp_path):
+    """Return a file of the rows of the run, of which a third are now of a new kind."""
+    rows = np.load(data)
+    new = np.random.default_rng(0).normal([16, -8] * 4, 1, size=(30, 8))
+    np.save(tmp_path / "week.npy", np.concatenate([rows, new]).astype(np.float32))
+    return tmp_path / "week.npy"
+
+
+def test_drift_is_told_by_the_exit_code_in_text_and_in_json(cli, run, data, week):
+    calm = cli.ok("drift", run, data)
+    assert calm.stdout.startswith("No drift: 60 rows")
+    moved = cli("drift", run, week)
+    assert moved.exit_code == 3
+    assert moved.stdout.startswith("Drift: ")
+    assert "  rows far out: " in moved.stdout
+    told = cli("drift", run, week, "--json")
+    assert told.exit_code == 3
+    found = json.loads(told.stdout)
+    assert (found["drifted"], found["n_rows"], found["shifts"][0]["drifted"]) == (True, 90, True)
+
+
+def test_rows_that_cannot_be_compared_are_one_line(cli, run, tmp_path):
+    np.save(tmp_path / "narrow.npy", np.zeros((5, 3), np.float32))
+    result = cli("drift", run, tmp_path / "narrow.npy")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "narrow.npy" in result.stderr
+
+
+def test_an_update_makes_a_run_of_the_new_rows(cli, run, week, tmp_path):
+    result = cli.ok("update", run, week, "-o", tmp_path / "updated")
+    assert "New clusters: 3." in result.stdout
+    assert f"Of the rows of {run}, 0.00% would change cluster." in result.stdout
+    record = read_run(tmp_path / "updated")
+    assert (record.data.name, record.data.shape) == ("week.npy", (90, 8))
+    assert record.edits[-1] == {"edit": "update", "rows": 90, "opened": [3], "refused": [], "changed": 0.0}
+    assert (read_assignments(tmp_path / "updated")[60:] == 3).all()
+    np.testing.assert_array_equal(read_assignments(tmp_path / "updated")[:60], read_assignments(run))
+    assert "update, rows 90" in cli.ok("info", tmp_path / "updated").stdout
+
+
+@pytest.fixture(scope="module")
+def named_rows(cli, tmp_path_factory):
+    """Return a table whose rows have names, a run in which two of its three groups are merged, and the groups."""
+    tmp_path = tmp_path_factory.mktemp("named")
+    random = np.random.default_rng(0)
+    groups = np.arange(90) % 3
+    values = random.normal(size=(90, 4)) + 8 * np.eye(3, 4)[groups]
+    lines = [f"C{i:03d}," + ",".join(f"{v:.3f}" for v in row) for i, row in enumerate(values)]
+    (tmp_path / "t.csv").write_text("customer_id,a,b,c,d\n" + "\n".join(lines) + "\n")
+    cli.ok("fit", tmp_path / "t.csv", "-k", 3, "-o", tmp_path / "fitted", "--quiet")
+    cli.ok("merge", tmp_path / "fitted", 0, 1, "-o", tmp_path / "run")
+    return tmp_path / "t.csv", tmp_path / "run", groups
+
+
+def test_questions_are_filled_in_and_refine_a_run(cli, named_rows, tmp_path):
+    table, run, groups = named_rows
+    assert cli.ok("ask", run, table, "-n", 2).stdout.startswith("a,b\nC0")
+    cli.ok("ask", run, table, "-n", 8, "-o", tmp_path / "q.csv")
+    questions = list(csv.DictReader((tmp_path / "q.csv").read_text().splitlines()))
+    assert len(questions) == 8
+    lines = []
+    for question in questions:
+        a, b = (groups[int(question[side][1:])] for side in "ab")
+        lines.append(f"{question['a']},{question['b']},{'yes' if a == b else 'no'}\n")
+    (tmp_path / "q.csv").write_text("a,b,same\n" + "".join(lines) + f"{questions[0]['a']},{questions[0]['b']},\n")
+    (tmp_path / "names.csv").write_text("row,name\nC000,first\nC003,first\n")
+    result = cli.ok(
+        *("refine", run, table, "--answers", tmp_path / "q.csv", "--names", tmp_path / "names.csv"),
+        *("-o", tmp_path / "better"),
+    )
+    assert " is split from 0: " in result.stdout
+    assert "10 of 10 answers are kept." in result.stdout
+    record = read_run(tmp_path / "better")
+    assert len(record.cluster_sizes) == 3
+    assert "first" in record.cluster_names
+    assert record.cluster_names.index("first") == read_assignments(tmp_path / "better")[0]
+    again = cli.ok("ask", run, table, "-n", 8, "--answers", tmp_path / "q.csv", "-o", tmp_path / "more.csv")
+    assert "questions; fill in" in again.stdout
+    more = {(line["a"], line["b"]) for line in csv.DictReader((tmp_path / "more.csv").read_text().splitlines())}
+    assert not more & {(question["a"], question["b"]) for question in questions}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\nC000,C001\n", "has no column 'same'; it takes a, b, same."),
+        ("a,b,same\nC000,C1,yes\n", "line 2: no row of DATA is called 'C1'"),
+        ("a,b,same\nC000,C001,perhaps\n", "line 2: same is 'perhaps'; write yes or no"),
+        ("a,b,same\nC000,C001\n", "line 2 has too few cells"),
+        ("a,b,same\nC000,C001,yes\nC001,C000,no\n", "rows 1 and 0 are apart, but they are together by 1 = 0"),
+        ("a,b,same\nC000,C001,\n", "together, apart and rows say nothing"),
+    ],
+)
+def test_answers_that_make_no_sense_are_one_line_and_write_nothing(cli, named_rows, tmp_path, text, message):
+    table, run, _ = named_rows
+    (tmp_path / "q.csv").write_text(text)
+    result = cli("refine", run, table, "--answers", tmp_path / "q.csv", "-o", tmp_path / "better")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert sum(not line.startswith("torchdec: note: ") for line in result.stderr.splitlines()) == 1
+    assert not (tmp_path / "better").exists()
