@@ -22,8 +22,8 @@ from torchdec.rows._shown import shown
 
 # What "auto" tries: from one to so many, of a table so many, or half of the rows.
 FEWEST, MOST, MOST_OF_TABLE = 2, 500, 30
-# A cluster counts from this strength on, by how finely one looks. One Gaussian and uniform rows, 300 to 60,000 in 2
-# to 384 columns, have valleys of .22 at most; the digits of USPS and MNIST, 5,000 to 10,000, .26 and more.
+# A cluster counts from this strength on, by how finely one looks. One Gaussian and uniform rows, 300 to 60,000 in
+# 2 to 384 columns, have valleys of .22 at most; the digits of USPS and MNIST, 5,000 to 10,000, .26 and more.
 _STRONG = {"coarse": 0.5, "auto": 0.26, "fine": 0.18}
 RESOLUTIONS = tuple(_STRONG)
 # The embedding of more rows is smoother, and so are the valleys, by the fourth root of their number: .2 in 25,000
