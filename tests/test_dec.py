@@ -22,6 +22,7 @@ from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Autoencoder, NeighborEncoder, _starts, load, save
 from torchdec._core import centroids
 from torchdec._core.objective import log_soft_assignment
+from torchdec._core.optimizers import SGD
 from torchdec._core.records import Centroids, Epoch, StopReason, Update
 from torchdec._core.self_training import SelfTraining
 from torchdec._presets import PRESETS
@@ -406,7 +407,7 @@ def test_interruption_before_self_training_leaves_the_estimator_unfitted(two_blo
 def test_an_interrupt_from_the_keyboard_keeps_the_model_and_goes_on_up(
     two_blobs: Blobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = torch.optim.SGD.step
+    step = SGD.step
     taken = []
 
     def interrupted(*args: Any, **kwargs: Any) -> Any:
@@ -415,7 +416,7 @@ def test_an_interrupt_from_the_keyboard_keeps_the_model_and_goes_on_up(
             raise KeyboardInterrupt
         return step(*args, **kwargs)
 
-    monkeypatch.setattr(torch.optim.SGD, "step", interrupted)
+    monkeypatch.setattr(SGD, "step", interrupted)
     model = small_dec(2, tol=0.0)
     with pytest.raises(KeyboardInterrupt):
         model.fit(two_blobs[0])

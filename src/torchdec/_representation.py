@@ -27,6 +27,7 @@ from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Checkpoint, Journal, opened
 from torchdec._core.layers import embedding_dim
 from torchdec._core.objective import reconstruction_error
+from torchdec._core.optimizers import Adam
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
@@ -326,7 +327,7 @@ class Representation(EmbedsRows):
         """
         networks = [encoder] if decoder is None else [encoder, decoder]
         parameters = [parameter for network in networks for parameter in network.parameters()]
-        optimizer = torch.optim.Adam(parameters, lr=self.learning_rate)
+        optimizer = Adam(parameters, lr=self.learning_rate)
         n_steps = self.max_epochs * source.steps_an_epoch
         schedule = one_cycle(optimizer, self.learning_rate, n_steps)
 

@@ -8,12 +8,13 @@ import torch
 from sklearn.base import clone, is_clusterer
 from sklearn.utils.discovery import all_estimators
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
 from torchdec._core.batches import CHUNK
 from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Journal
 from torchdec._core.layers import Stack
+from torchdec._core.networks import empty_linear
 from torchdec._core.records import Epoch, Search
 from torchdec._representation import Representation, freeze
 from torchdec.rows import Rows
@@ -70,7 +71,7 @@ class Transformed(Representation):
         made = TransformedRows(rows, self.transformer_)
         self._scaled(made, journal)
         width = made.shape[1]
-        identity = nn.utils.skip_init(nn.Linear, width, width)  # type: ignore[no-untyped-call]
+        identity = empty_linear(width, width)
         with torch.no_grad():
             identity.weight.copy_(torch.eye(width))
             identity.bias.zero_()

@@ -17,6 +17,7 @@ from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import resolve
 from torchdec._core.networks import stack
 from torchdec._core.objective import log_soft_assignment, reconstruction_error
+from torchdec._core.optimizers import SGD
 from torchdec._core.randomness import generator
 from torchdec._core.records import Stretch, Update
 from torchdec._core.self_training import Calmest, SelfTraining, Settings
@@ -93,8 +94,8 @@ def test_the_first_update_describes_kmeans_and_changes_nothing() -> None:
 @pytest.mark.parametrize("steps", [4, 7])
 def test_updates_come_after_the_interval(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
-    step = torch.optim.SGD.step
-    monkeypatch.setattr(torch.optim.SGD, "step", lambda *a, **k: taken.append(1) or step(*a, **k))
+    step = SGD.step
+    monkeypatch.setattr(SGD, "step", lambda *a, **k: taken.append(1) or step(*a, **k))
     updates = list(islice(Setup(update_interval=steps).updates(), 3))
     assert [update.step for update in updates] == [0, steps, 2 * steps]
     assert len(taken) == 2 * steps

@@ -50,7 +50,7 @@ def relu_stack(widths: Sequence[int]) -> Stack:
     modules: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         modules += [ReLU()] if modules else []
-        modules.append(nn.utils.skip_init(nn.Linear, n_in, n_out))  # type: ignore[no-untyped-call]
+        modules.append(empty_linear(n_in, n_out))
     return Stack(*modules)
 
 
@@ -65,9 +65,20 @@ def linear_layers(network: nn.Module) -> list[nn.Linear]:
     return [module for module in network.modules() if isinstance(module, nn.Linear)]
 
 
+def empty_linear(n_in: int, n_out: int) -> nn.Linear:
+    """Return a layer whose weights are still to be set.
+
+    `nn.Linear` alone would draw them from the global generator, and `nn.utils.skip_init` imports half of torch's
+    compiler on the way, for a second.
+    """
+    layer = nn.Linear(n_in, n_out, device="meta")
+    layer.weight = nn.Parameter(torch.empty(n_out, n_in))
+    layer.bias = nn.Parameter(torch.empty(n_out))
+    return layer
+
+
 def _linear(n_in: int, n_out: int, generator: Generator, init: Initializer) -> nn.Linear:
-    # skip_init leaves the global generator alone; nn.Linear's own start would draw from it.
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-untyped-call]
+    layer = empty_linear(n_in, n_out)
     with torch.no_grad():
         layer.bias.zero_()
         if init == "glorot":

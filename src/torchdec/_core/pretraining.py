@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchdec._core import workers
 from torchdec._core.networks import linear_layers
 from torchdec._core.objective import reconstruction_error
+from torchdec._core.optimizers import SGD
 from torchdec._core.records import Epoch
 from torchdec._core.training import Source, train, train_by_adam
 
@@ -113,7 +114,7 @@ def caffe_schedule(optimizer: torch.optim.Optimizer) -> Callable[[int], None]:
 
 
 def _caffe_sgd(layers: list[nn.Linear], learning_rate: float) -> torch.optim.SGD:
-    return torch.optim.SGD(
+    return SGD(
         [
             {"params": [layer.weight for layer in layers], "lr": learning_rate},
             {"params": [layer.bias for layer in layers], "lr": learning_rate * CAFFE_BIAS_RATE},

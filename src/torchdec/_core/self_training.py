@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchdec._core import workers
 from torchdec._core.centroids import reseed
 from torchdec._core.objective import kl_divergence, log_soft_assignment, reconstruction_error
+from torchdec._core.optimizers import SGD
 from torchdec._core.owners import Owners
 from torchdec._core.records import Stretch, Update
 from torchdec._core.targets import P, Targets, compute_targets, restored
@@ -75,9 +76,7 @@ class SelfTraining:
         self.owners, self.n_clusters = owners, owners.n_clusters if owners else len(centers)
         networks = nn.ModuleList([encoder, *([self.decoder] if self.decoder else [])])
         self.parameters = [centers, *networks.parameters()]
-        self.optimizer = torch.optim.SGD(
-            self.parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True
-        )
+        self.optimizer = SGD(self.parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
         self.position = Position(
             centers, labels, lambda state: restored(state, encoder, source.compute, settings.alpha, owners)
         )

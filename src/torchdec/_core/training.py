@@ -13,6 +13,7 @@ from torchdec._core import workers
 from torchdec._core.batches import Shuffled, resident, to_device
 from torchdec._core.compute import Compute
 from torchdec._core.journal import Journal
+from torchdec._core.optimizers import Adam
 from torchdec._core.randomness import generator
 from torchdec._core.records import Epoch
 from torchdec.augment import Augment, apply
@@ -147,7 +148,7 @@ def train_by_adam(
 ) -> Iterator[Epoch]:
     """Train as `train` does, by Adam with one cycle of its rate, which has its peak at `learning_rate`."""
     parameters = [parameter for network in networks for parameter in network.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    optimizer = Adam(parameters, lr=learning_rate, fused=True)
     schedule = one_cycle(optimizer, learning_rate, n_steps)
     yield from train(stage, networks, source, loss_of, optimizer, schedule, n_steps)
 
