@@ -86,8 +86,8 @@ def test_the_same_seed_gives_the_same_choice() -> None:
 
 
 def test_jaccard_equals_the_sets_written_out() -> None:
-    labels, others = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 1])
-    assert_allclose(jaccard(labels, others), [2 / 3, 2 / 4, 1 / 4])
+    labels, others = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, -1])
+    assert_allclose(jaccard(labels, others, 3, 2), [[2 / 3, 1 / 5], [0, 2 / 3], [0, 0]])
 
 
 def candidate(k: int, strength: float) -> Candidate:

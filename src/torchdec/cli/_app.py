@@ -26,6 +26,7 @@ from torchdec.cli._report import report
 from torchdec.cli._score import score
 from torchdec.cli._serve import serve
 from torchdec.cli._sort import sort
+from torchdec.cli._stability import stability
 from torchdec.cli._terminal import tell
 from torchdec.cli._update import update
 
@@ -48,6 +49,11 @@ TASKS: dict[str, list[tuple[Callable[..., None], str, str]]] = {
         (open_page, "Show the page of a run, and save edits made on it.", "torchdec open run"),
         (report, "Make the page of a run anew.", "torchdec report run customers.csv"),
         (levels, "Tell which coarser groups the clusters form.", "torchdec levels run"),
+        (
+            stability,
+            "Tell which clusters refits find again, and what a confidence is worth.",
+            "torchdec stability run customers.csv",
+        ),
         (info, "Tell how a run or a model was made.", "torchdec info run"),
         (score, "Compare a run with known classes.", "torchdec score run labels.csv"),
     ],

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -269,6 +269,9 @@ def _write(directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any
         # A name changes no cluster; after a merge or a split they are others.
         descriptions=run.descriptions if is_same else (),
         rules=run.rules if is_same else None,
+        levels=tuple(_record.plain([asdict(level) for level in model.levels_])),
+        stability=run.stability if is_same else (),
+        reliability=run.reliability if is_same else (),
         files=_record.RUN_FILES,
     )
     _record.write_record(directory, edited)

@@ -229,6 +229,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         descriptions=described,
         rules=rules,
         choice=None if model.choice_ is None else _record.plain(asdict(model.choice_)),
+        levels=tuple(_record.plain([asdict(level) for level in model.levels_])),
     )
     _record.write_record(directory, run)
     return run

@@ -11,6 +11,7 @@ from torchdec.clusters._edits import replay
 from torchdec.clusters._namer import name_clusters
 from torchdec.clusters._refine import ask, refine
 from torchdec.clusters._rules import Rule, Rules
+from torchdec.clusters._stability import Stability, stability
 from torchdec.clusters._traits import Trait
 from torchdec.clusters._update import update
 
@@ -23,6 +24,7 @@ __all__ = [
     "Rule",
     "Rules",
     "Shift",
+    "Stability",
     "Trait",
     "Tree",
     "align",
@@ -40,6 +42,7 @@ __all__ = [
     "replay",
     "rules",
     "split",
+    "stability",
     "summary",
     "update",
 ]

@@ -100,6 +100,15 @@ class Run:
         them. Empty of other rows, and after a merge or a split.
     rules : dict or None
         Of a table, who is in which cluster: `rules`, `fidelity` and `n_held_out` of `torchdec.clusters.Rules`.
+    levels : tuple of dict
+        Numbers of groups of clusters that stand out, the coarsest first, as `torchdec.clusters.Level` has
+        them; last the clusters themselves.
+    stability : tuple of (float or None)
+        Of each cluster, where `torchdec stability` was run: its Jaccard index with refits on parts of the
+        rows. Empty otherwise, and after a merge or a split.
+    reliability : tuple of dict
+        Of tenths of the rows by rising confidence, as `torchdec.clusters.Stability` has it; empty as
+        `stability` is.
     schema : int, default=2
         Version of these fields.
     """
@@ -119,12 +128,20 @@ class Run:
     choice: dict[str, Any] | None = None
     descriptions: tuple[dict[str, Any], ...] = ()
     rules: dict[str, Any] | None = None
+    levels: tuple[dict[str, Any], ...] = ()
+    stability: tuple[float | None, ...] = ()
+    reliability: tuple[dict[str, Any], ...] = ()
     schema: int = SCHEMA
 
     @property
     def n_updates(self) -> int:
         """Updates of the targets that were trained towards."""
         return max((record["number"] for record in self.history if record["record"] == "Update"), default=0)
+
+    @property
+    def n_in_none(self) -> int:
+        """Rows in no cluster: they hold nothing, or belong nowhere."""
+        return self.data.shape[0] - sum(self.cluster_sizes)
 
     @property
     def shown_names(self) -> tuple[str, ...]:
@@ -243,8 +260,12 @@ def write_record(directory: Path, run: Run) -> None:
     run : Run
         The record.
     """
-    text = json.dumps(run.to_json(), indent=1, allow_nan=False, ensure_ascii=False)
-    (directory / RECORD).write_text(text + "\n", encoding="utf-8")
+    (directory / RECORD).write_text(record_text(run), encoding="utf-8")
+
+
+def record_text(run: Run) -> str:
+    """Return what `run.json` says of a run."""
+    return json.dumps(run.to_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def read_run(directory: str | Path) -> Run:

@@ -1,0 +1,84 @@
+"""`torchdec stability`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from torchdec.cli import _options
+from torchdec.cli._errors import naming, naming_rows, noting
+from torchdec.cli._run_files import check_rows
+from torchdec.cli._summary import print_json
+from torchdec.cli._terminal import tell
+
+if TYPE_CHECKING:
+    from torchdec.runs._record import Run
+
+
+def stability(
+    directory: Annotated[
+        Path, typer.Argument(metavar="RUN", show_default=False, help="Directory that fit or an edit wrote.")
+    ],
+    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The rows of the run.")],
+    n_refits: Annotated[
+        int, typer.Option("-n", "--refits", min=1, metavar="N", help="Fits on two thirds of the rows each.")
+    ] = 5,
+    seed: _options.Seed = 0,
+    device: _options.Device = "auto",
+    as_json: _options.Json = False,
+) -> None:
+    """Tell which clusters are found again by fits on parts of the rows, and what a confidence is worth.
+
+    Stability is the Jaccard index of a cluster with the most similar one of a refit: above 0.85 it is found again
+    nearly as it is, below 0.6 it should not be trusted. Of tenths of the rows, by their confidence, it tells how
+    many stay in their cluster. The figures become part of run.json. It takes N times two thirds of a fit.
+    """
+    from torchdec._model_file import load
+    from torchdec.clusters import stability as of_model
+    from torchdec.rows._files import read_rows
+    from torchdec.runs._publish import write_file
+    from torchdec.runs._record import RECORD, plain, read_run, record_text
+
+    with naming("RUN"):
+        run, model = read_run(directory), load(directory, device=device)
+    with naming("DATA"), noting():
+        rows = read_rows(data, preparation=model.preparation_)
+    check_rows(rows, run, data)
+    with naming_rows(str(data)), noting():
+        found = of_model(model, rows, n_refits, random_state=seed)
+    run = replace(
+        run, stability=tuple(plain(found.clusters.tolist())), reliability=tuple(plain(found.reliability))
+    )
+
+    def write(new: Path) -> None:
+        new.write_text(record_text(run), encoding="utf-8")
+
+    write_file(directory / RECORD, write, force=True)
+    if as_json:
+        print_json({"stability": run.stability, "reliability": run.reliability})
+    else:
+        _print(run)
+
+
+def _print(run: "Run") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    clusters = Table(box=SIMPLE_HEAD)
+    for heading in ("cluster", "rows", "stability"):
+        clusters.add_column(heading, justify="right")
+    clusters.add_column("name")
+    of_cluster = zip(run.cluster_sizes, run.stability, run.shown_names, strict=True)
+    for number, (size, stable, name) in enumerate(of_cluster):
+        clusters.add_row(str(number), f"{size:,}", "-" if stable is None else f"{stable:.2f}", name)
+    console.print(clusters)
+    tenths = Table(box=SIMPLE_HEAD)
+    for heading in ("rows", "mean confidence", "stay in their cluster"):
+        tenths.add_column(heading, justify="right")
+    for group in run.reliability:
+        tenths.add_row(f"{group['rows']:,}", f"{group['confidence']:.3f}", f"{group['stays']:.1%}")
+    console.print(tenths)
+    tell("Written: stability and reliability in run.json")
