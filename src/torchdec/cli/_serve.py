@@ -1,6 +1,7 @@
 """`torchdec serve`."""
 
 import socket
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Annotated
 
@@ -53,4 +54,5 @@ def serve(
         say(f"warning: {host} can be reached from other machines, and there is no password.")
     tell(f"Serving {model} at http://{host}:{listener.getsockname()[1]}; Ctrl-C ends it.")
     config = uvicorn.Config(app, log_level="warning", timeout_keep_alive=30, timeout_graceful_shutdown=10)
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
