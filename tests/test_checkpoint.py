@@ -221,7 +221,7 @@ def test_a_disk_that_is_full_is_a_warning(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_negative_interval_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"every=-1 is no number of seconds"):
+    with pytest.raises(ValueError, match=r"every=-1 must be a number of seconds"):
         Checkpoint("x", every=-1)
 
 

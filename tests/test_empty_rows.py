@@ -166,9 +166,3 @@ def test_an_onnx_graph_puts_them_in_no_cluster(model: Any, tmp_path: Path) -> No
     np.testing.assert_array_equal(labels, [*model.labels_, -1])
     np.testing.assert_array_equal(np.flatnonzero((q == 0).all(axis=1)), [*EMPTY, 60])
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(code).all(axis=1)), [*EMPTY, 60])
-
-
-@pytest.mark.parametrize("texts", [["a cat", "a dog"], pd.Series([None, "a cat"]), np.array(["a cat", "a dog"])])
-def test_a_sequence_of_texts_is_told_how_to_become_rows(texts: Any) -> None:
-    with pytest.raises(RowsError, match="X is a sequence of texts; write them to a file"):
-        small_dec().fit(texts)

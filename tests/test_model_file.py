@@ -214,14 +214,14 @@ def test_a_run_directory_is_loaded_as_its_model_file_is(file: Path, X: Any, tmp_
 @pytest.mark.parametrize("keep", [0, 1, 7, 8, 100, -1])
 def test_a_truncated_file_is_refused(file: Path, keep: int) -> None:
     file.write_bytes(file.read_bytes()[:keep])
-    with pytest.raises(ModelFileError, match="is no torchdec model file, or is truncated"):
+    with pytest.raises(ModelFileError, match="isn't a torchdec model file, or is truncated"):
         load(file)
 
 
 def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a model")
     save_file({"a": torch.zeros(2)}, tmp_path / "other")
-    with pytest.raises(ModelFileError, match="is no torchdec model file"):
+    with pytest.raises(ModelFileError, match="isn't a torchdec model file"):
         load(tmp_path / "text")
     with pytest.raises(ModelFileError, match="no torchdec model"):
         load(tmp_path / "other")

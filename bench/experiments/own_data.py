@@ -2,7 +2,7 @@
 
     python bench/experiments/own_data.py [images|texts|cells]
 
-It writes own_data.json and the table in docs/own-data.md. Each is fitted by `torchdec fit` in its own
+It writes own_data.json and the table in docs/performance.md. Each is fitted by `torchdec fit` in its own
 process, which leaves its page too; then `torchdec predict` assigns 1,000 other files, or a file of 1,000 of the
 posts or cells. Labels are read after that, for the score.
 """
@@ -24,7 +24,7 @@ from torchdec_bench.pages import renewed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "own_data.json"
-DOCS = HERE.parents[1] / "docs" / "own-data.md"
+DOCS = HERE.parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- own data: begin -->", "<!-- own data: end -->"
 N_NEW = 1000
 

@@ -64,10 +64,15 @@ def assign_parts(
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Yield what `DEC.predict_chunks` does, from codes that are there already, such as a memmap of them.
 
-    The code of a row that belongs nowhere does not tell that: rows whose label is -1 stay in no cluster.
+    The code of a row that belongs nowhere does not tell that: rows whose label is -1 stay in no cluster. One with
+    another label than that of the model was put there by a person, who is sure.
     """
     for start in range(0, len(codes), _PART):
         part = np.array(codes[start : start + _PART])
         q = model.assign(part)
-        q[labels[start : start + _PART] < 0] = 0
+        own = labels[start : start + _PART]
+        said = np.flatnonzero((own < 0) | (q.argmax(axis=1) != own))
+        q[said] = 0
+        said = said[own[said] >= 0]
+        q[said, own[said]] = 1
         yield part, q

@@ -32,7 +32,7 @@ _CLASSES: dict[str, Any] = {
 
 
 class CheckpointError(ValueError):
-    """A file that is no checkpoint of this fit."""
+    """A file that isn't a checkpoint of this fit."""
 
 
 class Checkpoint:
@@ -92,7 +92,9 @@ class Checkpoint:
 
     def __init__(self, path: str | os.PathLike[str], *, every: float = 600.0, keep: bool = False) -> None:
         if not every >= 0:
-            raise ValueError(f"every={every!r} is no number of seconds; try 600, or 0 to write at each record.")
+            raise ValueError(
+                f"every={every!r} must be a number of seconds; try 600, or 0 to write at each record."
+            )
         self.path = Path(path)
         self.every = every
         self.keep = keep
@@ -158,7 +160,7 @@ class Checkpoint:
             RecursionError,
         ) as error:
             raise CheckpointError(
-                f"{self.path} is no checkpoint of torchdec, or is damaged ({error}); remove it and fit again."
+                f"{self.path} isn't a checkpoint of torchdec, or is damaged ({error}); remove it and fit again."
             ) from None
         return result
 

@@ -27,6 +27,7 @@ from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, SelfTraining, Settings
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import MANY_ROWS, Source
+from torchdec._display import Display
 from torchdec._predictor import QUANTILES, UNSURE, Predictor
 from torchdec._presets import PRESETS
 from torchdec._representation import Representation, freeze, rows_to_fit, undone_if_unfinished
@@ -43,7 +44,7 @@ _AUGMENTED_PASSES = 10
 _COLLAPSED = 0.9
 
 
-class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
+class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
     """Deep Embedded Clustering: learn an embedding and clusters in it together, without labels.
 
     Three stages. The rows are embedded and partitioned into clusters; an encoder learns both, and centres are
@@ -115,9 +116,16 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
     random_state : int, RandomState or None, default=None
         An int gives the same bits each time on one machine. Global generators are never touched. A
         representation with its own random_state keeps it.
+    verbose : int, default=0
+        1 shows how `fit` goes, on stderr: a bar for each stage in a terminal, a line every few seconds elsewhere.
 
     Attributes
     ----------
+    n_clusters_ : int
+        k, also where it was chosen.
+    summary_ : DataFrame
+        What each cluster is (`torchdec.clusters.summary`), from the rows of the fit, to which the model
+        refers until it is saved or pickled; `plot` and `report` use them too.
     labels_ : ndarray of shape (n,), int32
         The cluster of each row: argmax of the soft assignment, equal to `predict` on the same rows. -1 for a row
         that holds nothing, or (`noise`) belongs nowhere.
@@ -213,6 +221,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -236,6 +245,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         device: str = "auto",
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ) -> None:
         self.n_clusters = n_clusters
         self.representation = representation
@@ -255,6 +265,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         self.device = device
         self.precision = precision
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: None = None, *, checkpoint: Checkpoint | None = None) -> Self:  # noqa: ARG002
         """Learn representation, centres and clusters.
@@ -289,8 +300,9 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         sklearn.exceptions.ConvergenceWarning
             If `max_iter` was reached, a cluster lost all its rows, or nearly all rows fell into one cluster.
         """
-        for _ in self.iter_fit(X, checkpoint=checkpoint):
-            pass
+        with self._progress() as show:
+            for record in self.iter_fit(X, checkpoint=checkpoint):
+                show(record)
         return self
 
     @under_own_globals
@@ -317,6 +329,7 @@ class DEC(ClusterMixin, Predictor):  # type: ignore[misc]
         started = perf_counter()
         self._validate_params()
         given, rows = rows_to_fit(self, X)
+        self._fitted_rows = given
         n_empty = len(given) - len(rows)
         self._check_row_count(rows, n_empty)
         compute = resolve(self.device, self.precision)

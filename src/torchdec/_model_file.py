@@ -289,7 +289,7 @@ def _opened(path: str | os.PathLike[str]) -> Any:
         return safe_open(path, framework="np")
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
-            f"{path} is no torchdec model file, or is truncated ({error}); "
+            f"{path} isn't a torchdec model file, or is truncated ({error}); "
             "try the model.safetensors of a run directory."
         ) from None
 
@@ -297,7 +297,7 @@ def _opened(path: str | os.PathLike[str]) -> Any:
 def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
     text = (file.metadata() or {}).get("torchdec")
     if text is None:
-        raise ModelFileError(f"{path} is a safetensors file, but no torchdec model.")
+        raise ModelFileError(f"{path} is a safetensors file, but not a torchdec model.")
     try:
         header: Any = json.loads(text)
     except (ValueError, RecursionError) as error:

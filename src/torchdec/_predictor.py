@@ -91,7 +91,7 @@ class Predictor(EmbedsRows):
         k = len(self.cluster_names_)
         if not (isinstance(n_clusters, Integral) and 1 <= n_clusters <= k):
             raise ValueError(
-                f"n_clusters={shown(n_clusters)} is no cut of the tree of {k} clusters; try one of "
+                f"n_clusters={shown(n_clusters)} isn't a cut of the tree of {k} clusters; try one of "
                 f"{', '.join(str(level.n_clusters) for level in self.levels_)}, or any from 1 to {k}."
             )
         return self.tree_.groups(int(n_clusters))
@@ -110,7 +110,7 @@ class Predictor(EmbedsRows):
         """Return the score up to which rows belong to a cluster: infinite where no rows are left out."""
         check_is_fitted(self)
         if not (isinstance(reject, Real) and 0 <= reject < 1):
-            raise ValueError(f"reject={shown(reject)} is no share of rows; try 0.05, or 0 to assign all.")
+            raise ValueError(f"reject={shown(reject)} must be a fraction in [0, 1); try 0.05, or 0 to assign all.")
         noise = math.inf if self.noise_level_ is None else self.noise_level_
         return min(noise, self.landmarks_.level(float(reject))) if reject else noise
 

@@ -34,12 +34,14 @@ from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Source, one_cycle, train
 from torchdec.prepare._features import Features
 from torchdec.prepare._mixed import Mixed
+from torchdec.prepare._texts import Texts
 from torchdec.rows import Preparation, Rows, as_rows, check_finite
-from torchdec.rows._convert import as_dense, as_table, refuse_texts, refuse_unseen
+from torchdec.rows._convert import as_dense, as_table, is_pictures, is_texts, refuse_unseen
 from torchdec.rows._frames import Frame, is_frame
 from torchdec.rows._part import filled_rows
 from torchdec.rows._shown import shown
 from torchdec.rows._standardized import standardized
+from torchdec.rows._texts import text_rows
 from torchdec.rows._transformed import TransformedRows
 from torchdec.rows._vectors import plain, unmasked
 
@@ -98,8 +100,9 @@ def rows_to_fit(estimator: BaseEstimator, X: Any, *, reset: bool = True) -> tupl
 
 def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, NDArray[np.int64]]:
     X = plain(unmasked(X))
-    refuse_texts(X)
-    if isinstance(X, Rows | np.memmap) or hasattr(X, "obs_names"):
+    if is_texts(X):
+        X = _text_rows(estimator, X, reset=reset)
+    if isinstance(X, Rows | np.memmap) or is_pictures(X) or hasattr(X, "obs_names"):
         # validate_data would forget that a memmap lies on disk, where rows are best read in order, and knows no
         # AnnData.
         rows = as_rows(X)
@@ -118,6 +121,16 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
     if reset:
         estimator.preparation_ = getattr(rows, "preparation", Preparation())
     return rows, check_finite(rows)
+
+
+def _text_rows(estimator: BaseEstimator, texts: Any, *, reset: bool) -> Rows:
+    """Make rows of texts, with the words of the fit where there was one."""
+    if reset:
+        return text_rows(texts)
+    prepared = getattr(estimator, "preparation_", Preparation()).prepared
+    if not isinstance(prepared, Texts):
+        raise ValueError("X is a sequence of texts, but the model was fitted on other rows; give rows like those.")
+    return text_rows(texts, prepared)
 
 
 def _refuse_array_for_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:

@@ -100,7 +100,7 @@ def to_parts(transformer: Any) -> tuple[dict[str, Any] | None, dict[str, Tensor]
         return None, {}
     name = type(transformer).__name__
     if transformer_class(name) is not type(transformer):
-        raise TransformerError(f"{name} is no transformer of scikit-learn; a file cannot bring it back.")
+        raise TransformerError(f"{name} isn't a transformer of scikit-learn; a file cannot bring it back.")
     plain: dict[str, Any] = {}
     tensors: dict[str, Tensor] = {}
     fortran = []

@@ -72,7 +72,7 @@ def test_what_is_no_number_of_clusters_is_refused(cli, data, tmp_path, k):
     result = cli("fit", data, f"-k{k}", "-o", tmp_path / "run")
     assert result.exit_code == 2
     assert (
-        f"{k!r} is no number of clusters; give 1 or more, a range such as 2-12, several such as 3,5"
+        f"{k!r} isn't a number of clusters; give 1 or more, a range such as 2-12, several such as 3,5"
         in result.stderr
     )
 

@@ -84,7 +84,7 @@ def test_columns_shows_what_each_is_taken_for(cli, table):
 
 
 def test_a_role_without_its_column_is_refused(cli, table):
-    assert "'kind' is no COLUMN=ROLE" in cli("columns", table, "--role", "kind").stderr
+    assert "'kind' isn't COLUMN=ROLE" in cli("columns", table, "--role", "kind").stderr
     assert "is unknown; it is number" in cli("columns", table, "--role", "plan=colour").stderr
 
 

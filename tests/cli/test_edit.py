@@ -66,13 +66,13 @@ def test_a_run_can_take_the_place_of_the_one_it_came_from(cli, run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("merge", "RUN", 0, 9), "RUN: b=9 is no cluster of this model; it has 0 to 2."),
-        (("rename", "RUN", 3, "x"), "RUN: cluster=3 is no cluster"),
+        (("merge", "RUN", 0, 9), "RUN: b=9 isn't a cluster of this model; it has 0 to 2."),
+        (("rename", "RUN", 3, "x"), "RUN: cluster=3 isn't a cluster"),
         (("rename", "RUN", "0=a", "x"), "CLUSTER=NAME: 'x' has no =; write the cluster before it, as in 2=x."),
         (("rename", "RUN", "0=a", "0=b"), "0=a 0=b names a cluster twice"),
-        (("rename", "RUN", "Free=a"), "RUN: cluster='Free' is no cluster of this model; it has 0 to 2."),
-        (("merge", "RUN", "Free", 0), "RUN: a='Free' is no cluster of this model"),
-        (("split", "RUN", 5, "DATA"), "RUN: cluster=5 is no cluster"),
+        (("rename", "RUN", "Free=a"), "RUN: cluster='Free' isn't a cluster of this model; it has 0 to 2."),
+        (("merge", "RUN", "Free", 0), "RUN: a='Free' isn't a cluster of this model"),
+        (("split", "RUN", 5, "DATA"), "RUN: cluster=5 isn't a cluster"),
         (("split", "RUN", 0, "RUN"), "DATA: "),
         (
             ("split", "RUN", 0, "FEWER"),

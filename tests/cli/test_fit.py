@@ -91,7 +91,7 @@ def test_rows_that_belong_nowhere_are_left_out_where_it_is_asked_for(cli, data, 
     cli.ok("merge", tmp_path / "out", 0, 1, "-o", tmp_path / "merged")
     merged = pq.read_table(tmp_path / "merged" / "assignments.parquet")["cluster"].to_numpy()
     np.testing.assert_array_equal(merged == -1, clusters == -1)
-    assert "is no share of rows" in cli("fit", data, "-k", 3, "--noise", "2", "-o", tmp_path / "x").stderr
+    assert "must be a fraction" in cli("fit", data, "-k", 3, "--noise", "2", "-o", tmp_path / "x").stderr
 
 
 def test_quiet_shows_no_progress(cli, data, tmp_path):

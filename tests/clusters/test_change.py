@@ -107,16 +107,16 @@ def test_a_refit_forgets_the_edits(model: DEC) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda model: merge(model, 0, 4), "b=4 is no cluster of this model; it has 0 to 3"),
-        (lambda model: merge(model, -1, 2), "a=-1 is no cluster"),
+        (lambda model: merge(model, 0, 4), "b=4 isn't a cluster of this model; it has 0 to 3"),
+        (lambda model: merge(model, -1, 2), "a=-1 isn't a cluster"),
         (lambda model: merge(model, 2, 2), "a=2 and b=2 are the same cluster"),
-        (lambda model: rename(model, 9, "x"), "cluster=9 is no cluster"),
-        (lambda model: split(model, 7, X), "cluster=7 is no cluster"),
+        (lambda model: rename(model, 9, "x"), "cluster=9 isn't a cluster"),
+        (lambda model: split(model, 7, X), "cluster=7 isn't a cluster"),
         (lambda model: split(model, 0, X, into=1), "into=1 makes no parts"),
         (lambda model: split(model, 0, X, into=2.5), "into=2.5 makes no parts"),
-        (lambda model: split(model, 0, X, updates=-1), "updates=-1 is no number of updates"),
-        (lambda model: split(model, 0, X, updates=1.5), "updates=1.5 is no number of updates"),
-        (lambda model: merge(model, 1.5, 3), "a=1.5 is no cluster"),
+        (lambda model: split(model, 0, X, updates=-1), "updates=-1 must be 0 or more"),
+        (lambda model: split(model, 0, X, updates=1.5), "updates=1.5 must be 0 or more"),
+        (lambda model: merge(model, 1.5, 3), "a=1.5 isn't a cluster"),
         (lambda model: split(model, 0, X[model.labels_ == 0][:2], into=3), "too few for into=3 parts"),
         (lambda model: split(model, 0, X[:, :3]), "X has 3 features"),
     ],
@@ -150,5 +150,5 @@ def test_the_farthest_rows_are_rejected_at_the_rate_that_was_asked_for(model: DE
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_a_share_that_is_none_is_refused(model: DEC, share: float) -> None:
-    with pytest.raises(ValueError, match="is no share of rows"):
+    with pytest.raises(ValueError, match="must be a fraction"):
         model.predict(X, reject=share)

@@ -93,14 +93,14 @@ def test_the_same_answers_give_the_same_bits(coarse: DEC) -> None:
     ("said", "message"),
     [
         ({}, "together, apart and rows say nothing"),
-        ({"together": [(0, 240)]}, r"together\[0\]=\(0, 240\) names no row of X, which has 0 to 239"),
+        ({"together": [(0, 240)]}, r"together\[0\]=\(0, 240\) isn't a row of X, which has 0 to 239"),
         ({"apart": [(1, 2), (3, 3)]}, r"apart\[1\]=\(3, 3\) is one row twice"),
-        ({"apart": [3]}, r"apart\[0\]=3 is no pair of rows"),
+        ({"apart": [3]}, r"apart\[0\]=3 isn't a pair of rows"),
         ({"together": [(0, "x")]}, r"together\[0\]=.* names no row"),
         ({"rows": {-1: "a"}}, "rows has the key -1, no row of X"),
-        ({"rows": {1: ""}}, r"rows\[1\]='' is no name"),
+        ({"rows": {1: ""}}, r"rows\[1\]='' must be a text"),
         ({"together": [(0, 1)], "apart": [(1, 0)]}, "rows 1 and 0 are apart, but they are together by 1 = 0"),
-        ({"apart": [(0, 1)], "updates": -1}, "updates=-1 is no number of updates"),
+        ({"apart": [(0, 1)], "updates": -1}, "updates=-1 must be 0 or more"),
     ],
 )
 def test_what_makes_no_sense_is_refused(model: DEC, said, message: str) -> None:

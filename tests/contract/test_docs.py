@@ -1,10 +1,12 @@
 """The pages of the documentation: their code runs, they build without a warning, and they leave out no name."""
 
+import ast
 import contextlib
 import html
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -12,15 +14,18 @@ from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from torchdec import NeighborEncoder
 from torchdec._presets import PRESETS
 from torchdec.cli._app import app
 
 ROOT = Path(__file__).parents[2]
-# What is fenced as "py" is shown, but needs what a test has not: engines, several processes, own files.
+# Python, and commands after "$ ". What is fenced as "py", or not named, is shown, but needs what a test has not:
+# engines, several processes, own files.
 BLOCKS = {
-    path: re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL) for path in ROOT.glob("docs/**/*.md")
+    path: re.findall(r"```(python|console)\n(.*?)```", path.read_text(), re.DOTALL)
+    for path in ROOT.glob("docs/**/*.md")
 }
 PACKAGES = [
     f"torchdec.{name}"
@@ -36,18 +41,28 @@ PACKAGES = [
 KIT = ["torchdec_bench.baselines", "torchdec_bench.datasets", "torchdec_bench.study"]
 
 
-@pytest.mark.filterwarnings("ignore:Stopped at max_iter")
+@pytest.mark.filterwarnings("ignore:Stopped at max_iter", "ignore::torchdec.rows.RowsWarning")
 @pytest.mark.parametrize("path", [path for path, blocks in BLOCKS.items() if blocks], ids=lambda path: path.name)
 def test_the_blocks_of_a_page_run_in_order(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PRESETS, "neighbors", lambda: NeighborEncoder((16, 24), max_epochs=8))
     monkeypatch.chdir(tmp_path)
-    if any("torchdec_bench" in block for block in BLOCKS[path]):
+    if any("torchdec_bench" in block for _, block in BLOCKS[path]):
         pytest.importorskip("torchdec_bench")
     names: dict[str, object] = {}
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        for block in BLOCKS[path]:
-            exec(block, names)
-    assert len(printed.getvalue().splitlines()) >= len(BLOCKS[path])
+        for language, block in BLOCKS[path]:
+            if language == "python":
+                exec(block, names)
+            else:
+                _run(block)
+    assert len(printed.getvalue().splitlines()) >= sum(language == "python" for language, _ in BLOCKS[path])
+
+
+def _run(block: str) -> None:
+    for line in block.splitlines():
+        assert line.startswith("$ torchdec "), line
+        done = CliRunner().invoke(app, shlex.split(line)[2:], catch_exceptions=False)
+        assert done.exit_code == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +119,24 @@ def test_the_site_asks_nothing_of_another_server(site: Path) -> None:
     for page in site.rglob("*.html"):
         asked = re.findall(r'<(?:script|link|img|iframe)[^>]+(?:src|href)="(https?:[^"]+)"', page.read_text())
         assert asked == [], page.name
+
+
+def _messages() -> str:
+    """Return every string of the package, with what is put into it left out."""
+    found = []
+    for path in (ROOT / "src" / "torchdec").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                found.append(
+                    "".join(getattr(part, "value", "") for part in node.values if isinstance(part, ast.Constant))
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def test_every_message_that_is_explained_is_one() -> None:
+    quoted = re.findall(r'\*\*"([^"]+)"\*\*', (ROOT / "docs" / "troubleshooting.md").read_text())
+    messages = _messages()
+    assert len(quoted) > 20
+    assert [message for message in quoted if message not in messages] == []

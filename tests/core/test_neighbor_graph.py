@@ -32,6 +32,14 @@ def test_components_equal_those_of_the_full_decomposition() -> None:
     np.testing.assert_allclose(got * signs, expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_components_have_one_sign_wherever_the_solver_began(seed: int) -> None:
+    X = blobs(300, 20, 6, spread=0.1)[0]
+    rows = as_rows(np.concatenate([X, X[:, :1]], axis=1))  # two columns that are one, and so as large
+    expected, got = (principal_components(rows, 5, generator(begin), CPU)[0] for begin in (0, seed + 1))
+    torch.testing.assert_close(got, expected, atol=1e-3, rtol=0)
+
+
 def test_components_are_at_most_the_features() -> None:
     assert principal_components(as_rows(blobs(30, 4, 2)[0]), 50, generator(0), CPU)[0].shape == (30, 4)
 

@@ -51,8 +51,8 @@ def test_probabilities_may_be_rounded() -> None:
     [
         ([0.5, 0.5], r"q_train has shape \(2,\)"),
         (np.empty((0, 2)), r"q_train has shape \(0, 2\)"),
-        ([[0.5, 0.6]], "q_train holds rows that are no probabilities"),
-        ([[np.nan, 0.5]], "q_train holds rows that are no probabilities"),
+        ([[0.5, 0.6]], "q_train holds rows that aren't probabilities"),
+        ([[np.nan, 0.5]], "q_train holds rows that aren't probabilities"),
         ([[0.5, 0.25, 0.25]], "q_train has 3 clusters and q_validation has 2"),
     ],
 )
@@ -62,5 +62,5 @@ def test_other_arrays_are_refused(train: object, message: str) -> None:
 
 
 def test_the_argument_that_is_wrong_is_named() -> None:
-    with pytest.raises(ValueError, match=r"^q_validation holds rows that are no probabilities"):
+    with pytest.raises(ValueError, match=r"^q_validation holds rows that aren't probabilities"):
         generalizability([[0.5, 0.5]], [[0.5, 0.6]])

@@ -1,21 +1,25 @@
 """The page in a real browser: it draws, answers to the mouse and the keyboard, and asks for nothing."""
 
+import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from test_page import HOSTILE, run_of
 
 from small import blobs, small_dec
-from torchdec.clusters import rename
+from torchdec.clusters import merge, rename, replay
 from torchdec.report import render
 from torchdec.report._layout import MOST_POINTS
-from torchdec.rows import as_rows
+from torchdec.rows import as_rows, read_rows
+from torchdec.rows._protocol import RowsWarning
 from torchdec.runs import fingerprint
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -89,19 +93,62 @@ def test_the_map_draws_every_row(page: Any) -> None:
     assert page.locator(".chart svg.main-svg").count() > 0
 
 
-def test_a_line_of_the_table_selects_its_cluster_and_lets_go_again(page: Any) -> None:
-    page.locator("tr.choice").nth(1).click()
+def test_the_legend_selects_a_cluster_and_lets_go_again(page: Any) -> None:
+    page.locator("#legend button").nth(1).click()
     assert opacities(page) == [0.08, 1, 0.08]
-    page.locator("tr.choice").nth(1).click()
+    assert page.locator("#legend button").nth(1).get_attribute("aria-pressed") == "true"
+    page.locator("#legend button").nth(1).click()
     assert opacities(page) == [1, 1, 1]
 
 
-def test_the_keyboard_selects_too(page: Any) -> None:
-    page.locator("tr.choice").nth(2).focus()
+def test_the_keyboard_opens_a_cluster_shows_it_on_the_map_and_lets_go(page: Any) -> None:
+    page.locator(".card button.open").nth(2).focus()
     page.keyboard.press("Enter")
-    assert opacities(page) == [0.08, 0.08, 1]
+    assert page.locator("dialog[open]").get_attribute("id") == "cluster-2"
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+    page.keyboard.press("Enter")
+    page.locator("dialog[open] button.step").nth(1).click()  # the next one, round to the first
+    assert page.locator("dialog[open]").get_attribute("id") == "cluster-0"
+    page.locator("dialog[open] button.show").press("Enter")
+    assert opacities(page) == [1, 0.08, 0.08]
     page.locator("#all").click()
     assert opacities(page) == [1, 1, 1]
+
+
+def test_the_table_sorts_and_filters(page: Any) -> None:
+    def order() -> list[str]:
+        return page.locator("tr.choice:visible").evaluate_all("(lines) => lines.map((l) => l.dataset.cluster)")
+
+    head = page.locator("table.clusters thead th").nth(3)
+    confidence = page.evaluate(
+        "[...document.querySelectorAll('tr.choice')].map((l) => Number(l.children[3].dataset.value))"
+    )
+    rising = [str(number) for number in np.argsort(confidence, kind="stable")]
+    head.locator("button").click()
+    assert (order(), head.get_attribute("aria-sort")) == (rising, "ascending")
+    head.locator("button").click()
+    assert (order(), head.get_attribute("aria-sort")) == (rising[::-1], "descending")
+    page.locator("#filter").fill("cluster 2")
+    assert order() == ["2"]
+
+
+def test_a_search_finds_a_row(page: Any) -> None:
+    page.locator("#search").fill("row 17")
+    assert page.locator("#found").inner_text() == "1 of 60 rows"
+    assert "row 17" in page.locator("#hover").inner_text()
+    lit = page.evaluate("document.getElementById('map').data.flatMap((t) => t.marker.opacity)")
+    assert sorted(lit)[-2:] == [0.06, 1]
+    page.locator("#all").click()
+    assert page.locator("#search").input_value() == ""
+
+
+def test_a_figure_is_saved_as_png_and_svg(page: Any) -> None:
+    for form, begin in (("png", b"\x89PNG"), ("svg", b"<svg")):
+        with page.expect_download() as download:
+            page.locator(f"[data-figure=map] button[data-format={form}]").click()
+        assert download.value.suggested_filename == f"map.{form}"
+        assert Path(download.value.path()).read_bytes().startswith(begin)
 
 
 def test_a_point_of_the_map_selects_the_line_and_tells_its_row(page: Any) -> None:
@@ -124,12 +171,13 @@ def test_the_slider_leaves_the_sure_rows(page: Any) -> None:
 def test_a_name_that_is_markup_stays_a_name(page: Any) -> None:
     assert page.title() == "Clusters of rows.npy"
     assert HOSTILE in page.locator("tr.choice").first.inner_text()
+    assert HOSTILE in page.locator("#legend button").first.inner_text()
     assert page.locator("img[src=x]").count() == 0
 
 
 def test_no_button_sends_the_rows_anywhere(page: Any) -> None:
     titles = page.evaluate("[...document.querySelectorAll('.modebar-btn')].map((b) => b.dataset.title)")
-    assert titles == ["Zoom in", "Zoom out", "Reset axes"]
+    assert titles == ["Pan", "Lasso Select", "Zoom in", "Zoom out", "Reset axes"]
 
 
 def test_the_mouse_finds_a_dot_with_its_picture(browser: Any, tmp_path: Path) -> None:
@@ -146,11 +194,12 @@ def test_the_mouse_finds_a_dot_with_its_picture(browser: Any, tmp_path: Path) ->
       const map = document.getElementById('map'), {xaxis, yaxis, _size} = map._fullLayout, dots = map.data[1];
       return [xaxis.l2p(dots.x[0]) + _size.l, yaxis.l2p(dots.y[0]) + _size.t];
     }"""
+    page.locator("#map").scroll_into_view_if_needed()
     left, top = page.evaluate(place)
     box = page.locator("#map").bounding_box()
     page.mouse.move(box["x"] + left, box["y"] + top)
     page.wait_for_selector("#hover canvas")
-    number = int(page.locator("#hover").inner_text().split()[1])
+    number = int(page.locator("#hover b").inner_text().split()[1])
     shown = page.evaluate(
         "[...document.querySelector('#hover canvas').getContext('2d').getImageData(0, 0, 3, 2).data]"
     )
@@ -161,12 +210,127 @@ def test_the_mouse_finds_a_dot_with_its_picture(browser: Any, tmp_path: Path) ->
     page.close()
 
 
-def test_it_fits_a_phone(browser: Any, path: Path) -> None:
-    phone = browser.new_page(viewport={"width": 390, "height": 800})
-    phone.goto(path.as_uri())
-    phone.wait_for_selector("body[data-ready=true]", timeout=60_000)
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-    phone.close()
+def test_edits_made_on_the_page_replay_to_the_same_model(page: Any) -> None:
+    def edit(cluster: int, kind: str, **fields: str) -> None:
+        page.locator(f".card[data-cluster='{cluster}'] button.open").click()
+        page.locator("dialog[open] summary").click()
+        for name, value in fields.items():
+            box = page.locator(f"dialog[open] .{name}")
+            box.select_option(value) if name == "other" else box.fill(value)
+        page.locator(f"dialog[open] [data-edit={kind}]").click()
+
+    edit(1, "rename", name=HOSTILE)
+    assert page.locator(".card[data-cluster='1'] button.open").inner_text() == HOSTILE
+    edit(2, "note", text="look again")
+    edit(0, "merge", other="2")
+    edit(1, "split", parts="3")
+    page.locator("#undo").click()
+    points = "document.getElementById('map').data[1].customdata.slice(0, 2)"
+    event = f"{{points: {points}.map((p) => ({{customdata: p}}))}}"
+    page.evaluate(f"document.getElementById('map').emit('plotly_selected', {event})")
+    rows = page.evaluate(f"{points}.map((p) => p)")
+    page.locator("#selection select").select_option("0")
+    page.locator("#selection [data-edit=move]").click()
+    assert page.locator("#edits li").count() == 4
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    edits = json.loads(Path(download.value.path()).read_text())["edits"]
+    assert edits == [
+        {"edit": "rename", "cluster": 1, "name": HOSTILE},
+        {"edit": "note", "cluster": 2, "text": "look again"},
+        {"edit": "merge", "clusters": [0, 2]},
+        {"edit": "move", "rows": rows, "into": 0},  # all rows are on the map, so points have their numbers
+    ]
+    model = small_dec(3).fit(X)
+    replayed, labels = replay(model, edits)
+    by_hand = merge(rename(model, 1, HOSTILE), 0, 2)
+    np.testing.assert_array_equal(replayed.predict(X), by_hand.predict(X))
+    assert replayed.cluster_names_ == ["", HOSTILE]
+    assert labels[rows].tolist() == [0, 0]
+
+
+def table() -> tuple[Any, dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    group = np.arange(90) % 3
+    frame = pd.DataFrame({"a_rather_long_name_of_a_column_without_blanks": 10.0 ** (group + rng.random(90))})
+    frame["plan"] = np.array(["Free", "Professional plus", "Enterprise"])[group]
+    frame["customer"] = [f"C-{number:06d}-of-a-long-identifier" for number in range(90)]
+    with pytest.warns(RowsWarning, match="customer"):
+        return as_rows(frame, roles={"customer": "id"}), {}
+
+
+def texts() -> tuple[Any, dict[str, Any]]:
+    folder = Path(tempfile.mkdtemp())
+    said = [
+        "my card was charged twice this month",
+        "the parcel is lost: where-is-my-" + 40 * "very" + "-late-parcel",
+    ]
+    (folder / "texts.txt").write_text("\n".join(f"{said[i % 2]} {i}" for i in range(90)))
+    return read_rows(folder / "texts.txt"), {}
+
+
+def pictures() -> tuple[Any, dict[str, Any]]:
+    return as_rows(load_digits().data[:300].astype(np.float32)), {"image_shape": (8, 8)}
+
+
+def embeddings() -> tuple[Any, dict[str, Any]]:
+    return as_rows(blobs(300, 40, 12)[0]), {}
+
+
+# Texts that lie over each other, or that their own box cuts. What scrolls or is drawn by Plotly has its own order.
+FAULTS = """() => {
+  const texts = [];
+  const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+  for (let node; node = walker.nextNode();) {
+    const element = node.parentElement;
+    if (!node.textContent.trim() || element.closest('svg, option, #map, #tree, .chart, #legend, #hover')) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const scroller = element.closest('.wide')?.getBoundingClientRect();
+    for (const box of range.getClientRects()) {
+      if (box.width < 1 || (scroller && box.right > scroller.right)) continue;
+      texts.push([box.left, box.top, box.right, box.bottom, node.textContent.trim().slice(0, 40)]);
+    }
+  }
+  const faults = [];
+  texts.forEach((a, i) => {
+    if (a[0] < -1 || a[2] > innerWidth + 1) faults.push(`outside: ${a[4]}`);
+    texts.slice(i + 1).forEach((b) => {
+      const wide = Math.min(a[2], b[2]) - Math.max(a[0], b[0]), high = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+      if (wide > 2 && high > 5) faults.push(`over each other: ${a[4]} | ${b[4]}`);
+    });
+  });
+  document.querySelectorAll('.card, dd, li, button, td, th').forEach((box) => {
+    if (box.closest('.wide, #map, #legend, dialog') || getComputedStyle(box).display === 'inline') return;
+    if (box.scrollWidth > box.clientWidth + 1) faults.push(`cut: ${box.textContent.trim().slice(0, 40)}`);
+  });
+  return faults;
+}"""
+NAMES_APART = """() => {
+  const boxes = [...document.querySelectorAll('#map .annotation rect.bg')].map((r) => r.getBoundingClientRect());
+  const apart = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) < 2
+    || Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) < 2;
+  return boxes.length > 1 && boxes.every((a, i) => boxes.slice(i + 1).every((b) => apart(a, b)));
+}"""
+
+
+@pytest.mark.parametrize("kind", [table, texts, pictures, embeddings])
+def test_no_text_is_cut_or_lies_over_another_at_any_width(browser: Any, tmp_path: Path, kind: Any) -> None:
+    rows, arguments = kind()
+    k = 12 if kind is embeddings else 3 if kind is table else 2
+    model = small_dec(k).fit(rows)
+    run = run_of(model, data=fingerprint(rows, "a-long-name-of-a-file-without-blanks-in-it.parquet"))
+    file = tmp_path / "report.html"
+    file.write_text(render(run, model, model.transform(rows), model.predict(rows), rows=rows, **arguments))
+    page = browser.new_page()
+    for width in (390, 1300, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(file.as_uri())
+        page.wait_for_selector("body[data-ready=true]", timeout=60_000)
+        assert page.evaluate(FAULTS) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(NAMES_APART), width
+    page.close()
 
 
 def digits() -> tuple[Any, tuple[int, int]]:
@@ -188,7 +352,7 @@ def test_a_run_of_this_size_draws_and_selects_both_ways(browser: Any, tmp_path: 
     with opened(browser, file) as page:
         assert sum(points(page)) == min(len(x), MOST_POINTS)
         assert page.locator("#map canvas").count() > 0
-        page.locator("tr.choice").nth(3).click()
+        page.locator("#legend button").nth(3).click()
         assert [number for number, opacity in enumerate(opacities(page)) if opacity == 1] == [3]
         page.locator("#all").click()
         event = "{points: [{customdata: document.getElementById('map').data[6].customdata[0]}]}"

@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 
 from small import small_dec
-from torchdec.rows import RowsError, as_rows, read_rows
+from torchdec.rows import RowsError, RowsWarning, as_rows, read_rows
 
 anndata = pytest.importorskip("anndata")
 h5py = pytest.importorskip("h5py")
@@ -42,6 +42,14 @@ def test_a_dec_is_fitted_on_an_anndata_and_keeps_the_genes():
     np.testing.assert_array_equal(model.predict(data), model.labels_)
     with pytest.raises(ValueError, match="feature names"):
         model.predict(data[:, ::-1].copy())
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix])
+def test_counts_are_told_of_where_they_are_not_prepared(kind):
+    data = cells(kind)
+    data.X = data.X * 2
+    with pytest.warns(RowsWarning, match=r"look like counts and are taken as they are"):
+        np.testing.assert_array_equal(as_rows(data).take(np.arange(30)), X * 2)
 
 
 def test_without_values_it_is_refused(tmp_path):

@@ -114,7 +114,7 @@ def test_values_for_a_model_of_counts_are_refused(tmp_path):
     recipe = read_rows(write(tmp_path / "x.h5ad", COUNTS)).preparation
     for number, x in enumerate((COUNTS / 2, COUNTS - 1, COUNTS + 10**9)):
         rows = read_rows(write(tmp_path / f"{number}.h5ad", x), preparation=recipe)
-        with pytest.raises(RowsError, match="holds values that are no counts, but the model was fitted on counts"):
+        with pytest.raises(RowsError, match="holds values that aren't counts, but the model was fitted on counts"):
             rows.take(np.array([0]))
 
 

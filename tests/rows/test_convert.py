@@ -113,7 +113,7 @@ def test_an_object_that_is_no_number_is_a_type_error():
     ("X", "message"),
     [
         (np.arange(5.0), r"X has shape \(5,\), but one row an observation .* Reshape your data"),
-        (np.zeros((4, 2, 2)), r"X has shape \(4, 2, 2\), .* X\.reshape\(len\(X\), -1\)"),
+        (np.zeros((4, 2, 2, 2, 1)), r"X has shape \(4, 2, 2, 2, 1\), .* X\.reshape\(len\(X\), -1\)"),
         (np.array(3.0), r"X has shape \(\)"),
         (sp.coo_array([1.0, 2.0]), r"X has shape \(2,\)"),
         (np.zeros((3, 0)), r"0 feature\(s\) \(shape=\(3, 0\)\) while a minimum of 1 is required"),

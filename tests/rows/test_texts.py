@@ -246,7 +246,7 @@ def test_another_encoding_than_that_of_the_lines_is_said(tmp_path: Path) -> None
         read_rows(path)
     with pytest.raises(RowsError, match=r"is no ascii text .*; name another encoding"):
         read_rows(path, encoding="ascii")
-    with pytest.raises(RowsError, match="encoding='klingon' is no encoding"):
+    with pytest.raises(RowsError, match="encoding='klingon' isn't a known encoding"):
         read_rows(path, encoding="klingon")
 
 
@@ -260,7 +260,7 @@ def test_columns_beside_the_texts_name_the_rows_unless_they_are_ignored(kind: st
     ignoring = read_rows(path, text_column="text", ignore=["docid"])
     assert ignoring.ids.column_names == ["customerNo"]  # type: ignore[attr-defined]
     with pytest.raises(
-        RowsError, match="beside the texts of 'text', column 'docid' is no feature; leave out --use"
+        RowsError, match="beside the texts of 'text', column 'docid' isn't a feature; leave out --use"
     ):
         read_rows(path, text_column="text", use=["docid"])
 

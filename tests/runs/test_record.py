@@ -90,7 +90,7 @@ def test_what_is_no_run_directory_is_told_apart(tmp_path):
         read_run(tmp_path)
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "absent"):
-        with pytest.raises(RunError, match="is no directory"):
+        with pytest.raises(RunError, match="isn't a directory"):
             read_run(path)
 
 

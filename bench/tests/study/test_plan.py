@@ -52,7 +52,7 @@ def test_a_name_tells_what_is_not_at_its_default(plan):
         (HEAD + CASE + 'seed = "zero"\n', "seed = 'zero' is no int"),
         (HEAD + CASE + "seed = true\n", "seed = True is no int"),
         (HEAD + CASE + "r_min = 1.5\n", "r_min = 1.5 is no share"),
-        (HEAD + CASE + "settings = 4\n", "settings is no table"),
+        (HEAD + CASE + "settings = 4\n", "settings isn't a table"),
         (HEAD + CASE + CASE, "digits-kmeans-0 is there twice"),
         (HEAD + CASE.replace("digits", "../x"), "cannot be a file's name"),
         (HEAD.replace('"A plan"', "3") + CASE, "title is no text"),

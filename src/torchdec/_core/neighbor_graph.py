@@ -23,6 +23,7 @@ _AS_THEY_LIE, _BY_THE_GRAPH = 50, 150
 # Mean squared distance from the middle of such a code: groups that are apart are then so for Student's kernel.
 _EXTENT = 100.0
 _OVERSAMPLING = 10
+_ROUNDING = 1e-3
 _PASSES = 6
 
 
@@ -63,8 +64,18 @@ def principal_axes(
     # Rotate the basis so that its columns are the components, the widest first.
     _, _, axes = torch.linalg.svd(projected, full_matrices=False)
     turned = axes.T[:, :n_components]
-    components = basis @ turned
-    return projected @ turned, mean, components
+    turned = turned * _signs(basis @ turned)
+    return projected @ turned, mean, basis @ turned
+
+
+def _signs(components: Float32[Tensor, "features components"]) -> Float32[Tensor, " components"]:
+    """Return the sign of each component's largest value, the first of those that are as large but for rounding.
+
+    Either sign is right, and which of them a solver returns depends on the machine and its threads.
+    """
+    sizes = components.abs()
+    first = (sizes >= (1 - _ROUNDING) * sizes.amax(dim=0)).int().argmax(dim=0)
+    return torch.where(components.gather(0, first[None])[0] < 0, -1.0, 1.0)
 
 
 def layout_weight(n_rows: int) -> float:

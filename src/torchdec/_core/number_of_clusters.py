@@ -91,7 +91,7 @@ def numbers_to_try(wanted: Any, n_rows: int, name: str = "n_clusters") -> list[i
     Raises
     ------
     ValueError
-        If there are none, one is no number of clusters, or the largest exceeds half of the rows. The message
+        If there are none, one isn't a number of clusters, or the largest exceeds half of the rows. The message
         calls them `name`.
     """
     half = n_rows // 2

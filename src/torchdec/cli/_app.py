@@ -12,12 +12,13 @@ from torchdec.cli._columns import columns
 from torchdec.cli._demo import demo
 from torchdec.cli._describe import summary
 from torchdec.cli._drift import drift
-from torchdec.cli._edit import merge, rename, split
+from torchdec.cli._edit import edit, merge, rename, split
 from torchdec.cli._errors import OneLineErrors
-from torchdec.cli._export import export
+from torchdec.cli._export import export, export_table
 from torchdec.cli._fit import fit
 from torchdec.cli._info import info
 from torchdec.cli._levels import levels
+from torchdec.cli._open import open_page
 from torchdec.cli._predict import predict
 from torchdec.cli._refine import ask, refine
 from torchdec.cli._report import report
@@ -44,6 +45,7 @@ for command in (
     merge,
     split,
     rename,
+    edit,
     ask,
     refine,
     drift,
@@ -52,9 +54,11 @@ for command in (
     score,
     info,
     export,
+    export_table,
     demo,
 ):
     app.command()(command)
+app.command("open")(open_page)
 
 
 def _print_version(wanted: bool) -> None:

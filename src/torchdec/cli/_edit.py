@@ -1,6 +1,7 @@
-"""`torchdec merge`, `torchdec split` and `torchdec rename`: from a run to another one."""
+"""`torchdec merge`, `split`, `rename` and `edit`: from a run to another one."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
+    from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")]
@@ -35,13 +37,7 @@ def merge(
 
     It gets the smaller number, and the clusters above the larger one move down by one.
     """
-
-    def edit(model: "DEC", _: None) -> "DEC":
-        from torchdec.clusters._change import merge
-
-        return merge(model, _handle(a), _handle(b))
-
-    edited(directory, edit, out, force, as_json)
+    _replayed(directory, [{"edit": "merge", "clusters": [_handle(a), _handle(b)]}], out, force, as_json)
 
 
 def split(
@@ -66,64 +62,97 @@ def split(
 
     The first part keeps its number; the others come after the last cluster.
     """
-
-    def rows_of_run(model: "DEC", run: "Run") -> Any:
-        rows = rows_like(
-            model,
-            data,
-            text_column=text_column,
-            header=header,
-            delimiter=delimiter,
-            decimal=decimal,
-            encoding=encoding,
-        )
-        check_rows(rows, run, data)
-        return rows
-
-    def edit(model: "DEC", rows: Any) -> "DEC":
-        from torchdec.clusters._change import split
-
-        with naming_rows(str(data)), noting():
-            return split(model, _handle(cluster), rows, into, updates=updates, random_state=seed)
-
-    edited(directory, edit, out, force, as_json, rows_of_run)
+    reading = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
+    edit = {"edit": "split", "cluster": _handle(cluster), "into": into, "updates": updates, "random_state": seed}
+    _replayed(directory, [edit], out, force, as_json, data, text_column=text_column, **reading)
 
 
 def rename(
     directory: RunArgument,
+    out: _options.Out,
     names: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="CLUSTER=NAME...", show_default=False, help="What to call clusters, as 2=Enterprise 1=Free."
         ),
-    ],
-    out: _options.Out,
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="NAMES.csv",
+            show_default=False,
+            help="A .csv with the columns cluster and name, for many at once.",
+        ),
+    ] = None,
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
     """Name clusters, in a new run.
 
-    A cluster is given by its number, or by the name that it has.
+    A cluster is given by its number, or by the name that it has. An empty name takes a name away.
     """
-    # A single one may be written with a blank too.
+    given = [*_pairs(names or []), *([] if file is None else _pairs_of_file(file))]
+    if not given:
+        raise UserError("CLUSTER=NAME: no cluster is named; write one as 2=Enterprise, or give --file.")
+
+    edits = [{"edit": "rename", "cluster": _handle(cluster), "name": name} for cluster, name in given]
+    if len({edit["cluster"] for edit in edits}) < len(edits):
+        raise UserError(f"RUN: {' '.join(map('='.join, given))} names a cluster twice.")
+    _replayed(directory, edits, out, force, as_json)
+
+
+def edit(
+    directory: RunArgument,
+    file: Annotated[
+        Path, typer.Argument(metavar="EDITS.json", show_default=False, help="As the page of the run exports it.")
+    ],
+    out: _options.Out,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DATA", show_default=False, help="The rows of the run, for a split."),
+    ] = None,
+    text_column: _options.TextColumn = None,
+    force: _options.Force = False,
+    as_json: _options.Json = False,
+) -> None:
+    """Replay the edits that were made on the page of a run, in a new run.
+
+    Names, notes, merges, splits, and rows that were moved or marked as noise. A row that was moved stays so in the
+    files of the run; what the model does with new rows doesn't change by it.
+    """
+    import json
+
+    try:
+        edits = json.loads(file.read_text(encoding="utf-8"))["edits"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"EDITS.json: {file} holds no edits ({error!r}); give what the page exported.") from None
+    if not isinstance(edits, list) or not edits:
+        raise UserError(f"EDITS.json: {file} has an empty list of edits; make some on the page.")
+    _replayed(directory, edits, out, force, as_json, data, text_column=text_column)
+
+
+def _pairs(names: list[str]) -> list[tuple[str, str]]:
+    """Read what was typed; a single pair may be written with a blank too."""
     pairs = ["=".join(names)] if len(names) == 2 and "=" not in names[0] else names
     if missing := [pair for pair in pairs if "=" not in pair]:
         raise UserError(
             f"CLUSTER=NAME: {missing[0]!r} has no =; write the cluster before it, as in 2={missing[0]}."
         )
+    return [(pair.partition("=")[0], pair.partition("=")[2]) for pair in pairs]
 
-    def edit(model: "DEC", _: None) -> "DEC":
-        from torchdec.clusters._change import cluster_number, rename
 
-        given = [pair.partition("=") for pair in pairs]
-        named = [(cluster_number(model, "cluster", _handle(cluster)), name) for cluster, _, name in given]
-        if len(dict(named)) < len(named):
-            raise ValueError(f"{' '.join(pairs)} names a cluster twice.")
-        for number, name in named:
-            model = rename(model, number, name)
-        return model
+def _pairs_of_file(file: Path) -> list[tuple[str, str]]:
+    import csv
 
-    edited(directory, edit, out, force, as_json)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            lines = list(csv.DictReader(opened))
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"--file: {file} cannot be read ({error}).") from None
+    if not lines or not {"cluster", "name"} <= lines[0].keys():
+        raise UserError(f"--file: {file} has no lines under the columns cluster and name; give a .csv of both.")
+    return [(line["cluster"] or "", line["name"] or "") for line in lines]
 
 
 def _handle(cluster: str) -> int | str:
@@ -131,18 +160,53 @@ def _handle(cluster: str) -> int | str:
     return int(cluster) if cluster.lstrip("-").isdecimal() else cluster
 
 
-def edited(
+def _replayed(
     directory: Path,
-    edit: Callable[["DEC", Any], "DEC"],
+    edits: list[dict[str, Any]],
     out: Path,
     force: bool,
     as_json: bool,
-    rows_of_run: Callable[["DEC", "Run"], Any] = lambda *_: None,
+    data: Path | None = None,
+    **reading: Any,
+) -> None:
+    """Replay edits on a run, with its rows where they are needed, and write another run."""
+
+    def edit(model: "DEC", rows: Any) -> tuple["DEC", Any]:
+        from torchdec.clusters._edits import replay
+        from torchdec.runs._record import read_run
+        from torchdec.runs._tables import read_assignments
+
+        with naming_rows(str(data)) if data else nullcontext(), noting():
+            names = read_run(directory).shown_names
+            return replay(model, edits, read_assignments(directory), rows, names=names)
+
+    edited(directory, edit, out, force, as_json, rows_of_run(data, **reading) if data else None)
+
+
+def rows_of_run(data: Path, **reading: Any) -> Callable[["DEC", "Run"], "Rows"]:
+    """Return what reads the rows of a run from a file, as those of the fit but for what is said of it anew."""
+
+    def read(model: "DEC", run: "Run") -> "Rows":
+        rows = rows_like(model, data, **reading)
+        check_rows(rows, run, data)
+        return rows
+
+    return read
+
+
+def edited(
+    directory: Path,
+    edit: Callable[["DEC", Any], tuple["DEC", Any]],
+    out: Path,
+    force: bool,
+    as_json: bool,
+    read: Callable[["DEC", "Run"], "Rows"] | None = None,
     new_data: Path | None = None,
 ) -> "Run":
-    """Edit the model of a run, on rows that `rows_of_run` reads where it needs them, and write another run.
+    """Edit the model of a run, on rows that `read` reads where it needs them, and write another run.
 
-    That is a run of the same rows, or of those of `new_data`, which are then what `rows_of_run` reads.
+    That is a run of the same rows, or of those of `new_data`, which are then what `read` reads. `edit` returns a
+    model, and the clusters of the rows if they aren't those that it gives them.
     """
     import numpy as np
 
@@ -161,15 +225,17 @@ def edited(
         run = read_run(directory)
         model = load(directory / MODEL)
     with locked(out):
-        rows = rows_of_run(model, run)
+        rows = None if read is None else read(model, run)
         with naming("RUN"):
-            model = edit(model, rows)
-            if rows is None:
-                chunks = assign_parts(model, read_embedding(directory), read_assignments(directory))
-            else:
+            model, labels = edit(model, rows)
+            if labels is None and rows is not None:
                 chunks = model.predict_chunks(rows)
+            else:
+                # A split trains the encoder too, so the embedding is another one.
+                codes = read_embedding(directory) if rows is None else model.transform(rows)
+                chunks = assign_parts(model, codes, labels)
         ids = None if rows is None else row_ids(rows)
-        if new_data is not None:
+        if new_data is not None and rows is not None:
             old = read_assignments(directory)
             parts = assign_parts(model, read_embedding(directory), old)
             now = np.concatenate([clusters_of(q)[0] for _, q in parts])

@@ -1,4 +1,4 @@
-"""`torchdec export`."""
+"""`torchdec export` and `torchdec export-table`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,3 +29,30 @@ def export(
     except ImportError as error:
         raise UserError(str(error)) from None
     tell(f"{onnx}: {size_of(onnx)}")
+
+
+def export_table(
+    directory: Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="An .xlsx or .json to write.")],
+    force: _options.Force = False,
+) -> None:
+    """Write a run for others: its clusters, its rows with their ids and clusters, and what tells clusters apart.
+
+    In an .xlsx these are the sheets clusters, rows and profile; a .json has the same as lists of objects.
+    """
+    from torchdec.runs._publish import check_file, write_file
+    from torchdec.runs._record import read_run
+    from torchdec.runs._tables import read_assignments
+    from torchdec.runs._tables_of_run import tables_of_run, write_tables
+
+    with naming("-o/--out"):
+        check_file(out, force=force)
+        if out.suffix.lower() not in (".xlsx", ".json"):
+            raise UserError(f"{out} would hold tables; name a file that ends in .xlsx or .json.")
+    with naming("RUN"):
+        run = read_run(directory)
+        read_assignments(directory)  # refuses what is damaged
+        tables = tables_of_run(run, directory)
+    with naming("-o/--out"):
+        write_file(out, lambda new: write_tables(new, tables), force=force)
+    tell(f"{out}: {size_of(out)}")

@@ -36,6 +36,8 @@ def fit(
     augment: _options.AugmentOption = None,
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
+    vector_column: _options.VectorColumn = None,
+    image_column: _options.ImageColumn = None,
     layer: _options.Layer = None,
     use: _options.Use = None,
     ignore: _options.Ignore = None,
@@ -71,6 +73,8 @@ def fit(
         rows = read_rows(
             data,
             text_column=text_column,
+            vector_column=vector_column,
+            image_column=image_column,
             layer=layer,
             use=use or (),
             ignore=ignore or (),

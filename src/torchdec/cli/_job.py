@@ -210,7 +210,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
     clusters = write_run_files(directory, model, chunks, len(job.rows), row_ids(job.rows))
     for name, array in job.arrays.items():
         np.save(directory / name, array, allow_pickle=False)
-    described, rules = _in_words(job.rows, model)
+    described, rules = _in_words(job.rows, model, directory)
     dtype = getattr(job.rows, "dtype", None)  # not every source of rows knows it
     history = _record.plain_history(model.history_)
     run = _record.Run(
@@ -234,21 +234,24 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
     return run
 
 
-def _in_words(rows: "Rows", model: "DEC") -> tuple[tuple[dict[str, Any], ...], dict[str, Any] | None]:
-    """Describe the clusters of a table for the record; of other rows, which have no words, nothing."""
+def _in_words(rows: "Rows", model: "DEC", directory: Path) -> tuple[tuple[dict[str, Any], ...], Any]:
+    """Describe the clusters for the record: their names, and what tells them apart; of a table as rules too."""
+    from torchdec._assigned import Assigned, assign_parts
+    from torchdec.clusters._describe import described
     from torchdec.clusters._rules import rules_of
-    from torchdec.clusters._traits import automatic_names, sampled_table, traits_of
+    from torchdec.clusters._traits import sampled_table
     from torchdec.runs._record import plain
+    from torchdec.runs._tables import read_embedding
 
+    assigned = Assigned(model, assign_parts(model, read_embedding(directory), model.labels_))
     table = sampled_table(rows, model.labels_, len(model.cluster_names_))
-    if table is None:
+    clusters = described(model, assigned, rows, table)
+    rules = None if table is None else rules_of(table)
+    if not any(cluster.automatic_name for cluster in clusters):
         return (), None
-    traits, rules = traits_of(table), rules_of(table)
-    described = [
-        {"automatic_name": name, "traits": [asdict(trait) for trait in own]}
-        for name, own in zip(automatic_names(traits), traits, strict=True)
-    ]
-    return tuple(plain(described)), None if rules is None else plain(asdict(rules))
+    kept = ("automatic_name", "traits", "words")
+    told = [{name: value for name, value in asdict(cluster).items() if name in kept} for cluster in clusters]
+    return tuple(plain(told)), None if rules is None else plain(asdict(rules))
 
 
 def _report(job: Job, model: "DEC", run: "Run") -> None:

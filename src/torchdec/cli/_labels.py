@@ -101,7 +101,7 @@ def _checked(labels: NDArray[Any], path: Path) -> NDArray[Any]:
         _refuse_missing(np.isnan(labels), path)
         odd = labels[~(np.mod(labels, 1) == 0)]
         if len(odd):
-            raise UserError(f"{path} holds {odd[0]:g}, which is no class; give whole numbers or text.")
+            raise UserError(f"{path} holds {odd[0]:g}, which isn't a class; give whole numbers or text.")
         return labels.astype(np.int64)
     if labels.dtype.kind not in "biuSU":
         raise UserError(f"{path} holds values of dtype {labels.dtype}; give whole numbers or text.")

@@ -43,6 +43,25 @@ TextColumn = Annotated[
         "--text-column", metavar="NAME", show_default=False, help="Column of a .csv or .parquet that holds texts."
     ),
 ]
+VectorColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--vector-column",
+        metavar="NAME",
+        show_default=False,
+        help="Column of a .parquet that holds the rows, a list of numbers each; --text-column and --image-column "
+        "then name what these came from, which the page shows.",
+    ),
+]
+ImageColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--image-column",
+        metavar="NAME",
+        show_default=False,
+        help="Column of pictures' paths, beside the vectors.",
+    ),
+]
 Layer = Annotated[
     str | None,
     typer.Option(
@@ -83,7 +102,7 @@ def roles(said: list[str] | None, ids: list[str] | None) -> dict[str, str]:
     for text in said or ():
         column, mark, role = text.partition("=") if text.count("=") == 1 else text.rpartition("=")
         if not (column and mark and role):
-            raise typer.BadParameter(f"{text!r} is no COLUMN=ROLE, as plan=kind is.", param_hint="--role")
+            raise typer.BadParameter(f"{text!r} isn't COLUMN=ROLE; write it like plan=kind.", param_hint="--role")
         found[column] = role
     return found
 
@@ -139,7 +158,7 @@ def _clusters(text: str) -> int | range | list[int] | str:
         if last.isdecimal() and int(last) >= int(first):
             return range(int(first), int(last) + 1)
     raise typer.BadParameter(
-        f"{text!r} is no number of clusters; give 1 or more, a range such as 2-12, several such as 3,5 or auto."
+        f"{text!r} isn't a number of clusters; give 1 or more, a range such as 2-12, several such as 3,5 or auto."
     )
 
 
@@ -152,7 +171,7 @@ def _noise(text: str) -> float | str:
     except ValueError:
         share = 0.0
     if not 0 < share <= 0.5:
-        raise typer.BadParameter(f"{text!r} is no share of rows; give auto, or up to 0.5, such as 0.05.")
+        raise typer.BadParameter(f"{text!r} must be auto or a fraction of the rows up to 0.5, such as 0.05.")
     return share
 
 

@@ -131,7 +131,7 @@ def _all_columns(data: Path, rows: "Rows") -> "pa.Table":
 
     reading = getattr(getattr(rows, "preparation", None), "reading", None)
     if reading is None or data.is_dir() or data.suffix.lower() not in (*_TABLES, ".tsv"):
-        raise RowsError(f"{data} is no table, whose columns --join would write; leave out --join")
+        raise RowsError(f"{data} isn't a table, so there are no columns to --join; leave out --join")
     return raw_table(data, reading)
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._edit import RunArgument, edited
+from torchdec.cli._edit import RunArgument, edited, rows_of_run
 from torchdec.cli._errors import UserError, naming, naming_rows, noting
-from torchdec.cli._run_files import check_rows, rows_like
 from torchdec.cli._summary import print_changes
 from torchdec.cli._terminal import printable, tell
 
@@ -72,8 +71,7 @@ def ask(
         run = read_run(directory)
         model = load(directory / MODEL)
     file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
-    rows = rows_like(model, data, text_column=text_column, **file)
-    check_rows(rows, run, data)
+    rows = rows_of_run(data, text_column=text_column, **file)(model, run)
     handles = _Handles(rows)
     with naming_rows(str(data)), noting():
         pairs = ask(model, rows, n, **_known(answers, names, handles), random_state=seed)
@@ -117,22 +115,19 @@ def refine(
     if not (answers or names):
         raise UserError("--answers: nothing is said of any row; give --answers or --names.")
 
-    def rows_of_run(model: "DEC", run: Any) -> Any:
-        file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
-        rows = rows_like(model, data, text_column=text_column, **file)
-        check_rows(rows, run, data)
-        return rows
-
     handles: list[_Handles] = []
 
-    def edit(model: "DEC", rows: Any) -> "DEC":
+    def edit(model: "DEC", rows: Any) -> tuple["DEC", None]:
         from torchdec.clusters._refine import refine
 
         handles.append(_Handles(rows))
         with naming_rows(str(data)), noting():
-            return refine(model, rows, **_known(answers, names, handles[0]), updates=updates, random_state=seed)
+            known = _known(answers, names, handles[0])
+            return refine(model, rows, **known, updates=updates, random_state=seed), None
 
-    done = edited(directory, edit, out, force, as_json, rows_of_run).edits[-1]
+    file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
+    read = rows_of_run(data, text_column=text_column, **file)
+    done = edited(directory, edit, out, force, as_json, read).edits[-1]
     if as_json:
         return
     print_changes(change for change in done["changes"] if change["change"] != "kept")

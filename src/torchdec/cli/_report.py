@@ -124,9 +124,9 @@ def read_shape(given: str, data: Path, rows: "Rows", *, is_needed: bool = False)
     from torchdec.rows._images import ImageRows
 
     if given and not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){1,2}", given):
-        raise ValueError(f"{given!r} is no shape of images; try 28x28 or 32x32x3.")
+        raise ValueError(f"{given!r} isn't a shape of images; try 28x28 or 32x32x3.")
     if isinstance(rows, ImageRows):
-        known = "x".join(map(str, rows.image_shape))
+        known = "x".join(map(str, rows.image_shape or ()))
         if given not in ("", known):
             raise ValueError(f"{given} is given, but the images of {data} are {known}; leave it out.")
         return rows.image_shape

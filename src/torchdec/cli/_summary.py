@@ -73,10 +73,10 @@ def print_clusters(run: "Run") -> None:
 
 
 def print_traits(run: "Run") -> None:
-    """Print of the clusters of a table a line each: number, name and the first three traits."""
+    """Print a line for each cluster that has a description: number, name and what tells it from the others."""
     for number, (name, about) in enumerate(zip(run.shown_names, run.descriptions, strict=False)):
-        traits = "; ".join(trait["text"] for trait in about["traits"][:3])
-        tell(printable(f"{number} {name}: {traits}" if traits else f"{number} has no rows"))
+        told = "; ".join(trait["text"] for trait in about["traits"][:3]) or ", ".join(about.get("words", ()))
+        tell(printable(f"{number} {name}: {told}" if told else f"{number} {name}".rstrip()))
     if run.rules:
         tell(f"The page has rules that put {run.rules['fidelity']:.0%} of rows held out where the model does.")
 

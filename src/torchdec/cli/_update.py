@@ -44,11 +44,11 @@ def update(
         file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
         return rows_like(model, data, text_column=text_column, **file)
 
-    def edit(model: "DEC", rows: Any) -> "DEC":
+    def edit(model: "DEC", rows: Any) -> tuple["DEC", None]:
         from torchdec.clusters._update import update
 
         with naming_rows(str(data)), noting():
-            return update(model, rows, min_rows=min_rows, random_state=seed)
+            return update(model, rows, min_rows=min_rows, random_state=seed), None
 
     done = edited(directory, edit, out, force, as_json, rows_of_file, data).edits[-1]
     if not as_json:

@@ -7,6 +7,7 @@ from torchdec.clusters._change import merge, rename, split
 from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
 from torchdec.clusters._drift import Drift, Shift, drift
+from torchdec.clusters._edits import replay
 from torchdec.clusters._refine import ask, refine
 from torchdec.clusters._rules import Rule, Rules
 from torchdec.clusters._traits import Trait
@@ -33,6 +34,7 @@ __all__ = [
     "outlier_scores",
     "refine",
     "rename",
+    "replay",
     "rules",
     "split",
     "summary",

@@ -144,7 +144,7 @@ def split(
     if not (isinstance(into, Integral) and into >= 2):
         raise ValueError(f"into={shown(into)} makes no parts; try 2 or more.")
     if not (isinstance(updates, Integral) and updates >= 0):
-        raise ValueError(f"updates={shown(updates)} is no number of updates; try 0 or more.")
+        raise ValueError(f"updates={shown(updates)} must be 0 or more.")
     into = int(into)
     result = deepcopy(model)
     given, rows = map(result.prepared, rows_to_fit(result, X, reset=False))
@@ -225,11 +225,11 @@ def rename(model: DEC, cluster: int | str, name: str) -> DEC:
     ValueError
         If there is no such cluster.
     TypeError
-        If `name` is no text.
+        If `name` must be a text.
     """
     number = cluster_number(model, "cluster", cluster)
     if not isinstance(name, str):
-        raise TypeError(f"name={shown(name)} is no text.")
+        raise TypeError(f"name={shown(name)} must be a text.")
     renamed = deepcopy(model)
     renamed.cluster_names_[number] = name
     return recorded(renamed, {"edit": "rename", "cluster": number, "name": name})
@@ -245,12 +245,13 @@ def cluster_number(model: DEC, argument: str, cluster: int | str) -> int:
         return int(cluster)
     alike = " (several have this name)" if isinstance(cluster, str) and names.count(cluster) > 1 else ""
     raise ValueError(
-        f"{argument}={shown(cluster)} is no cluster of this model{alike}; it has 0 to {len(names) - 1}."
+        f"{argument}={shown(cluster)} isn't a cluster of this model{alike}; it has 0 to {len(names) - 1}."
     )
 
 
-def recorded(model: DEC, edit: dict[str, Any]) -> DEC:
-    """Write an edit into the model that it made."""
+def recorded(model: DEC, edit: dict[str, Any], *, copied: bool = False) -> DEC:
+    """Note an edit in a model, or in a copy of it."""
+    model = deepcopy(model) if copied else model
     model.n_clusters = len(model.cluster_names_)
     model.edits_.append(edit)
     return model

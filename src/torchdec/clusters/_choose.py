@@ -85,7 +85,7 @@ def choose_k(
     4
     """
     if not (isinstance(hold_out, Real) and 0 <= hold_out < 1):
-        raise ValueError(f"hold_out={shown(hold_out)} is no share of the rows below 1; try 0.2, or 0 for no G.")
+        raise ValueError(f"hold_out={shown(hold_out)} must be a fraction in [0, 1); try 0.2, or 0 for no G.")
     dec = DEC("auto", representation=representation, random_state=random_state)
     dec._validate_params()
     _, rows = rows_to_fit(dec, X)

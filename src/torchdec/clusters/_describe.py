@@ -12,9 +12,11 @@ from scipy.spatial.distance import cdist
 from torchdec._assigned import Assigned
 from torchdec._dec import DEC
 from torchdec._representation import validated_rows
+from torchdec.clusters._names import automatic_names, words_of
 from torchdec.clusters._rules import Rules, rules_of
-from torchdec.clusters._traits import Table, Trait, automatic_names, sampled_table, traits_of
+from torchdec.clusters._traits import Table, Trait, sampled_table, traits_of
 from torchdec.prepare._mixed import Mixed
+from torchdec.prepare._texts import Texts
 from torchdec.rows import Rows, as_rows
 from torchdec.rows._precision import differences
 from torchdec.rows._shown import shown
@@ -53,9 +55,11 @@ class Cluster:
         each of these comes first, then the second of each, and so on.
     traits : tuple of Trait
         Of a table: what tells its rows from all others, in the units of the columns, the largest effect first.
+    words : tuple of str
+        Of texts: the words and phrases that tell its texts from all others, the clearest first.
     automatic_name : str
-        Made of its strongest traits, such as "Pro, annual_spend high"; differs from those of the other clusters.
-        Empty where rows are no table.
+        Made of its clearest words, of its strongest traits, such as "Pro, annual_spend high", or of the named
+        features (genes) that it has most of; differs from those of the other clusters. Else empty.
     """
 
     number: int
@@ -68,6 +72,7 @@ class Cluster:
     features: tuple[tuple[str, float], ...]
     exemplars: tuple[int, ...]
     traits: tuple[Trait, ...] = ()
+    words: tuple[str, ...] = ()
     automatic_name: str = ""
 
     @property
@@ -117,8 +122,8 @@ def describe(model: DEC, X: Any, *, n_features: int = 5, n_exemplars: int = 10) 
 
 
 def _rows_for(model: DEC, X: Any) -> Rows:
-    """Return rows with the names of their features, and those of a table as the model reads it."""
-    return validated_rows(model, X) if isinstance(model.preparation_.prepared, Mixed) else as_rows(X)
+    """Return rows with the names of their features, and those of a table or of texts as the model reads them."""
+    return validated_rows(model, X) if isinstance(model.preparation_.prepared, Mixed | Texts) else as_rows(X)
 
 
 def rules(model: DEC, X: Any) -> Rules | None:
@@ -172,7 +177,10 @@ def described(
     if rows is not None and not hasattr(rows, "parsed"):
         features = _standing_out(rows, assigned.labels, sizes, n_features)
     traits: list[tuple[Trait, ...]] = [()] * len(sizes) if table is None else traits_of(table, n_features)
-    names = automatic_names(traits)
+    texts = getattr(rows, "texts", None)
+    words = [()] * len(sizes) if texts is None else words_of(texts, assigned.labels, assigned.n_clusters)
+    named = rows is not None and rows.feature_names is not None
+    names = automatic_names(traits, words, features if named else ())
     nearest_rows = _nearest_rows(assigned, n_exemplars)
     neighbors = _nearest_clusters(model)
     n_rows = max(1, int(sizes.sum()))
@@ -191,6 +199,7 @@ def described(
                 features=features[number] if size else (),
                 exemplars=tuple(nearest_rows[number].tolist()),
                 traits=traits[number],
+                words=words[number],
                 automatic_name=names[number],
             )
         )

@@ -113,7 +113,7 @@ def refine(
     if not len(known.rows):
         raise ValueError("together, apart and rows say nothing; give at least one pair or name.")
     if not (isinstance(updates, Integral) and updates >= 0):
-        raise ValueError(f"updates={shown(updates)} is no number of updates; try 0 or more.")
+        raise ValueError(f"updates={shown(updates)} must be 0 or more.")
     seeds = seeds_of(random_state, "regions", "training")
     code, labels = model.transform(X), model.predict(X)
     if np.isnan(code[known.rows]).any():
@@ -235,10 +235,10 @@ def _pairs(argument: str, pairs: Pairs, n_rows: int) -> list[tuple[int, int]]:
     for i, pair in enumerate(pairs):
         where = f"{argument}[{i}]={shown(pair)}"
         if not (isinstance(pair, tuple | list | np.ndarray) and len(pair) == 2):
-            raise ValueError(f"{where} is no pair of rows; give tuples of two row numbers.")
+            raise ValueError(f"{where} isn't a pair of rows; give tuples of two row numbers.")
         for row in pair:
             if not (isinstance(row, Integral) and 0 <= row < n_rows):
-                raise ValueError(f"{where} names no row of X, which has 0 to {n_rows - 1}.")
+                raise ValueError(f"{where} isn't a row of X, which has 0 to {n_rows - 1}.")
         if pair[0] == pair[1]:
             raise ValueError(f"{where} is one row twice; give two.")
         checked.append((int(pair[0]), int(pair[1])))
@@ -248,9 +248,9 @@ def _pairs(argument: str, pairs: Pairs, n_rows: int) -> list[tuple[int, int]]:
 def _names(rows: Mapping[int, str], n_rows: int) -> dict[int, str]:
     for row, name in rows.items():
         if not (isinstance(row, Integral) and 0 <= row < n_rows):
-            raise ValueError(f"rows has the key {shown(row)}, no row of X, which has 0 to {n_rows - 1}.")
+            raise ValueError(f"rows has the key {shown(row)}, which isn't a row of X; it has 0 to {n_rows - 1}.")
         if not (isinstance(name, str) and name):
-            raise ValueError(f"rows[{row}]={shown(name)} is no name; give a text.")
+            raise ValueError(f"rows[{row}]={shown(name)} must be a text.")
     return {int(row): name for row, name in rows.items()}
 
 

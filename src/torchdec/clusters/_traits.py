@@ -128,33 +128,18 @@ def written(column: Parsed) -> list[str]:
 
 
 def traits_of(table: Table, n: int = 5) -> list[tuple[Trait, ...]]:
-    """Return the `n` traits of each cluster with the largest effects, the largest first."""
+    """Return up to `n` traits of each cluster whose effects aren't negligible, the largest first; at least one."""
     found: list[list[Trait]] = [[] for _ in range(table.n_clusters)]
     sizes = np.bincount(table.labels, minlength=table.n_clusters)
     for column in table.columns:
         for number, trait in _of_column(column, table.labels, sizes):
             found[number].append(trait)
-    return [tuple(sorted(traits, key=lambda trait: -abs(trait.effect))[:n]) for traits in found]
+    ranked = [sorted(traits, key=lambda trait: -abs(trait.effect)) for traits in found]
+    strong = [sum(abs(trait.effect) >= NEGLIGIBLE for trait in traits) for traits in ranked]
+    return [tuple(traits[: min(n, max(1, last))]) for traits, last in zip(ranked, strong, strict=True)]
 
 
-def automatic_names(traits: Sequence[Sequence[Trait]]) -> list[str]:
-    """Name each cluster by its strongest traits, by as many as make the names differ in more than their order."""
-    parts = [_parts(own) for own in traits]
-    lengths = [min(2, len(own)) for own in parts]
-    while True:
-        said = [frozenset(own[:length]) for own, length in zip(parts, lengths, strict=True)]
-        alike = [i for i, own in enumerate(parts) if said.count(said[i]) > 1]
-        longer = [i for i in alike if lengths[i] < len(parts[i])]
-        if not longer:
-            break
-        for i in longer:
-            lengths[i] += 1
-    names = [", ".join(own[:length]) for own, length in zip(parts, lengths, strict=True)]
-    names = [name or ("average" if own else "") for name, own in zip(names, traits, strict=True)]
-    return [f"{name} ({i})" if name and i in alike else name for i, name in enumerate(names)]
-
-
-def _parts(traits: Sequence[Trait]) -> list[str]:
+def in_few_words(traits: Sequence[Trait]) -> list[str]:
     """Say each trait that matters in a few words."""
     strong = [trait for trait in traits if abs(trait.effect) >= NEGLIGIBLE]
     return [_part(trait) for trait in strong]

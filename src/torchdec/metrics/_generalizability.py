@@ -63,10 +63,10 @@ def _assignments(values: ArrayLike, name: str) -> NDArray[np.float64]:
             raise TypeError
         q = np.asarray(values).astype(np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} is no table of numbers; give what predict_proba returns") from None
+        raise ValueError(f"{name} isn't a table of numbers; give what predict_proba returns") from None
     if q.ndim != 2 or q.size == 0:
         raise ValueError(f"{name} has shape {q.shape}; give one row of cluster probabilities for each row")
     # Probabilities in float32 sum to 1 within about a millionth.
     if not ((q >= 0).all() and np.allclose(q.sum(axis=1), 1, atol=1e-3)):
-        raise ValueError(f"{name} holds rows that are no probabilities; give what predict_proba returns")
+        raise ValueError(f"{name} holds rows that aren't probabilities; give what predict_proba returns")
     return q

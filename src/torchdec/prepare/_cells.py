@@ -156,7 +156,7 @@ class Cells:
         if self.total is None:
             return _emptied(block[:, columns], hollow)
         if not _are_whole(_filled(block), _MOST_COUNTED):
-            raise ValueError("holds values that are no counts, but the model was fitted on counts")
+            raise ValueError("holds values that aren't counts, but the model was fitted on counts")
         return _emptied((self.total * _shares(block)).log1p()[:, columns].astype(np.float32), hollow)
 
     def to_json(self) -> dict[str, Any]:
@@ -184,6 +184,11 @@ class Cells:
 def block_size(n_genes: int) -> int:
     """Return how many cells to read at once."""
     return max(1, _BLOCK_VALUES // n_genes)
+
+
+def are_counts(block: Any) -> bool:
+    """Tell whether these cells hold whole numbers from 0 and not only yes and no."""
+    return _are_whole(block, _MOST_COUNTED) and bool(block.max() > 1)
 
 
 def _are_whole(block: Any, below: float = math.inf) -> bool:

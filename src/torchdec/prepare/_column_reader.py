@@ -77,7 +77,7 @@ class Reader:
         if role in ("kind", "yes/no"):
             return cls._of_levels(column, "as you say", may_be_ordered=False), ""
         if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-            return cls._checked(cls("date", str(kind), Dates(with_time=pa.types.is_timestamp(kind))), column), ""
+            return cls._checked(cls("date", "dates", Dates(with_time=pa.types.is_timestamp(kind))), column), ""
         if pa.types.is_time(kind) or pa.types.is_duration(kind):
             return cls._checked(cls("duration", "times", Durations()), column), ""
         if pa.types.is_dictionary(kind):
@@ -92,7 +92,7 @@ class Reader:
         if role not in (None, "number"):
             if role == "amount":
                 return cls("amount", "as you say", Amounts("."))
-            raise CellsError(f"holds numbers, which are no {role}; name number, amount or kind")
+            raise CellsError(f"holds numbers, which can't be read as {role}; name number, amount or kind")
         if pa.types.is_boolean(column.type):
             return cls._of_levels(column, "true or false")
         n_distinct = pc.count_distinct(column).as_py()

@@ -3,8 +3,7 @@
 import base64
 import colorsys
 import json
-import math
-from collections.abc import Sequence
+from collections import Counter
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -16,24 +15,23 @@ from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, apart, described
+from torchdec.clusters._edits import notes_of
 from torchdec.clusters._rules import Rules, rules_of
-from torchdec.clusters._traits import parsed_rows, sampled_table, written
+from torchdec.clusters._traits import sampled_table
+from torchdec.report._content import Content
 from torchdec.report._layout import layout, sampled
-from torchdec.report._pictures import as_pixels, data_uri, sheet
-from torchdec.rows._ids import row_ids, row_name
-from torchdec.rows._part import numbered
-from torchdec.rows._precision import differences
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 
-# Features told of each row on the map, and values of rows that are held at a time to find them.
-_FEATURES, _MOST_VALUES = 3, 1 << 22
-# Columns of a table whose values are told of each row.
-_COLUMNS = 6
-_MOST_UNCERTAIN = 20
-_MOST_CHARACTERS = 160
-# More pictures a cluster would not fit beside its numbers.
-_PICTURES = 10
+# Examples of a cluster, rows of it that are nearly in another one, and other clusters named as near.
+_EXAMPLES, _BORDERLINE, _NEAR = 10, 5, 3
+# Rows in no cluster that are named.
+_NAMED = 10
+# A row is clear from this confidence on: it is more like its cluster than like all others together. Below the
+# other it may be shown on the border. So many rows that aren't clear tell which clusters run into each other.
+_CLEAR, _BORDER, _MOST_BETWEEN = 0.5, 0.75, 5000
+# Features without names say something while a person can count them.
+_COUNTABLE = 30
 
 
 class ReportError(ValueError):
@@ -80,7 +78,6 @@ def render(
         Without the packages that it needs, or if the arguments are not of the same rows.
     """
     try:
-        import openTSNE  # noqa: F401
         import PIL  # noqa: F401
         from jinja2 import Environment
         from markupsafe import Markup
@@ -91,46 +88,42 @@ def render(
     assigned = Assigned(model, assign_parts(model, codes, assignments))
     table = None if image_shape else sampled_table(rows, assigned.labels, assigned.n_clusters)
     clusters = described(model, assigned, rows, table)
-    titles = [_title(cluster) for cluster in clusters]
+    content = Content(rows, image_shape, clusters)
+    titles = [cluster.shown_name or f"Cluster {cluster.number}" for cluster in clusters]
     colors = palette(len(clusters))
     given = np.flatnonzero(assigned.labels >= 0)  # the others hold nothing, or belong nowhere
     points = given[sampled(len(given))]
-    uncertain = _uncertain(model, codes, assigned, titles, colors)
-    pictured = {row for cluster in clusters for row in cluster.exemplars[:_PICTURES]}
-    pictured |= {row["number"] for row in uncertain}
-    texts = getattr(rows, "texts", None)
-    in_words = (
-        _in_words(rows, np.union1d(points, sorted(pictured)), clusters) if table and rows is not None else {}
-    )
-    images = _Images(rows, image_shape, points[:1000]) if rows is not None and image_shape else None
     charts = _charts(run, colors, titles)
-    tree = _tree(model, clusters, titles, colors)
+    tree = _tree(model, titles, colors)
+    about = _about_clusters(model, codes, assigned, clusters, content, _has_features(rows, content))
     data = {
-        "map": _map(codes, assigned, points, images, texts, in_words, rows),
+        "map": _map(codes, assigned, points) | content.of_points(points),
         "clusters": [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)],
+        "levels": [list(level.groups) for level in model.levels_[:-1]],
         "charts": charts,
         "tree": tree,
     }
-    template = Environment(autoescape=True).from_string(_resource("page.html.j2"))
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        _resource("page.html.j2")
+    )
     return template.render(
         title=run.data.name,
         facts=_facts(run),
-        stopped=StopReason.sentence(run.stop_reason),
+        trust=_trust(run, model, codes, assigned, titles, content),
         warnings=run.warnings,
         map_note=_map_note(len(points), len(given)),
-        empty=_empty_line(
-            np.flatnonzero(assigned.labels < 0), len(codes), has_noise=model.noise_level_ is not None
+        clusters=[
+            {"title": title, "color": color, "cluster": cluster, **own}
+            for title, color, cluster, own in zip(titles, colors, clusters, about, strict=True)
+        ],
+        stands_out=any(
+            cluster.words or cluster.traits or own["features"]
+            for cluster, own in zip(clusters, about, strict=True)
         ),
-        clusters=_cluster_lines(clusters, titles, colors),
         largest_share=max(cluster.share for cluster in clusters),
-        any_traits=table is not None,
-        any_features=table is None and images is None and any(cluster.features for cluster in clusters),
         rules=None if table is None else _rule_lines(rules_of(table), titles, colors),
-        snippets=in_words or (None if texts is None else {row: _snippet(texts[row]) for row in pictured}),
-        pictures=images.data_uris(sorted(pictured)) if images else None,
-        tree=tree,
-        uncertain=uncertain,
         truth=None if labels is None else _truth(labels, assigned.labels, titles),
+        tree=tree,
         charts=charts,
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
         f"Data {run.data.sha256[:16]}.",
@@ -138,7 +131,7 @@ def render(
         js=Markup(_resource("page.js")),  # noqa: S704
         plotly=Markup(get_plotlyjs()),  # noqa: S704
         # Inside a script element only a tag could end the data early.
-        data=Markup(json.dumps(data, allow_nan=False).replace("<", "\\u003c")),  # noqa: S704
+        data=Markup(json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c")),  # noqa: S704
     )
 
 
@@ -150,32 +143,6 @@ def palette(n_clusters: int) -> list[str]:
         red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.62)
         colors.append(f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}")
     return colors
-
-
-class _Images:
-    """The rows as pictures, all on one scale of brightness."""
-
-    def __init__(self, rows: Rows, shape: tuple[int, ...], points: NDArray[np.int64]) -> None:
-        self._shape = shape
-        self._rows = rows
-        some = rows.take(points)
-        self._low, self._high = float(np.nanmin(some)), float(np.nanmax(some))
-
-    def _pixels(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        parts = _values_at_a_time(numbers, self._rows.shape[1])
-        return np.concatenate(
-            [as_pixels(self._rows.take(part), self._low, self._high, self._shape) for part in parts]
-        )
-
-    def sheet(self, numbers: NDArray[np.int64]) -> dict[str, Any]:
-        """Return one picture of all these rows, how many are in a line of it, and how large each is."""
-        pixels = self._pixels(numbers)
-        found = sheet(pixels)
-        return {"sheet": found[0], "per_line": found[1], "shape": pixels.shape[1:3]} if found else {}
-
-    def data_uris(self, numbers: Sequence[int]) -> dict[int, str]:
-        pixels = self._pixels(np.array(numbers, dtype=np.int64))
-        return {number: data_uri(image) for number, image in zip(numbers, pixels, strict=True)}
 
 
 def _check(
@@ -198,104 +165,153 @@ def _check(
         raise ReportError(f"There are {len(labels)} labels for {n} rows; give one for every row.")
 
 
-def _title(cluster: Cluster) -> str:
-    return f"{cluster.number} {cluster.shown_name}".strip()
-
-
-def _cluster_lines(clusters: tuple[Cluster, ...], titles: list[str], colors: list[str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "title": title,
-            "color": color,
-            "size": cluster.size,
-            "share": cluster.share,
-            "confidence": _three_digits(cluster.confidence),
-            "confidence_p10": _three_digits(cluster.confidence_p10),
-            "nearest": "" if cluster.nearest is None else titles[cluster.nearest],
-            "features": cluster.features,
-            "traits": [trait.text for trait in cluster.traits],
-            "exemplars": cluster.exemplars[:_PICTURES],
-        }
-        for cluster, title, color in zip(clusters, titles, colors, strict=True)
-    ]
-
-
-def _three_digits(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
 def _facts(run: Run) -> list[tuple[str, str]]:
     n, d = run.data.shape
+    k = len(run.cluster_sizes)
     return [
+        ("clusters", f"{k:,}"),
         ("rows", f"{n:,}"),
         ("features", f"{d:,}"),
-        ("clusters", f"{len(run.cluster_sizes):,}"),
-        ("updates", f"{run.n_updates}"),
         ("seconds", f"{run.seconds.get('total', 0):,.1f}"),
     ]
 
 
-def _empty_line(empty: NDArray[np.int64], n_rows: int, *, has_noise: bool) -> str:
-    if not len(empty):
-        return ""
-    if has_noise:
-        return (
-            f"{len(empty):,} of {n_rows:,} rows lie far from all others, or hold nothing, and are in no cluster "
-            f"(-1): {numbered(empty, 20)}."
+def _has_features(rows: Rows | None, content: Content) -> bool:
+    """Tell whether the features of rows say something by themselves, unlike pixels and coordinates."""
+    if rows is None or content.has_pictures:
+        return False
+    return rows.feature_names is not None or rows.shape[1] <= _COUNTABLE
+
+
+def _about_clusters(
+    model: DEC,
+    codes: NDArray[np.float32],
+    assigned: Assigned,
+    clusters: tuple[Cluster, ...],
+    content: Content,
+    has_features: bool,
+) -> list[dict[str, Any]]:
+    """Return what the card and the view of each cluster show."""
+    least = [_least_clear(assigned, cluster.number) for cluster in clusters]
+    shown = np.unique(np.concatenate([*least, *(cluster.exemplars[:_EXAMPLES] for cluster in clusters)]))
+    examples = content.examples(shown.astype(np.int64))
+    second = _second(model, codes, np.concatenate(least).astype(np.int64))
+    distances = apart(model)
+    return [
+        {
+            "examples": [examples[row] for row in cluster.exemplars[:_EXAMPLES]],
+            "borderline": [{**examples[row], "other": second[row]} for row in own.tolist() if row in second],
+            "features": _in_deviations(cluster) if has_features and not cluster.words else [],
+            "near": np.argsort(distances[cluster.number], kind="stable")[1 : 1 + _NEAR].tolist(),
+            "note": note,
+            "trust": _in_words(assigned.confidence[assigned.labels == cluster.number]),
+        }
+        for cluster, own, note in zip(clusters, least, notes_of(model.edits_, len(clusters)), strict=True)
+    ]
+
+
+def _in_deviations(cluster: Cluster) -> list[tuple[str, float, str]]:
+    """Return features, how far the cluster lies from all rows, and that in words."""
+    return [
+        (f"feature {name}" if name.isdecimal() else name, by, f"{abs(by):.1f} sd {'above' if by > 0 else 'below'}")
+        for name, by in cluster.features
+    ]
+
+
+def _least_clear(assigned: Assigned, number: int) -> NDArray[np.int64]:
+    """Return the rows on the border of a cluster, the least clearly in it first."""
+    own = np.flatnonzero((assigned.labels == number) & (assigned.confidence < _BORDER))
+    return own[np.argsort(assigned.confidence[own], kind="stable")[:_BORDERLINE]]
+
+
+def _second(
+    model: DEC, codes: NDArray[np.float32], numbers: NDArray[np.int64]
+) -> dict[int, tuple[int, float, float]]:
+    """Return of each row the second cluster that it is like, and the probabilities of the first and of that."""
+    if len(model.cluster_names_) < 2 or not len(numbers):
+        return {}
+    q = model.assign(np.array(codes[numbers]))
+    order = np.argsort(-q, axis=1, kind="stable")
+    return {
+        int(row): (int(second), float(own[first]), float(own[second]))
+        for row, own, (first, second, *_) in zip(numbers, q, order, strict=True)
+    }
+
+
+def _in_words(confidence: NDArray[np.float32]) -> str:
+    if not len(confidence):
+        return "no rows"
+    clear = float((confidence >= _CLEAR).mean())
+    how = "clear" if clear >= 0.95 else "mostly clear" if clear >= 0.8 else "blurred"
+    return f"{how}: {_percent(clear)} of its rows are more like it than like all other clusters together"
+
+
+def _percent(fraction: float) -> str:
+    """Write a fraction so that nearly all isn't all."""
+    return f"{fraction:.1%}" if 0.99 <= fraction < 1 else f"{fraction:.0%}"
+
+
+def _trust(
+    run: Run, model: DEC, codes: NDArray[np.float32], assigned: Assigned, titles: list[str], content: Content
+) -> list[str]:
+    """Say what to trust, and what not, in sentences."""
+    inside = assigned.labels >= 0
+    clear = float((assigned.confidence[inside] >= _CLEAR).mean())
+    said = [f"{_percent(clear)} of the rows are more like their cluster than like all others together."]
+    between = np.flatnonzero(inside & (assigned.confidence < _CLEAR))
+    second = _second(model, codes, between[:: max(1, len(between) // _MOST_BETWEEN)])
+    pairs = Counter(tuple(sorted((int(assigned.labels[row]), other))) for row, (other, *_) in second.items())
+    if pairs:
+        (a, b), n = pairs.most_common(1)[0]
+        said.append(
+            f"{len(between):,} lie between clusters, most often ({n / len(second):.0%}) between “{titles[a]}” and "
+            f"“{titles[b]}”."
         )
-    hold, are = ("holds", "is") if len(empty) == 1 else ("hold", "are")
-    return f"{len(empty):,} of {n_rows:,} rows {hold} nothing and {are} in no cluster (-1): {numbered(empty, 20)}."
+    if not inside.all():
+        said.append(
+            _in_none(np.flatnonzero(~inside), len(codes), content, has_noise=model.noise_level_ is not None)
+        )
+    if content.has_pictures:
+        said.append(
+            "Pictures were compared pixel by pixel, so brightness, background and position count. Photographs are "
+            "told apart better by the vectors of a vision model."
+        )
+    return [*said, StopReason.sentence(run.stop_reason)]
+
+
+def _in_none(rows: NDArray[np.int64], n_rows: int, content: Content, *, has_noise: bool) -> str:
+    one = len(rows) == 1
+    why = ("lies" if one else "lie") + " far from all others, or " if has_noise else ""
+    why += "holds nothing, and is" if one else "hold nothing, and are"
+    names = ", ".join(map(content.name, rows[:_NAMED].tolist()))
+    return (
+        f"{len(rows):,} of {n_rows:,} rows {why} in no cluster (-1): {names}{', …' if len(rows) > _NAMED else ''}."
+    )
 
 
 def _map_note(n_points: int, n_rows: int) -> str:
     which = "Every row" if n_points == n_rows else f"{n_points:,} of {n_rows:,} rows, drawn at random"
-    return (
-        f"{which}, laid out by t-SNE of the code: neighbours stay neighbours, while distances between clusters "
-        "and their extents mean little."
-    )
+    return f"{which}. Rows that are alike lie near each other; distances between clusters mean little."
 
 
-def _map(
-    codes: NDArray[np.float32],
-    assigned: Assigned,
-    points: NDArray[np.int64],
-    images: _Images | None,
-    texts: Sequence[str] | None,
-    in_words: dict[int, str],
-    rows: Rows | None,
-) -> dict[str, Any]:
+def _map(codes: NDArray[np.float32], assigned: Assigned, points: NDArray[np.int64]) -> dict[str, Any]:
     placed = layout(np.array(codes[points]))
-    result: dict[str, Any] = {
-        "x": _encoded(placed[:, 0].astype("<f4")),
-        "y": _encoded(placed[:, 1].astype("<f4")),
-        "row": _encoded(points.astype("<i4")),
-        "cluster": _encoded(assigned.labels[points].astype("<i4")),
-        "confidence": _encoded(assigned.confidence[points].astype("<f4")),
+    return {
+        "x": placed[:, 0],
+        "y": placed[:, 1],
+        "row": points.astype("<i4"),
+        "cluster": assigned.labels[points].astype("<i4"),
+        "confidence": assigned.confidence[points].astype("<f4"),
     }
-    if images:
-        result |= images.sheet(points)
-    elif in_words:
-        result["text"] = [in_words[int(point)] for point in points]
-    elif texts is not None:
-        result["text"] = [_snippet(texts[point]) for point in points]
-    elif rows is not None:
-        result["features"] = _row_features(rows, points)
-    return result
 
 
-def _in_words(rows: Rows, index: NDArray[np.int64], clusters: tuple[Cluster, ...]) -> dict[int, str]:
-    """Say what some rows of a table hold, in the columns that tell clusters apart, after their ids."""
-    strongest: dict[str, float] = {}
-    for trait in (trait for cluster in clusters for trait in cluster.traits):
-        strongest[trait.column] = max(abs(trait.effect), strongest.get(trait.column, 0))
-    chosen = sorted(strongest, key=lambda name: -strongest[name])[:_COLUMNS]
-    columns = {column.name: written(column) for column in parsed_rows(rows, index) if column.name in chosen}
-    ids = row_ids(rows)
-    told = {}
-    for place, row in enumerate(index.tolist()):
-        values = ", ".join(f"{name} {columns[name][place]}" for name in chosen)
-        told[row] = _snippet(f"{row_name(ids, row) if ids else f'row {row}'}: {values}")
-    return told
+def _plain(value: Any) -> Any:
+    """Make arrays the base64 of their bytes, wherever they are in the data of the page."""
+    if isinstance(value, np.ndarray):
+        return base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _rule_lines(rules: Rules | None, titles: list[str], colors: list[str]) -> dict[str, Any] | None:
@@ -317,73 +333,19 @@ def _rule_lines(rules: Rules | None, titles: list[str], colors: list[str]) -> di
     }
 
 
-def _row_features(rows: Rows, points: NDArray[np.int64]) -> dict[str, Any]:
-    """Find what is most unusual in each row: its values that lie most standard deviations from the mean."""
-    d = rows.shape[1]
-    parts = _values_at_a_time(points, d)
-    first = rows.take(points[:1])[0].astype(np.float64)  # of the mean, which a large offset would round
-    mean = sum(differences(rows.take(part), first).sum(axis=0) for part in parts) / len(points)
-    squares = sum(np.square(differences(rows.take(part), first) - mean).sum(axis=0) for part in parts)
-    spread = np.sqrt(squares / len(points))
-    spread[spread == 0] = np.inf
-    which, by = [], []
-    for part in parts:
-        unusual = (differences(rows.take(part), first) - mean) / spread
-        most = np.argsort(-np.abs(unusual), axis=1, kind="stable")[:, :_FEATURES]
-        which.append(most)
-        by.append(np.take_along_axis(unusual, most, axis=1))
-    used, places = np.unique(np.concatenate(which), return_inverse=True)
-    names = rows.feature_names or [f"feature {number}" for number in range(d)]
-    return {
-        "names": [names[number] for number in used],
-        "each": min(_FEATURES, d),
-        "which": _encoded(places.astype("<i4")),
-        "by": _encoded(np.concatenate(by).astype("<f4")),
-    }
-
-
-def _values_at_a_time(numbers: NDArray[np.int64], width: int) -> list[NDArray[np.int64]]:
-    """Cut numbers of rows so that the rows of each part fit well into memory."""
-    return np.array_split(numbers, max(1, math.ceil(len(numbers) * width / _MOST_VALUES)))
-
-
-def _snippet(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= _MOST_CHARACTERS else words[: _MOST_CHARACTERS - 1] + "…"
-
-
-def _encoded(values: NDArray[Any]) -> str:
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
-
-
-def _uncertain(
-    model: DEC, codes: NDArray[np.float32], assigned: Assigned, titles: list[str], colors: list[str]
-) -> list[dict[str, Any]]:
-    if len(titles) < 2:
-        return []
-    sure = np.where(assigned.labels < 0, np.inf, assigned.confidence)
-    numbers = np.argsort(sure, kind="stable")[: min(_MOST_UNCERTAIN, np.isfinite(sure).sum())]
-    q = model.assign(np.array(codes[numbers]))
-    order = np.argsort(-q, axis=1, kind="stable")
-    return [
-        {
-            "number": int(number),
-            "choices": [(titles[j], colors[j], f"{own[j]:.2f}") for j in (first, second)],
-        }
-        for number, own, (first, second, *_) in zip(numbers, q, order, strict=True)
-    ]
-
-
-def _tree(
-    model: DEC, clusters: tuple[Cluster, ...], titles: list[str], colors: list[str]
-) -> dict[str, Any] | None:
-    """Join clusters with near centres, then near groups of them (average linkage), as lines of a drawing."""
+def joined(model: DEC) -> dict[str, Any]:
+    """Join clusters with near centres, then near groups of them (average linkage), as scipy's dendrogram does."""
     from scipy.cluster.hierarchy import dendrogram, linkage
     from scipy.spatial.distance import squareform
 
-    if len(clusters) < 3:
+    drawn: dict[str, Any] = dendrogram(linkage(squareform(apart(model), checks=False), "average"), no_plot=True)
+    return drawn
+
+
+def _tree(model: DEC, titles: list[str], colors: list[str]) -> dict[str, Any] | None:
+    if len(titles) < 3:
         return None
-    drawn = dendrogram(linkage(squareform(apart(model), checks=False), "average"), no_plot=True)
+    drawn = joined(model)
     return {
         "lines": [list(pair) for pair in zip(drawn["icoord"], drawn["dcoord"], strict=True)],
         "at": [5 + 10 * place for place in range(len(titles))],

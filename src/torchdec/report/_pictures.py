@@ -3,12 +3,15 @@
 import base64
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 # Larger images are thinned out to at most this many pixels a side.
 _SIDE = 64
+# Pictures in files are photographs, which show something from this side on.
+_FILE_SIDE = 128
 # Bytes of a sheet of pictures that a page may hold; beyond them some sharpness is given up, and then the sheet.
 _MOST_BYTES = 3_000_000
 
@@ -25,6 +28,22 @@ def as_pixels(rows: NDArray[np.float32], low: float, high: float, shape: tuple[i
 def data_uri(image: NDArray[np.uint8]) -> str:
     """Encode one image of (height, width, channels) as a PNG in a data URI."""
     return _uri(_encoded(image, "PNG"), "png")
+
+
+def file_uri(path: Path) -> str | None:
+    """Return a picture in a file, made small, as a data URI; None where the file is no picture."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+            small = ImageOps.exif_transpose(picture).convert("RGB")
+            small.thumbnail((_FILE_SIDE, _FILE_SIDE))
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+    file = io.BytesIO()
+    small.save(file, "WEBP", quality=80)
+    return _uri(file.getvalue(), "webp")
 
 
 def sheet(images: NDArray[np.uint8]) -> tuple[str, int] | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from torchdec.prepare._cells import Cells, Seen, block_size
+from torchdec.prepare._cells import Cells, Seen, are_counts, block_size
 from torchdec.rows._blocks import SlicedRows
 from torchdec.rows._cell_files import CellFile, CsrOnDisk
 from torchdec.rows._cells import CellRows
@@ -70,6 +70,17 @@ def _hint_at_counts(file: CellFile, values: Any, path: Path) -> None:
 
 def anndata_rows(data: Any, name: str) -> Rows:
     """Return the rows of the X of an AnnData as it is; `obs_names` name rows and `var_names` features."""
+    rows = _rows(data, name)
+    if are_counts(rows.take(np.arange(min(len(rows), block_size(rows.shape[1]))))):
+        tell(
+            f"{name}: its values look like counts and are taken as they are, so cells differ by how often they "
+            "were read; scale them and take logarithms first (scanpy.pp.normalize_total, log1p), or write the "
+            "AnnData to a .h5ad file, which read_rows prepares"
+        )
+    return rows
+
+
+def _rows(data: Any, name: str) -> Rows:
     values = _values(data, name)
     features, cells = data.var_names.astype(str).tolist(), data.obs_names.astype(str).tolist()
     if data.isbacked:

@@ -41,6 +41,7 @@ class DenseRows:
         self._feature_names = feature_names
         self.names = names
         self.kinds = kinds
+        self.image_shape: tuple[int, ...] | None = None  # where each row is a picture
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """What a caller may pass as X, turned into rows."""
 
+import math
 from collections.abc import Collection, Mapping
 from os import PathLike
 from typing import Any
@@ -48,7 +49,10 @@ def as_rows(
         - A tensor of torch may have any dtype and device, and need gradients.
         - An AnnData, in memory or backed, gives its ``X``; ``var_names`` become ``feature_names``, and
           ``obs_names`` the ``names`` of the rows.
-        - A sequence of rows goes through ``numpy.asarray``.
+        - A sequence of texts, such as a list or a Series of them, is read as the lines of a ``.txt`` are
+          (`torchdec.rows.read_rows`); None is an empty text.
+        - An array of pictures, (n, height, width) or (n, height, width, channels), has a row of pixels for each.
+        - Any other sequence of rows goes through ``numpy.asarray``.
     use, ignore : collection of str, default=()
         Columns of a data frame that are features, and that are none, whatever they look like.
     roles : mapping of str to str, optional
@@ -83,7 +87,12 @@ def as_rows(
     from torchdec.rows._frames import frame_rows, is_frame
 
     X = plain(unmasked(X))
-    refuse_texts(X)
+    if is_texts(X):
+        from torchdec.rows._texts import text_rows
+
+        return text_rows(X)
+    if is_pictures(X):
+        return _picture_rows(X)
     if not (isinstance(X, Rows) or issparse(X) or hasattr(X, "obs_names")) and is_frame(X):
         return frame_rows(X, use, ignore, roles)
     if use or ignore or roles:
@@ -121,7 +130,7 @@ def sparse_rows(
 
 
 def as_table(X: Any, name: str = "X") -> Any:
-    """Make sequences an array, and refuse what is no table of real numbers; scikit-learn would print its values.
+    """Make sequences an array, and refuse what isn't a table of real numbers; scikit-learn would print its values.
 
     Frames, sparse matrices and `numpy.matrix` are returned as they are.
     """
@@ -181,14 +190,23 @@ def _refuse_text(values: NDArray[Any], name: str) -> None:
         raise RowsError(f"{name} holds text such as {text[:40]!r}; {INSTEAD_OF_TEXT}, or drop it")
 
 
-def refuse_texts(X: Any) -> None:
-    """Say how texts become rows, which a sequence of them is not yet."""
+def is_texts(X: Any) -> bool:
+    """Tell whether X is a sequence of texts, such as a list or a Series of them."""
     is_flat = isinstance(X, list | tuple) or getattr(X, "ndim", 2) == 1
-    if is_flat and any(isinstance(value, str) for value in X):
-        raise RowsError(
-            "X is a sequence of texts; write them to a file, a text a line, or to a column of a table, and read "
-            'that: torchdec.rows.read_rows("texts.txt")'
-        )
+    return is_flat and any(isinstance(value, str) for value in X)
+
+
+def is_pictures(X: Any) -> bool:
+    """Tell whether X is an array of pictures, (n, height, width) or (n, height, width, channels)."""
+    return isinstance(X, np.ndarray) and X.ndim in (3, 4)
+
+
+def _picture_rows(pictures: NDArray[Any]) -> DenseRows:
+    """Return the pixels of each picture as a row, and remember the shape where a page can show it."""
+    rows = dense_rows(pictures.reshape(len(pictures), math.prod(pictures.shape[1:])), "X")
+    if pictures.ndim == 3 or pictures.shape[3] in (1, 3):
+        rows.image_shape = pictures.shape[1:]
+    return rows
 
 
 def refuse_unseen(X: Any) -> None:
@@ -210,7 +228,7 @@ def refuse_unseen(X: Any) -> None:
 
 
 def refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
-    """Refuse what is no table of real numbers with at least one row and one column."""
+    """Refuse what isn't a table of real numbers with at least one row and one column."""
     if len(shape) != 2:
         raise RowsError(
             f"{name} has shape {shape}, but one row an observation and one column a feature are wanted. "

@@ -13,6 +13,7 @@ from torchdec.prepare._images import Images
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows._anndata import read_cells
+from torchdec.rows._beside import attach
 from torchdec.rows._cells import CellRows
 from torchdec.rows._columns import read_csv, read_xlsx
 from torchdec.rows._convert import dense_rows, sparse_rows
@@ -31,6 +32,8 @@ def read_rows(
     path: str | PathLike[str],
     *,
     text_column: str | None = None,
+    vector_column: str | None = None,
+    image_column: str | None = None,
     layer: str | None = None,
     use: Sequence[str] = (),
     ignore: Sequence[str] = (),
@@ -78,7 +81,13 @@ def read_rows(
         by 1), are left out, which is told. What names the rows is in the attribute `ids` and goes to the
         assignments.
     text_column : str, optional
-        Column of a ``.csv``, ``.tsv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``.
+        Column of a ``.csv``, ``.tsv`` or ``.parquet`` that holds texts, to be read as those of a ``.txt``; beside
+        a `vector_column` they only tell what the rows are.
+    vector_column : str, optional
+        Column of a ``.parquet`` that holds the rows, a list of numbers each, such as an embedding of a text.
+    image_column : str, optional
+        Column beside the vectors that holds paths of pictures, as seen from the folder of the file; pages show
+        them.
     layer : str, optional
         Layer of an AnnData to read in place of its X, such as ``"counts"``.
     use, ignore : sequence of str, default=()
@@ -133,6 +142,8 @@ def read_rows(
     said = preparation.reading if preparation else Reading()
     now = {
         "text_column": text_column,
+        "vector_column": vector_column,
+        "image_column": image_column,
         "layer": layer,
         "use": _names(use, "use"),
         "ignore": _names(ignore, "ignore"),
@@ -145,6 +156,9 @@ def read_rows(
     if decimal not in (None, ".", ","):
         raise RowsError(f"decimal={decimal!r}: the decimal mark is '.' or ','")
     reading = replace(said, **{name: value for name, value in now.items() if value not in (None, ())})  # type: ignore[arg-type]
+    if reading.vector_column is not None:
+        texts = (reading.text_column,) if reading.text_column else ()  # which may look like ids
+        reading = replace(reading, use=(reading.vector_column,), ignore=(*reading.ignore, *texts))
     if path.suffix.lower() == ".txt":  # all of a line is its text, whatever the fit read
         reading = replace(reading, text_column=None)
     if not path.exists():
@@ -186,6 +200,8 @@ def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
         )
     if path.is_dir() and not is_anndata(path):
         return read_folder(path, reading, prepared)
+    if reading.vector_column is not None or reading.image_column is not None:
+        return _read_vectors(path, reading, prepared)
     if path.suffix.lower() == ".txt" or reading.text_column is not None:
         return read_texts(path, reading, prepared if isinstance(prepared, Texts) else None)
     if path.suffix.lower() in _PICTURES:
@@ -197,6 +213,17 @@ def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
             path, reading, prepared if isinstance(prepared, Features | Mixed) else None
         )
     return _READERS[path.suffix.lower()](path)
+
+
+def _read_vectors(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
+    """Read a column of vectors, and what stands beside it."""
+    if path.suffix.lower() != ".parquet" or reading.vector_column is None:
+        raise RowsError(
+            f"{path}: vectors with what they came from are read from a .parquet, whose column of lists "
+            "vector_column (--vector-column) names"
+        )
+    rows = ParquetRows([path], reading, prepared if isinstance(prepared, Features) else None)
+    return attach(rows, path, reading, is_needed=prepared is None)
 
 
 def _read_npy(path: Path) -> Rows:

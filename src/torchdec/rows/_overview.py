@@ -30,14 +30,14 @@ def overview_of_file(path: Path, **options: Any) -> tuple[list[str], list[Overvi
     Raises
     ------
     RowsError
-        If it is no table, or cannot be read.
+        If it isn't a table, or cannot be read.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RowsWarning)
         preparation: Any = getattr(read_rows(path, **options), "preparation", None)
     prepared = getattr(preparation, "prepared", None)
     if not isinstance(prepared, Features | Mixed):
-        raise RowsError(f"{path}: is no table of columns; give a .csv, .tsv, .xlsx or .parquet")
+        raise RowsError(f"{path}: isn't a table of columns; give a .csv, .tsv, .xlsx or .parquet")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RowsWarning)
         table = raw_table(path, preparation.reading)

@@ -65,6 +65,10 @@ class ParquetRows(BlockRows):
         folder: Path | None = None,
     ) -> None:
         reading, shown = reading or Reading(), str(folder or paths[0])
+        # What vectors came from, where a caller said it (`rows._beside`).
+        self.texts: Sequence[str] | None = None
+        self.pictures: Sequence[str] = ()
+        self.folder_of_pictures: Path | None = None
         looks = [_File(path) for path in paths]
         self._files = [file for file in looks if file.n_rows] or looks[:1]
         refuse_unusable((sum(file.n_rows for file in looks), len(looks[0].schema)), np.dtype(np.float32), shown)

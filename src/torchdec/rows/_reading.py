@@ -23,6 +23,8 @@ class Reading:
     """What the caller said of a file; the parameters of `read_rows`, which documents them."""
 
     text_column: str | None = None
+    vector_column: str | None = None
+    image_column: str | None = None
     layer: str | None = None
     use: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()

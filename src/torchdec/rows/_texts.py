@@ -1,7 +1,7 @@
 """Texts, from the lines of a file or a column of a table."""
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -69,6 +69,15 @@ def read_texts(path: Path, reading: Reading, prepared: Texts | None) -> TextRows
     return rows
 
 
+def text_rows(texts: Iterable[str | None], prepared: Texts | None = None) -> TextRows:
+    """Make rows of texts in memory, with the words of a fit or those of the texts; what is no text is empty."""
+    known = [text if isinstance(text, str) else "" for text in texts]
+    try:
+        return TextRows(known, prepared or _learnt(known), Reading())
+    except ValueError as error:
+        raise RowsError(f"X: makes no vocabulary ({error}); give texts of words") from None
+
+
 def _learnt(texts: list[str]) -> Texts:
     """Learn the words, and tell where they are characters."""
     if not any(text.strip() for text in texts):
@@ -113,7 +122,7 @@ def _decoded_as(encoding: str, content: bytes, path: Path) -> str:
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except LookupError:
-        raise RowsError(f"{path}: encoding={encoding!r} is no encoding; name one such as cp1252") from None
+        raise RowsError(f"{path}: encoding={encoding!r} isn't a known encoding; name one such as cp1252") from None
     except UnicodeDecodeError as error:
         raise RowsError(
             f"{path}: is no {encoding} text ({error.reason} at byte {error.start}); name another encoding"
@@ -148,8 +157,8 @@ def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table | None]:
         raise RowsError(f"{path}: column {name!r} holds {kind}, no text; name another one")
     if reading.use:
         raise RowsError(
-            f"{path}: beside the texts of {name!r}, column {reading.use[0]!r} is no feature; leave out --use, or "
-            "--text-column"
+            f"{path}: beside the texts of {name!r}, column {reading.use[0]!r} isn't a feature; leave out --use "
+            "or --text-column"
         )
     ids = [column for column in id_columns(table.drop_columns([name])) if column not in reading.ignore]
     texts = [text or "" for text in table.column(name).to_pylist()]

@@ -14,7 +14,7 @@ MOST_ROWS = 1_048_576
 
 
 class SheetWriter:
-    """Writes tables below each other into the one sheet of an `.xlsx`.
+    """Writes tables below each other into a sheet of an `.xlsx`, and then into further ones.
 
     Raises
     ------
@@ -30,7 +30,11 @@ class SheetWriter:
                 f"{path} is written by openpyxl, which is not installed; pip install 'torchdec[excel]'."
             ) from None
         self._path, self._book = path, Workbook(write_only=True)
-        self._sheet, self._n_rows = self._book.create_sheet("clusters"), 1
+        self.begin("clusters", schema)
+
+    def begin(self, title: str, schema: pa.Schema) -> None:
+        """Begin another sheet."""
+        self._sheet, self._n_rows = self._book.create_sheet(title), 1
         self._sheet.append(schema.names)
 
     def write_table(self, table: pa.Table, _: int) -> None:

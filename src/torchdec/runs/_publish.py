@@ -42,7 +42,7 @@ def check_directory(directory: str | Path, *, force: bool = False) -> None:
 
 def _check_replaceable(target: Path, shown: str | Path, force: bool) -> None:
     if not target.is_dir():
-        raise RunError(f"{shown} exists and is no directory; name a new directory.")
+        raise RunError(f"{shown} exists and isn't a directory; name a new directory.")
     if target.is_mount():
         raise RunError(f"{shown} is a mount point, which cannot be replaced; name a directory inside it.")
     names = sorted(entry.name for entry in target.iterdir())

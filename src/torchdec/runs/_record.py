@@ -262,15 +262,15 @@ def read_run(directory: str | Path) -> Run:
     Raises
     ------
     RunError
-        If it is no directory, holds no `run.json`, or one that is damaged, foreign, or of another schema.
+        If it isn't a directory, holds no `run.json`, or one that is damaged, foreign, or of another schema.
     """
     path = Path(directory) / RECORD
     try:
         contents = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        what = "has no run.json" if Path(directory).is_dir() else "is no directory"
+        what = "has no run.json" if Path(directory).is_dir() else "isn't a directory"
         raise RunError(
-            f"{directory} is no run directory: it {what}; name one that torchdec fit -o wrote."
+            f"{directory} isn't a run directory: it {what}; name one that torchdec fit -o wrote."
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read ({_one_line(error)}); fit again.") from None

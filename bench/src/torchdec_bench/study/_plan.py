@@ -160,7 +160,7 @@ def _cases(path: Path, table: dict[str, Any]) -> Iterator[Case]:
     nested = {key: table.get(key, {}) for key in ("settings", "stage_1")}
     for key, value in nested.items():
         if not isinstance(value, dict):
-            raise PlanError(f"{path}: {key} is no table; write {key} = {{ name = value }}.")
+            raise PlanError(f"{path}: {key} isn't a table; write {key} = {{ name = value }}.")
     flat = {key: _listed(value) for key, value in table.items() if key not in nested}
     for key, values in flat.items():
         for value in values:

@@ -1,0 +1,47 @@
+"""`torchdec open`: the page of a run on this machine, whose edits are saved as they are made."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from torchdec.cli._errors import UserError, naming, say
+from torchdec.cli._terminal import tell
+
+
+def open_page(
+    directory: Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")],
+    edits: Annotated[
+        Path | None,
+        typer.Option("--edits", metavar="FILE.json", show_default="RUN-edits.json", help="Where edits are saved."),
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> None:
+    """Show the page of a run in the browser, and save the edits that are made on it.
+
+    It listens on this machine alone (127.0.0.1), and answers only to the address that it prints, with its token.
+    `torchdec edit` replays what was saved. Ctrl-C ends it.
+    """
+    import webbrowser
+
+    from torchdec.cli._page_server import PageServer
+    from torchdec.runs._record import REPORT, read_run
+
+    with naming("RUN"):
+        read_run(directory)
+    if not (directory / REPORT).exists():
+        raise UserError(f"RUN: {directory} has no page; make it with torchdec report {directory} DATA.")
+    file = edits or directory.with_name(f"{directory.resolve().name}-edits.json")
+    try:
+        server = PageServer((directory / REPORT).read_text(encoding="utf-8"), directory, file, port)
+    except OSError as error:
+        raise UserError(f"--port: {port} cannot be listened on ({error.strerror}); try --port 0.") from None
+    with server:
+        tell(server.address)
+        if browser:
+            webbrowser.open(server.address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say(f"closed; edits are in {file}." if file.exists() else "closed; no edits were saved.")

@@ -1,0 +1,144 @@
+"""What a person recognises rows by: their ids, and their texts, pictures or values."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchdec.clusters._describe import Cluster
+from torchdec.clusters._traits import is_table, missing_in, parsed_rows, written
+from torchdec.prepare._parsed import Parsed
+from torchdec.report._pictures import as_pixels, data_uri, file_uri, sheet
+from torchdec.rows._ids import row_ids, row_name
+from torchdec.rows._protocol import Rows
+
+# Columns of a table that are told of an example, and columns that a map can be coloured by.
+_TOLD, _COLORED = 6, 24
+_MOST_CHARACTERS = 220
+# Values of rows that are held at a time.
+_MOST_VALUES = 1 << 22
+# Rows that the range of brightness is taken from.
+_BRIGHTNESS = 1000
+
+
+class Content:
+    """The content of the rows of a run, read only for the rows that are asked for.
+
+    Parameters
+    ----------
+    rows : Rows or None
+        Without them, rows have numbers alone.
+    image_shape : tuple of int or None
+        Height, width and perhaps 3 channels, where each row is a picture.
+    clusters : tuple of Cluster
+        What tells these apart is told first.
+    """
+
+    def __init__(
+        self, rows: Rows | None, image_shape: tuple[int, ...] | None, clusters: tuple[Cluster, ...]
+    ) -> None:
+        self._rows = rows
+        self._pictures = None if rows is None or image_shape is None else (rows, image_shape)
+        self._ids = None if rows is None else row_ids(rows)
+        self._texts: Sequence[str] | None = getattr(rows, "texts", None)
+        self._paths: Sequence[str] = getattr(rows, "pictures", ())
+        self._files: Path | None = getattr(rows, "folder_of_pictures", None)
+        strength: dict[str, float] = {}
+        for cluster in clusters:
+            effects = [(trait.column, trait.effect) for trait in cluster.traits] or cluster.features
+            for column, effect in effects:
+                strength[column] = max(abs(effect), strength.get(column, 0.0))
+        self._columns = sorted(strength, key=lambda name: -strength[name])
+        self.is_table = rows is not None and image_shape is None and is_table(rows)
+        if self._pictures and rows is not None:
+            some = rows.take(np.unique(np.linspace(0, len(rows) - 1, _BRIGHTNESS).astype(np.int64)))
+            self._low, self._high = float(np.nanmin(some)), float(np.nanmax(some))
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether rows are pictures."""
+        return self._pictures is not None
+
+    def name(self, row: int) -> str:
+        """Name a row by its ids, or else by its number."""
+        return f"row {row}" if self._ids is None else row_name(self._ids, row)
+
+    def text(self, row: int) -> str:
+        """Return the beginning of the text of a row; nothing where rows are no texts."""
+        if self._texts is None:
+            return ""
+        words = " ".join((self._texts[row] or "").split())
+        return words if len(words) <= _MOST_CHARACTERS else f"{words[: _MOST_CHARACTERS - 1]}…"
+
+    def examples(self, numbers: NDArray[np.int64]) -> dict[int, dict[str, Any]]:
+        """Tell of each row its name, and its text, picture or most telling values."""
+        told = {row: {"row": row, "name": self.name(row), "text": self.text(row)} for row in numbers.tolist()}
+        if self.has_pictures and len(numbers):
+            for row, image in zip(numbers.tolist(), self._pixels(numbers), strict=True):
+                told[row]["picture"] = data_uri(image)
+        elif self._files is not None:
+            for row in numbers.tolist():
+                if uri := file_uri(self._files / self._paths[row]):
+                    told[row]["picture"] = uri
+        elif self.is_table and len(numbers):
+            columns = {column.name: written(column) for column in self._parsed(numbers)}
+            chosen = [name for name in self._columns if name in columns][:_TOLD]
+            for place, row in enumerate(numbers.tolist()):
+                told[row]["told"] = [(name, columns[name][place]) for name in chosen]
+        return told
+
+    def of_points(self, points: NDArray[np.int64]) -> dict[str, Any]:
+        """Return what the map tells of its points: names, texts, a sheet of pictures, and columns to colour by."""
+        told: dict[str, Any] = {"columns": [self._column(column) for column in self._parsed(points)]}
+        if self._ids is not None:
+            told["name"] = [self.name(row) for row in points.tolist()]
+        if self.has_pictures:
+            pixels = self._pixels(points)
+            if found := sheet(pixels):
+                told |= {"sheet": found[0], "per_line": found[1], "shape": pixels.shape[1:3]}
+        elif self._texts is not None:
+            told["text"] = [self.text(row) for row in points.tolist()]
+        return told
+
+    def _parsed(self, numbers: NDArray[np.int64]) -> list[Parsed]:
+        """Return the columns that say something by themselves, those that tell clusters apart first."""
+        rows = self._rows
+        if rows is None or self.has_pictures or self._texts is not None:
+            return []
+        if self.is_table:
+            parsed = {column.name: column for column in parsed_rows(rows, numbers)}
+            order = [*(name for name in self._columns if name in parsed), *parsed]
+            return [parsed[name] for name in list(dict.fromkeys(order))[:_COLORED]]
+        names = rows.feature_names
+        if names is None:
+            return []
+        place = {name: number for number, name in enumerate(names)}
+        chosen = [place[name] for name in self._columns[:_COLORED]]
+        parts = [rows.take(part)[:, chosen] for part in _at_a_time(numbers, rows)]
+        values = np.concatenate(parts).astype(np.float64)
+        return [Parsed(names[j], "number", values[:, place]) for place, j in enumerate(chosen)]
+
+    @staticmethod
+    def _column(column: Parsed) -> dict[str, Any]:
+        """Return a column as the texts that it has, which of them each point has, and its numbers where it has."""
+        texts, which = np.unique(np.array(written(column), dtype=object).astype(str), return_inverse=True)
+        told = {"name": column.name, "texts": texts.tolist(), "which": which.astype("<i4")}
+        if column.values.dtype.kind == "f":
+            values = np.where(missing_in(column), np.nan, column.values)
+            told["values"] = values.astype("<f4")
+        return told
+
+    def _pixels(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+        rows, shape = self._pictures or (None, ())
+        if rows is None:
+            return np.empty((0, 1, 1, 1), dtype=np.uint8)
+        parts = _at_a_time(numbers, rows)
+        return np.concatenate([as_pixels(rows.take(part), self._low, self._high, shape) for part in parts])
+
+
+def _at_a_time(numbers: NDArray[np.int64], rows: Rows) -> list[NDArray[np.int64]]:
+    """Cut numbers of rows so that the rows of each part fit well into memory."""
+    return np.array_split(numbers, max(1, math.ceil(len(numbers) * rows.shape[1] / _MOST_VALUES)))

@@ -1,0 +1,118 @@
+"""What a fitted model shows in a notebook, and rows that only Python has: lists of texts, arrays of pictures."""
+
+import pickle
+import re
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from small import blobs, small_dec
+from torchdec import DEC, load
+from torchdec.clusters import merge, rename, summary
+from torchdec.rows import as_rows
+
+mpl.use("Agg")
+X = pd.DataFrame(blobs(60, 4, 3)[0], columns=["width", "height", "weight", "age"])
+TEXTS = [
+    f"{what} {when}" for when in ("today", "again") * 10 for what in ("card charged", "parcel lost", "login fails")
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> DEC:
+    return small_dec(3).fit(X)
+
+
+def test_the_summary_is_that_of_the_rows_of_the_fit(model: DEC) -> None:
+    pd.testing.assert_frame_equal(model.summary_, summary(model, X))
+    assert model.n_clusters_ == 3
+    assert merge(model, 0, 1).n_clusters_ == 2
+    assert merge(model, 0, 1).summary_["size"].sum() == 60
+
+
+def test_the_map_has_every_row_in_the_colour_of_its_cluster(model: DEC) -> None:
+    axes = model.plot()
+    assert [len(dots.get_offsets()) for dots in axes.collections] == model.cluster_sizes_.tolist()
+    assert len({dots.get_facecolor().tobytes() for dots in axes.collections}) == 3
+    assert [text.get_text()[0] for text in axes.texts] == ["0", "1", "2"]
+
+
+def test_profiles_are_the_effects_of_the_traits(model: DEC) -> None:
+    axes = model.plot("profiles")
+    shown = dict(zip((t.get_text() for t in axes.get_yticklabels()), axes.images[0].get_array(), strict=True))
+    for cluster, traits in model.summary_["traits"].items():
+        assert shown[traits[0]["column"]][cluster] == traits[0]["effect"]
+
+
+def test_the_tree_has_a_leaf_for_each_cluster_and_draws_where_it_is_told(model: DEC) -> None:
+    ax = model.plot("map")
+    ax.clear()
+    assert rename(model, 1, "mine").plot("tree", ax=ax) is ax
+    assert sorted(label.get_text() for label in ax.get_yticklabels()) == ["0", "1 mine", "2"]
+    assert len(ax.lines) == 2
+
+
+def test_the_page_and_the_file_are_written(model: DEC, tmp_path: Path) -> None:
+    page = model.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Clusters of 60 rows" in page
+    assert page.count('<article class="card"') == 3
+    assert "Against known classes" in model.report(tmp_path / "page.html", labels=model.labels_).read_text()
+    model.save(tmp_path / "model.safetensors")
+    loaded = load(tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="X is None, but this model doesn't hold the rows of its fit"):
+        loaded.plot()
+    assert len(loaded.plot(X=X).collections) == 3
+
+
+def test_copies_refer_to_the_rows_and_pickles_leave_them_out(model: DEC) -> None:
+    assert deepcopy(model)._fitted_rows is model._fitted_rows
+    assert not hasattr(pickle.loads(pickle.dumps(model)), "_fitted_rows")
+
+
+def test_a_notebook_shows_the_clusters_once_there_are_some(model: DEC) -> None:
+    assert "<td" not in small_dec(3)._repr_mimebundle_()["text/html"].split("<style>")[0]
+    shown = rename(model, 2, "<b>big")._repr_html_()
+    sizes = [int(size) for size in re.findall(r">(\d+)</td>", shown.split("</table>")[0])]
+    assert sizes == model.cluster_sizes_.tolist()
+    assert "&lt;b&gt;big" in shown
+
+
+def test_an_unknown_plot_is_named(model: DEC) -> None:
+    with pytest.raises(ValueError, match=r"kind='scatter' is no plot; give .map., .profiles. or .tree."):
+        model.plot("scatter")  # type: ignore[arg-type]
+
+
+def test_verbose_tells_how_the_fit_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    small_dec(3, verbose=1).fit(X)
+    assert "self-training: 0 of at most 20 updates" in capsys.readouterr().err
+    small_dec(3).fit(X)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("form", [list, pd.Series, np.array])
+def test_a_sequence_of_texts_is_fitted_and_predicted(form: Any, tmp_path: Path) -> None:
+    model = small_dec(3).fit(form(TEXTS))
+    np.testing.assert_array_equal(model.predict(["card charged", None, "nothing known"])[1:], -1)
+    np.testing.assert_array_equal(model.predict(form(TEXTS[:9])), model.labels_[:9])
+    assert model.summary_["words"].map(len).min() > 0
+    model.save(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(load(tmp_path / "model.safetensors").predict(TEXTS), model.labels_)
+    with pytest.raises(ValueError, match="X is a sequence of texts, but the model was fitted on other rows"):
+        small_dec(3).fit(X).predict(TEXTS)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 1, 3), (1, 2, 3)])
+def test_an_array_of_pictures_has_a_row_for_each(shape: tuple[int, ...], tmp_path: Path) -> None:
+    rows = blobs(60, 6, 3)[0]
+    pictures = rows.reshape(60, *shape)
+    flat, model = small_dec(3).fit(rows), small_dec(3).fit(pictures)
+    np.testing.assert_array_equal(model.labels_, flat.labels_)
+    np.testing.assert_array_equal(model.transform(pictures[:5]), flat.transform(rows[:5]))
+    assert as_rows(pictures).image_shape == shape  # type: ignore[attr-defined]
+    assert model.report(tmp_path / "page.html").read_text().count('src="data:image/png') >= 30
+    assert as_rows(rows.reshape(60, 3, 1, 2)).image_shape is None  # type: ignore[attr-defined]
