@@ -501,7 +501,7 @@ def test_too_few_rows_to_choose_from_are_refused() -> None:
 def test_one_of_several_numbers_of_clusters_is_chosen(numbers: Any, tmp_path: Path) -> None:
     X, _ = blobs(120, 8, 3, spread=0.05)
     model = small_dec(numbers).fit(X)
-    assert [candidate.n_clusters for candidate in model.choice_.candidates] == [2, 3, 4]
+    assert model.choice_.reason.startswith("Of 2 to 4 clusters, 3 is the largest number")
     assert len(model.cluster_centers_) == 3
     save(model, tmp_path / "m")
     assert sorted(load(tmp_path / "m").n_clusters) == [2, 3, 4]

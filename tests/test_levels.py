@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from small import Unchanged
 from torchdec import DEC, NeighborEncoder, load, save
-from torchdec.clusters import merge, rename, split
+from torchdec.clusters import coarsen, merge, rename, split
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,31 @@ def test_edits_keep_the_tree(model: DEC, X: Any) -> None:
 
 @pytest.mark.parametrize("n", [0, 7, -1, 2.5, "two"])
 def test_a_number_that_is_no_cut_is_refused(n: Any, model: DEC, X: Any) -> None:
-    with pytest.raises(ValueError, match="no cut of the tree of 6 clusters; try one of 2, 6, or any from 1 to 6"):
+    with pytest.raises(ValueError, match="a cut of the tree of 6 clusters; try one of 2, 6, or any from 1 to 6"):
         model.predict(X, n_clusters=n)
+
+
+def test_a_level_is_the_cut_that_it_names(model: DEC, X: Any) -> None:
+    for level, n in ((0, 2), (1, 6), (-1, 6), (-2, 2)):
+        np.testing.assert_array_equal(model.predict(X, level=level), model.predict(X, n_clusters=n))
+    with pytest.raises(ValueError, match="level=2 isn't one of the 2 levels; try 0"):
+        model.predict(X, level=2)
+    with pytest.raises(ValueError, match="level=0 and n_clusters=2 both name a cut; give one"):
+        model.predict(X, level=0, n_clusters=2)
+
+
+def test_a_coarser_model_predicts_its_level_wherever_it_goes(model: DEC, X: Any, tmp_path: Path) -> None:
+    named = rename(rename(model, 0, "a"), 2, "b")
+    coarse = coarsen(named, 2)
+    expected = model.predict(X, n_clusters=2)
+    np.testing.assert_array_equal(coarse.labels_, expected)
+    save(coarse, tmp_path / "coarse")
+    again = load(tmp_path / "coarse")
+    np.testing.assert_array_equal(again.predict(X), expected)
+    assert again.cluster_names_ == ["a + b", ""]
+    assert again.cluster_sizes_.tolist() == [150, 150]
+    assert again.edits_[-1] == {"edit": "coarsen", "n_clusters": 2}
+    assert len(model.cluster_names_) == 6
 
 
 def test_noise_stays_in_no_group(X: Any) -> None:
@@ -85,7 +108,7 @@ def test_groups_within_groups_are_found_at_every_level() -> None:
     classes = random.integers(60, size=3000)
     X = (middles[classes] + random.normal(0, 0.35, (3000, 16))).astype(np.float32)
     encoder = NeighborEncoder((32,), max_epochs=4)
-    model = DEC(60, representation=encoder, max_iter=0, device="cpu", random_state=0).fit(X)
+    model = DEC("auto", representation=encoder, max_iter=0, device="cpu", random_state=0).fit(X)
     assert [level.n_clusters for level in model.levels_] == [5, 20, 60]
     for n in (5, 20, 60):
         assert adjusted_rand_score(classes // (60 // n), model.predict(X, n_clusters=n)) > 0.95

@@ -20,7 +20,7 @@ from torchdec._assigned import Assigned
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, Journal, opened
 from torchdec._core.landmarks import landmarks_of, profile_of, scattered, scores_of
-from torchdec._core.number_of_clusters import numbers_to_try
+from torchdec._core.number_of_clusters import RESOLUTIONS, numbers_to_try
 from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
@@ -54,11 +54,12 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_clusters : int, sequence of int or "auto", default=8
-        k. Of several numbers, such as ``range(2, 13)``, one is chosen: the largest whose clusters one half of the
-        rows predicts for the other in the code of the representation. `torchdec.clusters.choose_k` chooses the
-        same with the same `random_state`; `choice_` says why. "auto" is ``range(2, 31)``, or up to half of the
-        rows.
+    n_clusters : int, sequence of int, "auto", "coarse" or "fine", default=8
+        k. Of several numbers, such as ``range(2, 13)``, one is chosen: the largest whose clusters all have a
+        valley of density around them. `torchdec.clusters.choose_k` chooses the same with the same
+        `random_state`; `choice_` says why. "auto" chooses from 1 (there are no clusters) to 500, or half of
+        the rows; "coarse" asks for deeper valleys, so there are fewer clusters, and "fine" for shallower
+        ones.
     representation : str or estimator, default="neighbors"
         "neighbors" is `NeighborEncoder()`; "autoencoder" is `Autoencoder()`, and "sdae" is `Autoencoder.paper()`,
         the recipe of the paper. An estimator is cloned and fitted;
@@ -203,7 +204,7 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), "array-like"],
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions(set(RESOLUTIONS)), "array-like"],
         "representation": [StrOptions(set(PRESETS)), HasMethods(["fit", "transform"]), FrozenEstimator],
         "alpha": [Interval(Real, 0, 1e18, closed="neither")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
@@ -226,7 +227,7 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_clusters: int | Sequence[int] | Literal["auto"] = 8,
+        n_clusters: int | Sequence[int] | Literal["auto", "coarse", "fine"] = 8,
         *,
         representation: str | Representation | FrozenEstimator = "neighbors",
         alpha: float = 1.0,

@@ -56,7 +56,7 @@ class Predictor(EmbedsRows):
     transformer_: Any
 
     def predict(
-        self, X: Any, *, reject: float = 0.0, n_clusters: int | None = None
+        self, X: Any, *, reject: float = 0.0, n_clusters: int | None = None, level: int | None = None
     ) -> Int32[NDArray[np.int32], " rows"]:
         """Assign rows to clusters: the argmax of `predict_proba`, int32 of shape (n,).
 
@@ -72,21 +72,40 @@ class Predictor(EmbedsRows):
         n_clusters : int, optional
             A coarser cut of `tree_`: so many groups of clusters, numbered by the first cluster of each. Each holds
             whole clusters, and whole groups of any finer cut. `levels_` tells which numbers stand out.
+        level : int, optional
+            The cut of ``levels_[level]``: 0 is the coarsest, -1 that of the clusters themselves.
 
         Raises
         ------
         ValueError
-            If `X` has another width than at fit, or values that are not finite, or the model has fewer clusters.
+            If `X` has another width than at fit, or values that are not finite, there is no such cut or level, or
+            both are given.
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
-        labels = self._of_all(X, lambda _, q: clusters_of(q)[0], self._farthest(reject))
-        if n_clusters is None:
-            return labels
-        return np.append(self._groups(n_clusters), np.int32(-1))[labels]
+        farthest = self._farthest(reject)
+        if level is not None:
+            n_clusters = self._clusters_of_level(level, n_clusters)
+        groups = None if n_clusters is None else np.append(self.groups(n_clusters), np.int32(-1))
+        labels = self._of_all(X, lambda _, q: clusters_of(q)[0], farthest)
+        return labels if groups is None else groups[labels]
 
-    def _groups(self, n_clusters: int) -> Int32[NDArray[np.int32], " clusters"]:
-        """Return the group of each cluster in a cut of the tree."""
+    def _clusters_of_level(self, level: int, n_clusters: int | None) -> int:
+        known = self.levels_
+        if n_clusters is not None:
+            raise ValueError(f"level={shown(level)} and n_clusters={shown(n_clusters)} both name a cut; give one.")
+        if not (isinstance(level, Integral) and -len(known) <= level < len(known)):
+            raise ValueError(f"level={shown(level)} isn't one of the {len(known)} levels; try 0, the coarsest.")
+        return known[int(level)].n_clusters
+
+    def groups(self, n_clusters: int) -> Int32[NDArray[np.int32], " clusters"]:
+        """Return the group of each cluster in a cut of the tree, int32 (k,), numbered by their first clusters.
+
+        Raises
+        ------
+        ValueError
+            If there is no such cut.
+        """
         check_is_fitted(self)
         k = len(self.cluster_names_)
         if not (isinstance(n_clusters, Integral) and 1 <= n_clusters <= k):

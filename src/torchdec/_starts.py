@@ -1,6 +1,6 @@
 """Stages 1 and 2 of a `DEC`: an encoder, and the clusters that self-training starts from."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
@@ -34,7 +34,7 @@ from torchdec.rows._part import PartOfRows
 from torchdec.rows._protocol import kinds_of
 
 # The most rows, evenly spaced, whose code a number of clusters is chosen on.
-_MOST_TO_CHOOSE = 2**20
+_MOST_TO_CHOOSE = 20_000
 # And so many rows of a table.
 _MOST_OF_TABLE = 2**15
 # Fewer rows than so many are partitioned by their components too, beside a code that was learnt first.
@@ -128,7 +128,7 @@ def first_clusters(
 
 def _of_embedding(dec: Any, embedded: Embedded, seeds: dict[str, int]) -> Partitioned:
     """Partition the rows by all of their embeddings."""
-    choice, k = _number(dec, embedded.embeddings[0], seeds)
+    choice, k = _number(dec, torch.cat(embedded.embeddings, dim=1), seeds)
     points = None if embedded.points is None else embedded.points.cpu().numpy()
     graph = embedded.graph.numpy()
     codes = [embedding.numpy() for embedding in embedded.embeddings]
@@ -167,17 +167,21 @@ def _number(dec: Any, code: Tensor | Streamed | Rows, seeds: dict[str, int]) -> 
     """Return the number of clusters, and why, where it is to be chosen by a code or the rows of a table."""
     if isinstance(dec.n_clusters, Integral):
         return None, int(dec.n_clusters)
-    choice = choose_on(code, numbers_to_try(dec.n_clusters, len(code)), seeds["choice"])
+    choice = choose_on(code, dec.n_clusters, seeds["choice"])
     return choice, choice.n_clusters
 
 
-def choose_on(code: Tensor | Streamed | Rows, ks: Sequence[int], seed: int) -> Choice:
-    """Choose one of several numbers of clusters on the code of all rows, or on those of a table themselves."""
+def choose_on(code: Tensor | Streamed | Rows, wanted: Any, seed: int) -> Choice:
+    """Choose the number of clusters that is wanted on the code of all rows, or on those of a table themselves."""
+    is_table = not isinstance(code, Tensor | Streamed)
+    ks = numbers_to_try(wanted, len(code), is_table=is_table)
+    resolution = wanted if isinstance(wanted, str) else "auto"
     if not isinstance(code, Tensor | Streamed):
         index = np.arange(0, len(code), -(-len(code) // _MOST_OF_TABLE))
-        return choose(code.take(index).astype(np.float32, copy=False), ks, kinds=kinds_of(code), seed=seed)
-    step = -(-len(code) // _MOST_TO_CHOOSE)
-    return choose(code[torch.arange(0, len(code), step)].cpu().numpy(), ks, seed=seed)
+        values = code.take(index).astype(np.float32, copy=False)
+        return choose(values, ks, resolution=resolution, kinds=kinds_of(code), seed=seed)
+    some = code[torch.arange(0, len(code), -(-len(code) // _MOST_TO_CHOOSE))]
+    return choose(some.cpu().numpy(), ks, resolution=resolution, n_rows=len(code), seed=seed)
 
 
 def _kmeans(dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: float) -> tuple[Any, Centroids]:

@@ -1,15 +1,18 @@
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import typer
 from clustered_rows import blobs
 
 from torchdec import __version__
 from torchdec.cli import main
+from torchdec.cli._app import TASKS, app, name_of
 
 COMMANDS = ("fit", "predict", "score", "info", "demo")
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pyarrow", "pandas", "safetensors", "faiss")
@@ -116,3 +119,17 @@ def test_ctrl_c_during_pretraining_writes_nothing(stage, tmp_path):
     assert stdout == ""
     assert stderr.splitlines()[-1] == "torchdec: interrupted; nothing was written."
     assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
+
+
+def test_every_command_is_listed_with_an_example_that_it_understands():
+    group = typer.main.get_command(app)
+    listed = [(name_of(function), example) for lines in TASKS.values() for function, _, example in lines]
+    assert sorted(name for name, _ in listed) == sorted(group.commands)
+    for name, example in listed:
+        program, command, *arguments = shlex.split(example)
+        assert (program, command) == ("torchdec", name)
+        parser = group.commands[name].make_parser(typer.Context(group.commands[name]))
+        values, left, _ = parser.parse_args(arguments)
+        assert not left, example
+        required = [parameter.name for parameter in group.commands[name].params if parameter.required]
+        assert all(values.get(parameter) for parameter in required), example

@@ -8,8 +8,8 @@ from small import blobs
 from small_tables import KINDS, N_NUMBERS, mixed_table
 from torchdec._core.number_of_clusters import (
     Candidate,
-    bic,
     choose,
+    jaccard,
     numbers_to_try,
     prediction_strength,
     recommend,
@@ -36,94 +36,84 @@ def test_rows_that_stay_together_are_strong_whatever_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("k", [2, 5, 12])
-def test_groups_that_are_there_are_counted(k: int) -> None:
+def test_groups_that_are_there_are_counted_and_halves_show_the_same(k: int) -> None:
     code, _ = blobs(60 * k, 10, k, seed=1)
-    choice = choose(code, range(2, 16), n_divisions=3, seed=0)
+    choice = choose(code, range(1, 16), seed=0)
     assert choice.n_clusters == k
     assert f"{k} is the largest number" in choice.reason
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_pairs_of_few_rows_are_no_clusters(seed: int) -> None:
-    code, _ = blobs(40, 6, 3, seed=seed)
-    assert choose(code, range(2, 21), n_divisions=5, seed=seed).n_clusters in (3, 4)
-    own = np.r_[0, np.arange(19)]  # one pair, and eighteen rows alone
-    assert prediction_strength(own, own) == 0
+    best = next(candidate for candidate in choice.candidates if candidate.n_clusters == k)
+    assert best.stability > 0.8
+    strengths = [candidate.strength for candidate in choice.candidates]
+    assert strengths == sorted(strengths, reverse=True)
 
 
 def test_there_are_no_more_clusters_than_distinct_rows() -> None:
     code = np.repeat(np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32), 40, axis=0)
-    choice = choose(code, range(2, 31), n_divisions=5, seed=0)
+    choice = choose(code, range(2, 31), seed=0)
     assert choice.n_clusters == 5
     assert [candidate.n_clusters for candidate in choice.candidates] == [2, 3, 4, 5]
+    assert choice.reason.endswith(" 6 to 30 not tried: X has 5 distinct rows after encoding.")
 
 
-def test_one_cloud_of_rows_has_no_strong_clusters() -> None:
-    code = np.random.default_rng(0).normal(size=(400, 10)).astype(np.float32)
-    choice = choose(code, range(2, 8), n_divisions=3, seed=0)
-    assert "no number is predicted well" in choice.reason
-    one = choose(code, range(1, 8), n_divisions=3, seed=0)
-    assert one.n_clusters == 1
+@pytest.mark.parametrize("uniform", [False, True])
+def test_one_cloud_of_rows_is_one_cluster_at_every_resolution_but_the_finest(uniform: bool) -> None:
+    random = np.random.default_rng(0)
+    code = (random.random((600, 10)) if uniform else random.normal(size=(600, 10))).astype(np.float32)
+    for resolution in ("coarse", "auto"):
+        choice = choose(code, range(1, 301), resolution=resolution, seed=0)
+        assert choice.n_clusters == 1
+        assert choice.reason.startswith("Of 1 to 300 clusters, no number above 1 is strong")
+    few = choose(code, range(2, 8), seed=0)
+    assert few.n_clusters == 2
+    assert "no number is strong; 2 is the nearest" in few.reason
+
+
+def test_a_finer_look_finds_at_least_as_many() -> None:
+    random = np.random.default_rng(0)
+    near = random.normal(size=(900, 4)) + 5 * np.arange(3).repeat(300)[:, None] * np.eye(4)[0]
+    far = random.normal(size=(900, 4)) + 40 * np.eye(4)[1]
+    code = np.vstack([near, far]).astype(np.float32)
+    found = [
+        choose(code, range(1, 301), resolution=name, seed=0).n_clusters for name in ("coarse", "auto", "fine")
+    ]
+    assert found[0] == 2
+    assert found[1] == found[2] == 4
 
 
 def test_the_same_seed_gives_the_same_choice() -> None:
     code, _ = blobs(200, 4, 3)
-    assert choose(code, [2, 3, 4], n_divisions=2, seed=5) == choose(code, range(2, 5), n_divisions=2, seed=5)
+    assert choose(code, [2, 3, 4], seed=5) == choose(code, range(2, 5), seed=5)
 
 
-def candidate(k: int, strength: float, silhouette: float = 0.1) -> Candidate:
-    return Candidate(k, strength, 0.01, silhouette, 0.0)
+def test_jaccard_equals_the_sets_written_out() -> None:
+    labels, others = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 1])
+    assert_allclose(jaccard(labels, others), [2 / 3, 2 / 4, 1 / 4])
 
 
-def test_the_largest_strong_number_is_taken_and_the_strong_one_of_best_silhouette_comes_second() -> None:
-    choice = recommend([candidate(2, 1.0, 0.3), candidate(3, 0.9, 0.5), candidate(4, 0.5, 0.9), candidate(5, 0.8)])
+def candidate(k: int, strength: float) -> Candidate:
+    return Candidate(k, strength, strength >= 0.5)
+
+
+def test_the_largest_strong_number_is_taken_and_the_one_with_the_largest_step_after_it_comes_second() -> None:
+    choice = recommend([candidate(k, s) for k, s in enumerate((1.0, 0.9, 0.9, 0.6, 0.6, 0.1), 1)], range(1, 9))
     assert (choice.n_clusters, choice.runner_up) == (5, 3)
+    assert (
+        choice.reason == "Of 1 to 8 clusters, 5 is the largest number that is strong (0.60). The runner-up is 3."
+    )
 
 
-def test_without_a_strong_one_the_strongest_is_taken() -> None:
-    choice = recommend([candidate(2, 0.3), candidate(3, 0.6), candidate(4, 0.5, 0.9)])
-    assert (choice.n_clusters, choice.runner_up) == (3, 4)
-    assert recommend([candidate(3, 0.9)]).runner_up is None
-
-
-def test_bic_equals_the_gaussians_written_out() -> None:
-    code, own = blobs(90, 4, 3)
-    centers = np.stack([code[own == j].mean(axis=0) for j in range(3)]).astype(np.float64)
-    inertia = float(((code - centers[own]) ** 2).sum())
-    variance = inertia / (4 * 87)
-    shares = np.bincount(own) / 90
-    density = np.log(shares[own]) - 2 * np.log(2 * np.pi * variance)
-    density -= ((code - centers[own]) ** 2).sum(axis=1) / (2 * variance)
-    assert_allclose(bic(own, inertia, 4), (2 + 12 + 1) * np.log(90) - 2 * density.sum())
-
-
-def test_bic_is_lowest_at_the_groups_that_are_there() -> None:
-    code, _ = blobs(400, 6, 4, seed=2, spread=0.3)
-    candidates = choose(code, range(1, 8), n_divisions=3, seed=0).candidates
-    assert min(candidates, key=lambda c: c.bic).n_clusters == 4
-
-
-def test_the_reason_names_what_was_tried_what_came_second_and_what_was_left_out() -> None:
-    choice = recommend([candidate(k, 1.0) for k in (2, 3, 5, 8)])
-    assert choice.reason.startswith("Of 2, 3, 5 and 8 clusters, 8 is the largest number")
-    assert choice.reason.endswith(f"The runner-up is {choice.runner_up}.")
-    even = recommend([candidate(k, 0.1) for k in range(2, 31, 2)])
+def test_without_a_strong_one_the_fewest_are_taken() -> None:
+    choice = recommend([candidate(2, 0.4), candidate(3, 0.3), candidate(4, 0.1)], [2, 3, 4])
+    assert (choice.n_clusters, choice.runner_up) == (2, 3)
+    assert recommend([candidate(3, 0.9)], [3]).runner_up is None
+    even = recommend([candidate(k, 0.1) for k in range(2, 31, 2)], range(2, 31, 2))
     assert even.reason.startswith("Of 2, 4, 6, ... 30 clusters, ")
-    assert "runner-up" not in recommend([candidate(3, 0.9)]).reason
 
 
-def test_a_silhouette_is_taken_only_where_there_is_one() -> None:
-    code, _ = blobs(12, 3, 2)
-    candidates = choose(code, [1, 2, 6], n_divisions=1, seed=0).candidates
-    assert [candidate.silhouette is None for candidate in candidates] == [True, False, False]
-    pairs = np.repeat(code[:2], 3, axis=0)
-    assert choose(pairs, [2], n_divisions=1, seed=0).candidates[0].silhouette == pytest.approx(1)
-
-
-def test_auto_is_2_to_30_or_half_of_the_rows() -> None:
-    assert numbers_to_try("auto", 4) == [2]
-    assert numbers_to_try("auto", 21) == list(range(2, 11))
-    assert numbers_to_try("auto", 1000) == list(range(2, 31))
+def test_auto_is_1_to_500_of_a_table_to_30_or_half_of_the_rows() -> None:
+    assert numbers_to_try("auto", 21) == range(1, 11)
+    assert numbers_to_try("fine", 2000) == range(1, 501)
+    assert numbers_to_try("auto", 1000, is_table=True) == range(1, 31)
     assert numbers_to_try({8, 3, 500}, 1000) == [3, 8, 500]
 
 
@@ -131,7 +121,6 @@ def test_as_many_classes_of_a_table_are_chosen_as_there_are() -> None:
     rows, _ = mixed_table(600, sizes=(0.6, 0.3, 0.1))
     choice = choose(rows.take(np.arange(600)), range(1, 7), kinds=KINDS, seed=0)
     assert choice.n_clusters == 3
-    assert choice.candidates[2].silhouette > 0
 
 
 def test_a_table_of_independent_columns_is_one_class() -> None:

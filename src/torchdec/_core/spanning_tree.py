@@ -26,8 +26,13 @@ class SpanningTree:
     lengths: NDArray[np.float64]
 
 
-def spanning_tree(points: NDArray[np.float32], graph: NDArray[np.int64]) -> SpanningTree:
-    """Return the spanning tree of the graph of near points; its parts are joined where they are nearest."""
+def spanning_tree(
+    points: NDArray[np.float32], graph: NDArray[np.int64], spacing: NDArray[np.float64] | None = None
+) -> SpanningTree:
+    """Return the spanning tree of the graph of near points; its parts are joined where they are nearest.
+
+    Where the `spacing` around each point is given, no edge is shorter than that of its ends (mutual reachability).
+    """
     n, width = graph.shape
     first, second = np.repeat(np.arange(n), width), graph.ravel()
     lengths = _lengths(points, first, second)
@@ -37,6 +42,8 @@ def spanning_tree(points: NDArray[np.float32], graph: NDArray[np.int64]) -> Span
         first, second = np.concatenate([first, starts]), np.concatenate([second, ends])
         lengths = np.concatenate([lengths, _lengths(points, starts, ends)])
         parts = _parts(n, first, second)
+    if spacing is not None:
+        lengths = np.maximum(lengths, np.maximum(spacing[first], spacing[second]))
     # scipy takes a length of 0 for no edge, and adds up the lengths of an edge that is there both ways.
     low, high = np.minimum(first, second), np.maximum(first, second)
     _, once = np.unique(low * n + high, return_index=True)

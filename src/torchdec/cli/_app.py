@@ -1,8 +1,9 @@
 """The commands under one name, and `main`."""
 
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,38 +28,81 @@ from torchdec.cli._serve import serve
 from torchdec.cli._terminal import tell
 from torchdec.cli._update import update
 
+# By what people want to do: each command in a few words, and an example of it.
+TASKS: dict[str, list[tuple[Callable[..., None], str, str]]] = {
+    "Start": [
+        (demo, "Cluster images of digits, to see what comes out.", "torchdec demo"),
+    ],
+    "Cluster": [
+        (columns, "Show what each column of a table is taken for.", "torchdec columns customers.csv"),
+        (choose_k, "Recommend a number of clusters.", "torchdec choose-k customers.csv"),
+        (
+            fit,
+            "Cluster rows, and leave a run: model, clusters, page.",
+            "torchdec fit customers.csv -k auto -o run",
+        ),
+    ],
+    "Look": [
+        (summary, "Tell what each cluster is.", "torchdec summary run customers.csv"),
+        (open_page, "Show the page of a run, and save edits made on it.", "torchdec open run"),
+        (report, "Make the page of a run anew.", "torchdec report run customers.csv"),
+        (levels, "Tell which coarser groups the clusters form.", "torchdec levels run"),
+        (info, "Tell how a run or a model was made.", "torchdec info run"),
+        (score, "Compare a run with known classes.", "torchdec score run labels.csv"),
+    ],
+    "Change": [
+        (rename, "Name clusters.", 'torchdec rename run 2=Enterprise 1="Free plan" -o named'),
+        (merge, "Make one cluster of two.", "torchdec merge run 4 9 -o merged"),
+        (split, "Cut one cluster into several.", "torchdec split run 4 customers.csv -o cut --into 2"),
+        (edit, "Replay edits that were made on the page.", "torchdec edit run run-edits.json -o edited"),
+        (ask, "Propose pairs of rows to be told same or not.", "torchdec ask run customers.csv -o questions.csv"),
+        (
+            refine,
+            "Correct clusters by such answers, or by names of rows.",
+            "torchdec refine run customers.csv --answers questions.csv -o refined",
+        ),
+    ],
+    "Use on new rows": [
+        (predict, "Assign rows to the clusters of a model.", "torchdec predict run november.csv -o november.xlsx"),
+        (drift, "Tell whether new rows differ from those of the fit.", "torchdec drift run november.csv"),
+        (update, "Take up new rows, and open clusters for new kinds.", "torchdec update run november.csv -o next"),
+        (serve, "Serve a model over HTTP.", "torchdec serve run"),
+    ],
+    "Hand over": [
+        (export, "Write a model as ONNX.", "torchdec export run --onnx model.onnx"),
+        (
+            export_table,
+            "Write clusters and rows as a workbook or JSON.",
+            "torchdec export-table run -o clusters.xlsx",
+        ),
+    ],
+}
+
+
+def name_of(command: Callable[..., None]) -> str:
+    """Return what a command is called."""
+    return "open" if command is open_page else command.__name__.replace("_", "-")
+
+
+class ByTask(OneLineErrors):
+    """The group of all commands, listed by what people want to do."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """List them."""
+        for task, listed in TASKS.items():
+            with formatter.section(task):
+                formatter.write_dl([(name_of(function), short) for function, short, _ in listed])
+
+
 app = typer.Typer(
-    cls=OneLineErrors,
+    cls=ByTask,
     add_completion=False,
     rich_markup_mode=None,  # plain help starts in a third of the time, and long options are not cut
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    columns,
-    choose_k,
-    fit,
-    predict,
-    report,
-    summary,
-    levels,
-    merge,
-    split,
-    rename,
-    edit,
-    ask,
-    refine,
-    drift,
-    update,
-    serve,
-    score,
-    info,
-    export,
-    export_table,
-    demo,
-):
-    app.command()(command)
-app.command("open")(open_page)
+for function, _, example in (line for listed in TASKS.values() for line in listed):
+    app.command(name_of(function), epilog=f"Example: {example}")(function)
 
 
 def _print_version(wanted: bool) -> None:

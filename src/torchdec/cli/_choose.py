@@ -1,8 +1,9 @@
 """`torchdec choose-k`."""
 
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,13 +19,24 @@ if TYPE_CHECKING:
 _BAR = 10
 
 
+class Resolution(StrEnum):
+    """How finely clusters are looked for."""
+
+    COARSE = "coarse"
+    AUTO = "auto"
+    FINE = "fine"
+
+
 def choose_k(
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
-    first: Annotated[int, typer.Option("--from", min=1, help="The smallest number of clusters to try.")] = 2,
+    first: Annotated[int, typer.Option("--from", min=1, help="The smallest number of clusters to try.")] = 1,
     last: Annotated[
         int | None,
-        typer.Option("--to", min=1, show_default="30, or half of the rows", help="The largest one."),
+        typer.Option("--to", min=1, show_default="500, or half of the rows", help="The largest one."),
     ] = None,
+    resolution: Annotated[
+        Resolution, typer.Option("--resolution", help="Whether fewer or more clusters are wanted.")
+    ] = Resolution.AUTO,
     hold_out: Annotated[
         float,
         typer.Option(
@@ -51,15 +63,17 @@ def choose_k(
 ) -> None:
     """Recommend a number of clusters.
 
-    A number is strong if the clusters of one half of the rows are found again by those of the other half. Of the
-    strong ones the largest is recommended. Silhouette and BIC (a row; lower is better)
-    stand beside it, and with --hold-out the paper's G, which takes the k before it falls.
-    fit -k auto takes the same number, and fit -k 2-12 that of --from 2 --to 12.
+    A number is strong if rows lie clearly denser in the midst of each cluster than in the valleys between them. Of
+    the strong ones the largest is recommended, and 1 where there is none. Stability, how well halves of the rows
+    show the same clusters, stands beside it, and with --hold-out the paper's G, which takes the k before it falls.
+    fit -k auto takes the same number, fit -k coarse that of --resolution coarse, and fit -k 2-12 that of --from 2
+    --to 12.
     """
-    from torchdec._core.number_of_clusters import FEWEST, MOST, numbers_to_try
+    from torchdec._core.number_of_clusters import numbers_to_try
     from torchdec.clusters._choose import choose_k
     from torchdec.rows._files import read_rows
     from torchdec.rows._finite import check_finite
+    from torchdec.rows._protocol import kinds_of
 
     with naming("DATA"), noting():
         rows = read_rows(
@@ -76,13 +90,18 @@ def choose_k(
         )
     with naming_rows(str(data)):
         n_filled = len(rows) - len(check_finite(rows))  # the others are left out
-    last = min(MOST, max(FEWEST, n_filled // 2)) if last is None else last
-    if first > last:
-        raise UserError(f"--from {first} is more than --to {last}.")
+    ks: Any = resolution.value
     with naming(str(data)):
-        numbers = numbers_to_try(range(first, last + 1), n_filled, "--to")
+        numbers = numbers_to_try(ks, n_filled, is_table=kinds_of(rows) is not None)
+        if first > 1 or last is not None:
+            if resolution is not Resolution.AUTO:
+                raise UserError("--resolution chooses among all numbers; leave --from and --to out.")
+            last = numbers[-1] if last is None else last
+            if first > last:
+                raise UserError(f"--from {first} is more than --to {last}.")
+            ks = numbers_to_try(range(first, last + 1), n_filled, "--to")
     with naming_rows(str(data)), noting():
-        choice = choose_k(rows, numbers, representation=representation.value, hold_out=hold_out, random_state=seed)
+        choice = choose_k(rows, ks, representation=representation.value, hold_out=hold_out, random_state=seed)
     if as_json:
         print_json(asdict(choice))
     else:
@@ -98,19 +117,17 @@ def _print(choice: "Choice") -> None:
     block = "#" if console.options.ascii_only else "█"  # as for the lines of the table
     table = Table(box=SIMPLE_HEAD)
     with_g = choice.candidates[0].generalizability is not None
-    for heading in ("k", "strength", "error", "silhouette", "BIC", *(["G"] if with_g else [])):
+    for heading in ("k", "strength", "stability", *(["G"] if with_g else [])):
         table.add_column(heading, justify="right")
     table.add_column("strength")
     for candidate in choice.candidates:
-        silhouette = "-" if candidate.silhouette is None else f"{candidate.silhouette:.3f}"
+        stability = "-" if candidate.stability is None else f"{candidate.stability:.2f}"
         bar = block * round(_BAR * candidate.strength)
         mark = {choice.n_clusters: " recommended", choice.runner_up: " runner-up"}.get(candidate.n_clusters, "")
         table.add_row(
             str(candidate.n_clusters),
-            f"{candidate.strength:.3f}",
-            f"{candidate.error:.3f}",
-            silhouette,
-            f"{candidate.bic:.2f}",
+            f"{candidate.strength:.2f}",
+            stability,
             *([f"{candidate.generalizability:.3f}"] if with_g else []),
             f"{bar}{mark}",
         )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Settings:
     """The options that become parameters of `DEC`."""
 
-    clusters: int | range | list[int] | Literal["auto"]
+    clusters: int | range | list[int] | Literal["auto", "coarse", "fine"]
     representation: Representation
     reconstruction_weight: float
     seed: int

@@ -64,7 +64,7 @@ def levels(
 
 def _print(level: "Level", names: list[str]) -> None:
     if level.persistence is None:
-        tell(f"{level.n_clusters} clusters: those of the model")
+        tell(f"{level.n_clusters} {'cluster: that' if level.n_clusters == 1 else 'clusters: those'} of the model")
         return
     tell(f"{level.n_clusters} groups, until the distance has grown {level.persistence:.2f} times:")
     for group, size in enumerate(level.sizes):

@@ -146,7 +146,7 @@ LabelColumn = Annotated[
 
 def _clusters(text: str) -> int | range | list[int] | str:
     """Read what `-k` can be."""
-    if text == "auto":
+    if text in ("auto", "coarse", "fine"):
         return text
     numbers = text.split(",")
     if len(numbers) > 1 and all(number.isdecimal() and int(number) > 0 for number in numbers):
@@ -158,7 +158,8 @@ def _clusters(text: str) -> int | range | list[int] | str:
         if last.isdecimal() and int(last) >= int(first):
             return range(int(first), int(last) + 1)
     raise typer.BadParameter(
-        f"{text!r} isn't a number of clusters; give 1 or more, a range such as 2-12, several such as 3,5 or auto."
+        f"{text!r} isn't a number of clusters; give 1 or more, a range such as 2-12, several such as 3,5, "
+        "or auto, coarse or fine."
     )
 
 
@@ -183,7 +184,7 @@ Clusters = Annotated[
         metavar="K",
         parser=lambda value: _clusters(str(value)),
         help="How many clusters; 2-12 chooses among 2 to 12 as choose-k --from 2 --to 12 does, 3,5,8 among these, "
-        "and auto as choose-k does without a range.",
+        "and auto as choose-k does without a range: 1 and up; coarse asks for fewer clusters, fine for more.",
     ),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory that the run becomes.")]

@@ -47,6 +47,16 @@ def predict(
             help="Cluster -1 for rows that lie farther out than this share of the rows of the fit, as 0.05.",
         ),
     ] = 0.0,
+    groups: Annotated[
+        int | None,
+        typer.Option(
+            "--groups",
+            min=1,
+            metavar="N",
+            show_default=False,
+            help="Assign rows to so many groups of clusters, as torchdec levels tells.",
+        ),
+    ] = None,
     join: Annotated[
         bool, typer.Option("--join", help="Write all columns of DATA, a table, beside the assignments.")
     ] = False,
@@ -84,20 +94,26 @@ def predict(
             "--encoding": encoding,
             "--force": force or None,
             "--join": join or None,
+            "--groups": groups,
         }
         if given := [option for option, value in of_files.items() if value is not None]:
             raise UserError(f"{given[0]} is not for a new folder {out} of files as {data} has them; leave it out.")
         _predict_folder(model, data, out, reject, workers, scheduler, device)
         return
     from torchdec._model_file import load
+    from torchdec.clusters import coarsen
     from torchdec.rows._ids import row_ids
 
     _check_out(out, data, model, force=force)
     with naming("MODEL"):
         fitted = load(model, device=device)
+        names = names_of_run(model) or fitted.cluster_names_
+        if groups is not None:
+            fitted.cluster_names_ = list(names)
+            fitted = coarsen(fitted, groups)
+            names = fitted.cluster_names_
     file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     rows = rows_like(fitted, data, text_column=text_column, **file)
-    names = names_of_run(model) or fitted.cluster_names_
     with naming("DATA"):
         beside = _all_columns(data, rows) if join else row_ids(rows)
     found, n_empty = _write_clusters(out, fitted, rows, data, reject, names, beside, force=force)

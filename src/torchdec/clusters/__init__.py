@@ -3,7 +3,7 @@
 from torchdec._core.number_of_clusters import Candidate, Choice
 from torchdec._core.tree import Level, Tree
 from torchdec.clusters._align import align
-from torchdec.clusters._change import merge, rename, split
+from torchdec.clusters._change import coarsen, merge, rename, split
 from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
 from torchdec.clusters._drift import Drift, Shift, drift
@@ -27,6 +27,7 @@ __all__ = [
     "align",
     "ask",
     "choose_k",
+    "coarsen",
     "describe",
     "drift",
     "exemplars",

@@ -72,6 +72,46 @@ def merge(model: DEC, a: int | str, b: int | str) -> DEC:
     return recorded(renumbered(model, new), {"edit": "merge", "clusters": [low, high], "into": low})
 
 
+@under_own_globals
+def coarsen(model: DEC, n_clusters: int) -> DEC:
+    """Merge the clusters into so many groups of the tree: a model of a coarser level.
+
+    It gives the labels of ``model.predict(X, n_clusters=n_clusters)`` wherever a model goes: saved, exported, on
+    the page, in edits. A group is called by the names of its clusters.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted; it stays as it is.
+    n_clusters : int
+        Groups, from 1 to the number of its clusters; `levels_` tells which numbers stand out.
+
+    Returns
+    -------
+    DEC
+        With the edit recorded in `edits_`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such cut of the tree.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from torchdec import DEC, Autoencoder
+    >>> from torchdec.clusters import coarsen
+    >>> X, _ = make_blobs(200, 4, centers=5, random_state=1)
+    >>> model = DEC(5, representation=Autoencoder((8,), 2, max_epochs=2), tol=0.5, random_state=0).fit(X)
+    >>> coarse = coarsen(model, 2)
+    >>> bool((coarse.predict(X) == model.predict(X, n_clusters=2)).all())
+    True
+    """
+    return recorded(
+        renumbered(model, model.groups(n_clusters)), {"edit": "coarsen", "n_clusters": int(n_clusters)}
+    )
+
+
 def renumbered(model: DEC, new: NDArray[np.int32]) -> DEC:
     """Return a model whose cluster c is cluster `new[c]`; those that get one number become one cluster."""
     result = deepcopy(model)

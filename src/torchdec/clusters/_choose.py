@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+import torch
 from sklearn.frozen import FrozenEstimator
 from torch import Tensor
 
@@ -32,7 +33,7 @@ _Made = TypeVar("_Made")
 @under_own_globals
 def choose_k(
     X: Any,
-    ks: Iterable[int] | Literal["auto"] = "auto",
+    ks: Iterable[int] | Literal["auto", "coarse", "fine"] = "auto",
     *,
     representation: str | Representation | FrozenEstimator = "neighbors",
     hold_out: float = 0.0,
@@ -40,17 +41,19 @@ def choose_k(
 ) -> Choice:
     """Recommend a number of clusters, from one representation of the rows.
 
-    The rows are divided into two halves at random, some times. For each k, k-means runs on the codes of both
-    halves, and the centres of one tell the clusters of the other: clusters that are there are found again. The
-    code is that of the representation, not one that self-training has sharpened for some k already. In a prepared
-    table of numbers and kinds the clusters are latent classes of its rows instead.
+    The rows are embedded once, and joined from the densest to the sparsest. A cluster counts where rows lie
+    clearly denser in its midst than in the valley that it is left through; the largest number of clusters
+    that all count is recommended, and 1 where there is no valley. In a prepared table of numbers and kinds
+    the clusters are latent classes instead, and count where the classes of one half of the rows tell those of
+    the other half.
 
     Parameters
     ----------
     X : array, sparse matrix, DataFrame or Rows of shape (n, d)
         Rows that hold nothing are left out.
-    ks : iterable of int or "auto", default="auto"
-        Numbers to try. "auto" is ``range(2, 31)``, or up to half of the rows.
+    ks : iterable of int, "auto", "coarse" or "fine", default="auto"
+        Numbers to try. "auto" is 1 to 500 (of a table of numbers and kinds 30), or up to half of the rows.
+        "coarse" asks for deeper valleys, so there are fewer clusters, and "fine" for shallower ones.
     representation : str or estimator, default="neighbors"
         As in `DEC`.
     hold_out : float, default=0.0
@@ -73,6 +76,7 @@ def choose_k(
 
     References
     ----------
+    Chazal, Guibas, Oudot, Skraba, "Persistence-Based Clustering in Riemannian Manifolds", JACM 60 (6), 2013.
     Tibshirani, Walther, "Cluster Validation by Prediction Strength", JCGS 14 (3), 2005.
 
     Examples
@@ -89,14 +93,13 @@ def choose_k(
     dec = DEC("auto", representation=representation, random_state=random_state)
     dec._validate_params()
     _, rows = rows_to_fit(dec, X)
-    tried = numbers_to_try(ks, len(rows), "ks")
-    dec.set_params(n_clusters=tried)._check_row_count(rows)
+    is_table = kinds_of(rows) is not None
+    tried = numbers_to_try(ks, len(rows), "ks", is_table=is_table)
+    dec.set_params(n_clusters=ks if isinstance(ks, str) else tried)._check_row_count(rows)
     # By the names that `DEC.iter_fit` uses, so that the same random_state chooses the same number.
     seeds = split(random_state, "representation", "choice", "hold-out")
-    is_table = kinds_of(rows) is not None
-    choice = choose_on(
-        rows if is_table else _embedding(dec, rows, seeds["representation"]), tried, seeds["choice"]
-    )
+    code = rows if is_table else _embedding(dec, rows, seeds["representation"])
+    choice = choose_on(code, dec.n_clusters, seeds["choice"])
     return _with_g(choice, dec, rows, hold_out, seeds) if hold_out else choice
 
 
@@ -107,7 +110,7 @@ def _embedding(dec: DEC, rows: Rows, seed: int) -> Tensor | Streamed:
         journal = Journal()
         embedded = _last(representation.embed(rows, perf_counter(), journal))
         if embedded is not None and embedded.embeddings:
-            return embedded.embeddings[0]
+            return torch.cat(embedded.embeddings, dim=1)
         for _ in representation.learn(rows, perf_counter(), journal):
             pass
     network, _ = own_networks(representation, 0.0, compute)
