@@ -50,6 +50,8 @@ def serve(
     app = application(fitted, names, reject=reject, most_rows=most_rows, most_bytes=most_megabytes * 2**20)
     with naming(f"--host {host} --port {port}"):
         listener = socket.create_server((host, port))
+        # Connections inherit it: else the end of each answer waits 40 ms for the client to confirm its beginning.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if not ip_address(listener.getsockname()[0]).is_loopback:
         say(f"warning: {host} can be reached from other machines, and there is no password.")
     tell(f"Serving {model} at http://{host}:{listener.getsockname()[1]}; Ctrl-C ends it.")
