@@ -77,7 +77,7 @@ def answers(name: str) -> list[dict[str, Any]]:
     if name == "usps":
         classes = [np.bincount(y[model.labels_ == cluster]).argmax() for cluster in range(10)]
         model = merge(model, classes.index(3), classes.index(8))
-    for seed in (None, 0, 1):
+    for seed in (None, 0):
         lines += asked(name, model, x, y, seed)
     return lines
 
@@ -131,10 +131,10 @@ def answer_table(lines: list[dict[str, Any]]) -> list[str]:
     ]
     rows.append("|---" * (2 + ANSWERS // PER_ROUND) + "|")
     for data in dict.fromkeys(line["data"] for line in lines):
-        for how in ("asked", "random 0", "random 1"):
+        for how in ("asked", "random 0"):
             own = [line for line in lines if (line["data"], line["how"]) == (data, how)]
             cells = [f"{line['nmi']:.3f} ({line['k']})" for line in own]
-            rows.append(f"| {data}, {how} | " + " | ".join(cells) + " |")
+            rows.append(f"| {data}, {how.split()[0]} | " + " | ".join(cells) + " |")
     return rows
 
 

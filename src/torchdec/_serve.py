@@ -23,6 +23,8 @@ from torchdec.rows._texts import TextRows
 
 # Requests that wait at most; any more are told to come again.
 _MOST_WAITING = 256
+# Rows that are predicted in a few milliseconds.
+_FEW = 64
 _KINDS = {list: "lists of numbers", dict: "objects with the columns of the fit", str: "texts"}
 
 
@@ -70,6 +72,7 @@ class Predictions:
 
     async def _answer_all(self) -> None:
         while self._waiting:
+            await asyncio.sleep(0)  # lets in all requests that have arrived
             batch = [self._waiting.pop(0)]
             n_rows, kind = len(batch[0][0]), type(batch[0][0][0])
             while self._waiting and type(self._waiting[0][0][0]) is kind:
@@ -77,7 +80,7 @@ class Predictions:
                     break
                 batch.append(self._waiting.pop(0))
             try:
-                found = await asyncio.to_thread(self._predict, [row for rows, _ in batch for row in rows])
+                found = await self._predicted([row for rows, _ in batch for row in rows])
             except Exception as error:
                 for rows, answer in batch if len(batch) > 1 else ():
                     self._settle(answer, await asyncio.to_thread(self._tried, rows))
@@ -88,6 +91,10 @@ class Predictions:
             for rows, answer in batch:
                 self._settle(answer, found[start : start + len(rows)])
                 start += len(rows)
+
+    async def _predicted(self, rows: list[Any]) -> list[dict[str, Any]]:
+        """Predict: many rows in a thread beside the server, few in its own, since handing them on takes longer."""
+        return self._predict(rows) if len(rows) <= _FEW else await asyncio.to_thread(self._predict, rows)
 
     def _tried(self, rows: list[Any]) -> list[dict[str, Any]] | Exception:
         """Predict the rows of one request, where those of some other beside it may be wrong."""

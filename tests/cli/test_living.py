@@ -1,5 +1,12 @@
 import csv
 import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,3 +116,40 @@ def test_answers_that_make_no_sense_are_one_line_and_write_nothing(cli, named_ro
     assert message in result.stderr
     assert sum(not line.startswith("torchdec: note: ") for line in result.stderr.splitlines()) == 1
     assert not (tmp_path / "better").exists()
+
+
+def test_the_command_of_the_container_serves_and_ends(run, data):
+    page = (Path(__file__).parents[2] / "docs" / "other-tools.md").read_text()
+    dockerfile = page.split("```dockerfile\n")[1].split("```")[0]
+    command = json.loads(re.search(r"^CMD (.+)$", dockerfile, re.MULTILINE)[1])
+    health = re.search(r'^HEALTHCHECK CMD python -c "(.+)"$', dockerfile, re.MULTILINE)[1]
+    assert command[:2] == ["torchdec", "serve"]
+    options = [{"/model": str(run), "0.0.0.0": "127.0.0.1"}.get(word, word) for word in command[1:]]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "torchdec", *options, "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    with server:
+        try:
+            url = re.search(r"http://[\d.:]+", server.stdout.readline())[0]
+            assert (
+                subprocess.run([sys.executable, "-c", health.replace("http://127.0.0.1:8000", url)]).returncode
+                == 0
+            )
+            rows = json.dumps({"rows": np.load(data).tolist()}).encode()
+            with urllib.request.urlopen(f"{url}/predict", rows) as answer:
+                found = [each["cluster"] for each in json.load(answer)["predictions"]]
+            assert found == read_assignments(run).tolist()
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
+
+
+def test_what_cannot_be_served_is_one_line(cli, run, data, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = cli("serve", run, "--port", port)
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert f"--host 127.0.0.1 --port {port}: " in result.stderr
+    assert "MODEL: " in cli("serve", data).stderr
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert "pip install 'torchdec[serve]'" in cli("serve", run).stderr

@@ -93,13 +93,11 @@ def constraint_loss(
     same: Bool[Tensor, "rows rows"],
     apart: Bool[Tensor, "rows rows"],
 ) -> Float[Tensor, ""]:
-    """Return how much soft assignments contradict what is known: the mean over pairs of either kind.
+    """Return how much soft assignments contradict what is known: the mean over all pairs.
 
     Pairs of one kind cost -log of the chance that both are in the same cluster, the others -log of the chance that
     they aren't (Zhang, Basu, Davidson, "A Framework for Deep Constrained Clustering", ECML 2019).
     """
     chance = (q @ q.T).clamp(1e-6, 1 - 1e-6)
-    costs = [
-        -value[mask].mean() for value, mask in ((chance.log(), same), ((1 - chance).log(), apart)) if mask.any()
-    ]
-    return torch.stack(costs).sum() if costs else q.sum() * 0
+    costs = torch.cat([-chance.log()[same], -(1 - chance).log()[apart]])
+    return costs.sum() / max(1, len(costs))
