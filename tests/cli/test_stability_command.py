@@ -42,5 +42,5 @@ def test_rows_are_assigned_to_groups_of_clusters(cli, run, data, tmp_path):
     )
     result = cli("predict", run, data, "--groups", 9, "-o", tmp_path / "q.csv")
     assert result.exit_code == 2
-    assert "n_clusters=9 is no cut of the tree of 3 clusters" in result.stderr
+    assert "n_clusters=9 isn't a cut of the tree of 3 clusters" in result.stderr
     assert not (tmp_path / "q.csv").exists()
