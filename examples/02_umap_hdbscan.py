@@ -21,6 +21,6 @@ print(f"UMAP + HDBSCAN: {dense.max() + 1} clusters, {(dense < 0).mean():.0%} in 
 model = DEC(n_clusters=10, random_state=0).fit(X)
 print(f"DEC: {model.n_clusters} clusters, all rows, NMI {nmi(y, model.labels_):.3f}")
 
-# HDBSCAN can also run on the code of DEC, where k is not wanted: new rows then have a code too.
+# HDBSCAN can also run on the embedding of DEC, where k is not wanted: new rows then have an embedding too.
 groups = HDBSCAN(min_cluster_size=50, copy=True).fit_predict(model.transform(X))
 print(f"DEC + HDBSCAN: {groups.max() + 1} clusters, {(groups < 0).mean():.0%} in none, NMI {nmi(y, groups):.3f}")

@@ -1,4 +1,4 @@
-"""Cells: from counts in an AnnData to clusters in its `.obs` and the code in its `.obsm`, with scanpy.
+"""Cells: from counts in an AnnData to clusters in its `.obs` and the embedding in its `.obsm`, with scanpy.
 
 Needs scanpy (the extra `examples`). The counts are drawn here; yours come from `anndata.read_h5ad`.
 """

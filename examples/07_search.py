@@ -18,7 +18,7 @@ first, second, unseen = X[order[:700]], X[order[700:1400]], X[order[1400:]]
 base = DEC(10, representation=NeighborEncoder(max_epochs=10), random_state=0)  # short: it is only to compare
 
 found = {}
-for settings in ParameterGrid({"representation__n_neighbors": [5, 15], "representation__code_size": [5, 10]}):
+for settings in ParameterGrid({"representation__n_neighbors": [5, 15], "representation__embedding_dim": [5, 10]}):
     fits = [clone(base).set_params(**settings).fit(rows) for rows in (first, second)]
     agreement = adjusted_rand_score(*(model.predict(unseen) for model in fits))
     found[agreement] = settings

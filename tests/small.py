@@ -70,9 +70,9 @@ class Unchanged(Representation):
 
 REPRESENTATIONS = {
     "own": OwnRepresentation(),
-    "autoencoder": Autoencoder(hidden=(16, 24), code_size=3, max_steps=60, learning_rate=5e-3, batch_size=32),
-    "layer-wise": Autoencoder.paper(hidden=(16, 24), code_size=3, layer_steps=20, max_steps=20, batch_size=32),
-    "neighbors": NeighborEncoder(hidden=(16, 24), code_size=3, max_epochs=20, batch_size=32),
+    "autoencoder": Autoencoder(hidden=(16, 24), embedding_dim=3, max_steps=60, learning_rate=5e-3, batch_size=32),
+    "layer-wise": Autoencoder.paper(hidden=(16, 24), embedding_dim=3, layer_steps=20, max_steps=20, batch_size=32),
+    "neighbors": NeighborEncoder(hidden=(16, 24), embedding_dim=3, max_epochs=20, batch_size=32),
 }
 
 

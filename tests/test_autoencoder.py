@@ -10,7 +10,7 @@ from torchdec import Autoencoder
 
 def test_it_reconstructs_rows_on_their_own_scale() -> None:
     X = 100 * blobs(200, 8, 3)[0]
-    autoencoder = Autoencoder(hidden=(32,), code_size=4, max_epochs=150, learning_rate=5e-3, random_state=0)
+    autoencoder = Autoencoder(hidden=(32,), embedding_dim=4, max_epochs=150, learning_rate=5e-3, random_state=0)
     reconstructed = autoencoder.fit(X).inverse_transform(autoencoder.transform(X))
     assert np.mean((X - reconstructed) ** 2) < 0.1 * np.var(X)
 

@@ -302,11 +302,13 @@ def test_pipelines_and_searches_reach_nested_parameters(two_blobs: Blobs) -> Non
     X, y = two_blobs
     search = GridSearchCV(
         make_pipeline(StandardScaler(), small_dec()),
-        {"dec__representation__code_size": [2, 4]},
+        {"dec__representation__embedding_dim": [2, 4]},
         scoring=lambda model, X, y: clustering_accuracy(y, model.predict(X)),
         cv=2,
     ).fit(X, y)
-    assert search.best_estimator_.transform(X).shape[1] == search.best_params_["dec__representation__code_size"]
+    assert (
+        search.best_estimator_.transform(X).shape[1] == search.best_params_["dec__representation__embedding_dim"]
+    )
 
 
 def test_presets_are_the_estimators_that_the_docstring_names() -> None:
@@ -336,7 +338,7 @@ def test_reconstruction_without_a_decoder_is_an_error(two_blobs: Blobs) -> None:
 
 def test_a_code_of_another_width_is_not_decoded(two_blobs: Blobs) -> None:
     autoencoder = clone(REPRESENTATIONS["autoencoder"]).fit(two_blobs[0])
-    with pytest.raises(ValueError, match="Z has 7 columns, but the code has 3"):
+    with pytest.raises(ValueError, match="Z has 7 columns, but the embedding has 3"):
         autoencoder.inverse_transform(np.zeros((2, 7)))
 
 

@@ -59,7 +59,7 @@ def test_shapes_stay_whole_in_self_training(name: str, precision: str) -> None:
 
 def test_a_net_learns_them_too() -> None:
     X, labels = SHAPES["moons"]
-    net = NeighborEncoder(hidden=(64, 64), code_size=4, max_epochs=20, random_state=0)
+    net = NeighborEncoder(hidden=(64, 64), embedding_dim=4, max_epochs=20, random_state=0)
     assert ari(labels, fitted(X, labels, representation=net).labels_) == 1
 
 

@@ -1,4 +1,4 @@
-"""The parts whose cost grows with the rows: the search for neighbours, and k-means on the code.
+"""The parts whose cost grows with the rows: the search for neighbours, and k-means on the embedding.
 
     python bench/benchmarks/search.py     prints and writes results/search.json; MNIST from TORCHDEC_DATA
 
@@ -61,7 +61,7 @@ def kmeans() -> dict[str, Any]:
 
     code = torch.from_numpy(many_rows()[:, :10].copy())
     seconds = seconds_of(lambda: kmeans_centroids(code, 10, n_init=20, seed=0, started=0.0))
-    return {"what": "k-means on a code of 1,000,000 x 10, 20 starts", "seconds": round(seconds, 1)}
+    return {"what": "k-means on an embedding of 1,000,000 x 10, 20 starts", "seconds": round(seconds, 1)}
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def main() -> None:
             print({key: value for key, value in result.items() if key != "choice"}, flush=True)
             results[result["data"]] = result
             RESULTS.write_text(json.dumps(list(results.values()), indent=1) + "\n")
-    DOCS.write_text(renewed(DOCS.read_text(), BEGIN, END, table()))
+    DOCS.write_text(with_table(DOCS.read_text()))
 
 
 def on_blobs() -> Iterator[dict[str, Any]]:
@@ -126,6 +126,11 @@ def chosen(title: str, rows: Any, truth: int) -> dict[str, Any]:
         "seconds": seconds,
         "choice": asdict(choice),
     }
+
+
+def with_table(text: str) -> str:
+    """Put the table of the results into a page."""
+    return renewed(text, BEGIN, END, table())
 
 
 def table() -> str:

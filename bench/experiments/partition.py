@@ -163,7 +163,7 @@ def table() -> str:
     for record in records():
         by_dataset[record["dataset"]].append(record)
     lines = [
-        "| data | chosen | best candidate | k-means on the code | chosen ways | seconds |",
+        "| data | chosen | best candidate | k-means on the embedding | chosen ways | seconds |",
         "|---|---|---|---|---|---|",
     ]
     for name, several in by_dataset.items():

@@ -131,7 +131,7 @@ def gradient(arrays: dict[str, Any], shape: tuple[int, int]) -> Figure:
 
 
 def updates(pictured: list[tuple[Record, dict[str, Any]]]) -> Figure:
-    """Draw the code by t-SNE at several updates, coloured by class, with the accuracy (figure 5)."""
+    """Draw the embedding by t-SNE at several updates, coloured by class, with the accuracy (figure 5)."""
     from matplotlib.colors import ListedColormap
     from openTSNE import TSNE
 

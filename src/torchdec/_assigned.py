@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from torchdec._core.assignment import clusters_of
 
-# Codes that are assigned at a time.
+# Embeddings that are assigned at a time.
 _PART = 65_536
 
 
@@ -30,7 +30,7 @@ class Assigned:
     model : DEC
         Fitted.
     chunks : iterable of tuple of ndarray
-        Codes and soft assignments of the rows in order, as `DEC.predict_chunks` yields them.
+        Embeddings and soft assignments of the rows in order, as `DEC.predict_chunks` yields them.
 
     Attributes
     ----------
@@ -64,8 +64,8 @@ def assign_parts(
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Yield what `DEC.predict_chunks` does, from codes that are there already, such as a memmap of them.
 
-    The code of a row that belongs nowhere does not tell that: rows whose label is -1 stay in no cluster. One with
-    another label than that of the model was put there by a person, who is sure.
+    The embedding of a row that belongs nowhere does not tell that: rows whose label is -1 stay in no cluster.
+    One with another label than that of the model was put there by a person, who is sure.
     """
     for start in range(0, len(codes), _PART):
         part = np.array(codes[start : start + _PART])

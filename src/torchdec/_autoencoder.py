@@ -29,8 +29,8 @@ class Autoencoder(Representation):
     ----------
     hidden : sequence of int, default=(500, 500, 2000)
         Widths of the encoder's hidden layers; the decoder mirrors them.
-    code_size : int, default=10
-        Width of the code z. Above about 30, distances between codes grow alike and clusters get worse.
+    embedding_dim : int, default=10
+        Width of the embedding z. Above about 30, distances between codes grow alike and clusters get worse.
     recipe : {"end-to-end", "layer-wise"}, default="end-to-end"
         "end-to-end": Adam on all layers with a one-cycle learning rate. "layer-wise": SGD with momentum on one
         pair of layers after the other as denoising autoencoders, then on all of them without dropout.
@@ -71,7 +71,7 @@ class Autoencoder(Representation):
     Attributes
     ----------
     encoder_, decoder_ : torch.nn.Sequential
-        The trained stacks. The encoder maps `scale_` times the rows to the code.
+        The trained stacks. The encoder maps `scale_` times the rows to the embedding.
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
     feature_means_, feature_deviations_ : ndarray of shape (d,), or None
@@ -84,7 +84,7 @@ class Autoencoder(Representation):
 
     See Also
     --------
-    torchdec.DEC : Clusters on top of the code.
+    torchdec.DEC : Clusters on top of the embedding.
 
     References
     ----------
@@ -102,7 +102,7 @@ class Autoencoder(Representation):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": ["array-like"],
-        "code_size": [Interval(Integral, 1, None, closed="left")],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
         "recipe": [StrOptions({"end-to-end", "layer-wise"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left"), None],
         "max_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -120,7 +120,7 @@ class Autoencoder(Representation):
     def __init__(
         self,
         hidden: tuple[int, ...] = (500, 500, 2000),
-        code_size: int = 10,
+        embedding_dim: int = 10,
         *,
         recipe: Literal["end-to-end", "layer-wise"] = "end-to-end",
         max_epochs: int | None = 100,
@@ -136,7 +136,7 @@ class Autoencoder(Representation):
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.hidden = hidden
-        self.code_size = code_size
+        self.embedding_dim = embedding_dim
         self.recipe = recipe
         self.max_epochs = max_epochs
         self.max_steps = max_steps
@@ -180,7 +180,7 @@ class Autoencoder(Representation):
         seeds = journal.once("network seeds", lambda: split(self.random_state, "network", "batches"))
         weights = generator(seeds["network"])
         init: Literal["gaussian", "glorot"] = "gaussian" if self.recipe == "layer-wise" else "glorot"
-        widths = (rows.shape[1], *self.hidden, self.code_size)
+        widths = (rows.shape[1], *self.hidden, self.embedding_dim)
         encoder = stack(widths, weights, init).to(compute.device)
         decoder = stack(widths[::-1], weights, init).to(compute.device)
         batch_size, learning_rate, max_steps = self._pace(len(rows))

@@ -48,7 +48,8 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
     """Deep Embedded Clustering: learn an embedding and clusters in it together, without labels.
 
     Three stages. The rows are embedded and partitioned into clusters; an encoder learns both, and centres are
-    placed in its code (another representation is learnt first, and its code partitioned). Then encoder and centres
+    placed in its embedding (another representation is learnt first, and its embedding partitioned). Then
+    encoder and centres
     learn together from their own confident assignments: minimise KL(P || Q), where Q is the soft assignment of
     rows to clusters and P the sharpened target, computed over all rows at each update.
 
@@ -92,14 +93,15 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         Rows a step. "auto" is 256, or 2,048 from 32,768 rows on where `update_interval` is counted in
         passes: products of more rows run faster, and steps are fewer.
     n_init : int, default=20
-        Starts of k-means on the code, where that is what clusters it; the one with the lowest inertia is kept.
+        Starts of k-means on the embedding, where that is what clusters it; the one with the lowest inertia is
+        kept.
     init : {"auto", "k-means++"}, default="auto"
-        What self-training starts from. "k-means++" is the paper's: k-means on the code. "auto" is the best of
+        What self-training starts from. "k-means++" is the paper's: k-means on the embedding. "auto" is the best of
         several partitions of the rows, into clusters of any shape, by the graph of their neighbours, where
         `NeighborEncoder` embeds the rows before it is trained; it then learns the clusters with the embedding, and
         a cluster gets several centres where its shape takes them. Few rows are partitioned so too. On a code that
-        was learnt first it is k-means, and where the graph of the code shows that k-means took two clusters for
-        one, or cut one in two, they are cut anew.
+        was learnt first it is k-means, and where the graph of the embedding shows that k-means took two
+        clusters for one, or cut one in two, they are cut anew.
     noise : "auto", float in (0, 0.5] or False, default=False
         Whether some rows belong nowhere. "auto" looks for rows that lie far from all others before anything is
         learnt, and a number leaves out that share of the rows, those that lie farthest. They are left out of the
@@ -162,7 +164,7 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
     edits_ : list of dict
         What `torchdec.clusters` did to the model since it was fitted, in order.
     encoder_ : torch.nn.Sequential
-        Maps `scale_` times the rows to the code.
+        Maps `scale_` times the rows to the embedding.
     transformer_ : estimator or None
         The fitted transformer of scikit-learn that makes what the encoder takes, where the representation is one.
     scale_ : float

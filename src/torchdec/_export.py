@@ -41,8 +41,8 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
     ``labels``, int64 (n,). n is free. The graph knows no landmarks: it rejects no rows, and assigns those that
     belong nowhere too, which `DEC.predict` gives -1 where the model was fitted with `noise`.
 
-    A row that holds nothing gets the label -1, probabilities of 0 and a code of NaN. A graph cannot refuse rows,
-    so this holds for rows with some NaN, or infinite values, too.
+    A row that holds nothing gets the label -1, probabilities of 0 and an embedding of NaN. A graph cannot
+    refuse rows, so this holds for rows with some NaN, or infinite values, too.
 
     Raises
     ------
@@ -204,14 +204,14 @@ class _Graph:
         self._constants += part.initializer
         return str(part.output[0].name)
 
-    def model(self, row_dtype: "np.dtype[Any]", n_features: int, code_size: int, n_clusters: int) -> Any:
+    def model(self, row_dtype: "np.dtype[Any]", n_features: int, embedding_dim: int, n_clusters: int) -> Any:
         from onnx import TensorProto, helper
 
         def value(name: str, kind: int, *shape: int) -> Any:
             return helper.make_tensor_value_info(name, kind, ["n", *shape])
 
         outputs = [
-            value("code", TensorProto.FLOAT, code_size),
+            value("code", TensorProto.FLOAT, embedding_dim),
             value("probabilities", TensorProto.FLOAT, n_clusters),
             value("labels", TensorProto.INT64),
         ]

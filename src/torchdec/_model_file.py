@@ -404,7 +404,7 @@ def _transformer(header: dict[str, Any], tensors: dict[str, torch.Tensor], path:
 
 
 def _encoder(header: dict[str, Any], tensors: dict[str, torch.Tensor], modules: Modules, path: Any) -> nn.Module:
-    """Make the encoder again, and see that it takes the rows and gives the code of the centres."""
+    """Make the encoder again, and see that it takes the rows and gives the embedding of the centres."""
     try:
         encoder = rebuilt(header["encoder"], _under(_ENCODER, tensors), modules)
         n_out = embedding_dim(encoder, _n_inputs(header, tensors["centers"].shape[1]))

@@ -73,8 +73,8 @@ class NeighborEncoder(Representation):
         Widths of the encoder's hidden layers, each followed by batch normalisation while training. "auto" is the
         paper's (500, 500, 2000), and (500, 500) for tables of numbers and kinds, whose clusters are found in their
         columns: there the last layer takes most of the time and adds nothing to what new rows are told apart by.
-    code_size : int, default=10
-        Width of the code z.
+    embedding_dim : int, default=10
+        Width of the embedding z.
     n_neighbors : int or "auto", default="auto"
         Neighbours of each row. More make clusters coarser and forget small ones. "auto" is 15, or a tenth of the
         rows where there are fewer than 150, but at least 3. A graph of so few rows joins what is far apart, so
@@ -97,10 +97,11 @@ class NeighborEncoder(Representation):
         memory grow with it (docs/scale.md).
     reconstruction_weight : float, default=0.0
         Weight of the reconstruction error, a mean over rows and features of rows scaled so that predicting zero
-        costs 1. Above 0 a decoder is trained too, which keeps in the code what the graph does not hold, and
+        costs 1. Above 0 a decoder is trained too, which keeps in the embedding what the graph does not hold, and
         makes `inverse_transform` and IDEC possible.
     dropout : float in [0, 1) or "auto", default="auto"
-        Share of the features of each row that are set to zero at random at each step, so that the code does not
+        Share of the features of each row that are set to zero at random at each step, so that the embedding
+        does not
         rest on few of them. "auto" is 0.3 for rows that hold few of many features, as texts hold words (less than
         a twentieth of all values is not zero), and 0 for others: pixels and measurements lose accuracy by it.
     max_epochs : int or "auto", default="auto"
@@ -135,9 +136,10 @@ class NeighborEncoder(Representation):
     Attributes
     ----------
     encoder_ : torch.nn.Sequential
-        The trained stack, batch normalisation folded into its layers. Maps `scale_` times the rows to the code.
+        The trained stack, batch normalisation folded into its layers. Maps `scale_` times the rows to the
+        embedding.
     decoder_ : torch.nn.Sequential or None
-        Maps the code back to `scale_` times the rows, where `reconstruction_weight` is above 0.
+        Maps the embedding back to `scale_` times the rows, where `reconstruction_weight` is above 0.
     scale_ : float
         The scalar that makes the mean of ||x||^2 / d equal 1.
     feature_means_, feature_deviations_ : ndarray of shape (d,), or None
@@ -155,7 +157,7 @@ class NeighborEncoder(Representation):
     See Also
     --------
     Autoencoder : The representation of the paper.
-    torchdec.DEC : Clusters on top of the code.
+    torchdec.DEC : Clusters on top of the embedding.
 
     Examples
     --------
@@ -169,7 +171,7 @@ class NeighborEncoder(Representation):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": ["array-like", StrOptions({"auto"})],
-        "code_size": [Interval(Integral, 1, None, closed="left")],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "metric": [StrOptions({"auto", "cosine", "euclidean"})],
         "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
@@ -189,7 +191,7 @@ class NeighborEncoder(Representation):
     def __init__(
         self,
         hidden: tuple[int, ...] | Literal["auto"] = "auto",
-        code_size: int = 10,
+        embedding_dim: int = 10,
         *,
         n_neighbors: int | Literal["auto"] = "auto",
         metric: Literal["auto", "cosine", "euclidean"] = "auto",
@@ -207,7 +209,7 @@ class NeighborEncoder(Representation):
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.hidden = hidden
-        self.code_size = code_size
+        self.embedding_dim = embedding_dim
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.n_components = n_components
@@ -268,7 +270,7 @@ class NeighborEncoder(Representation):
         hidden = (
             (_HIDDEN if kinds_of(rows) is None else _HIDDEN_OF_TABLES) if self.hidden == "auto" else self.hidden
         )
-        widths = (rows.shape[1], *hidden, self.code_size)
+        widths = (rows.shape[1], *hidden, self.embedding_dim)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
         decoder = None
         if self.has_decoder:
@@ -309,7 +311,7 @@ class NeighborEncoder(Representation):
         """Embed the rows some times; a few of them as they lie, since a graph of few joins what is far apart."""
         n = len(rows)
         random = generator(seed)
-        placed, weight = layout(rows, self.code_size, random, compute), layout_weight(n)
+        placed, weight = layout(rows, self.embedding_dim, random, compute), layout_weight(n)
         if weight == 1:
             return (placed,)
         n_embeddings = _EMBEDDINGS if n < MANY_ROWS else _EMBEDDINGS_OF_MANY

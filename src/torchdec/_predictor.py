@@ -34,7 +34,7 @@ UNSURE = 5
 
 
 class Predictor(EmbedsRows):
-    """An encoder and the centres of clusters in its code; `torchdec.DEC`, which learns them, documents each."""
+    """An encoder and the centres of clusters in its embedding; `torchdec.DEC` learns and documents them."""
 
     device: str
     precision: Any
@@ -141,7 +141,7 @@ class Predictor(EmbedsRows):
         return self._of_all(X, lambda _, q: q)
 
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
-        """Embed rows: their code z, float32 of shape (n, z); NaN for a row that holds nothing."""
+        """Embed rows: their embedding z, float32 of shape (n, z); NaN for a row that holds nothing."""
         return self._of_all(X, lambda code, _: code)
 
     @under_own_globals
@@ -226,7 +226,7 @@ class Predictor(EmbedsRows):
         """Assign codes, such as `transform` gives, softly to clusters: q of equation 1.
 
         A cluster of several centres has the kernel of the nearest of them: so it gets the rows that its centres
-        would get. A code of NaN, of a row that holds nothing, has 0 everywhere.
+        would get. An embedding of NaN, of a row that holds nothing, has 0 everywhere.
         """
         centers = torch.from_numpy(self.cluster_centers_)
         owners = owners_of(self.center_clusters_, centers.device)

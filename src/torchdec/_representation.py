@@ -1,4 +1,4 @@
-"""What every representation (stage 1) has in common: it learns an encoder, and its transform is the code."""
+"""What every representation (stage 1) has in common: it learns an encoder, and its transform is the embedding."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -438,9 +438,9 @@ class Representation(EmbedsRows):
 
     @under_own_globals
     def transform(self, X: Any) -> Float32[NDArray[np.float32], "rows code"]:
-        """Embed rows: their code, float32 of shape (n, z); computed chunk by chunk in float32.
+        """Embed rows: their embedding, float32 of shape (n, z); computed chunk by chunk in float32.
 
-        The code of a row that holds nothing is NaN.
+        The embedding of a row that holds nothing is NaN.
 
         Raises
         ------
@@ -457,7 +457,7 @@ class Representation(EmbedsRows):
     @available_if(lambda self: self.has_decoder)  # type: ignore[untyped-decorator]
     @under_own_globals
     def inverse_transform(self, Z: Any) -> Float[NDArray[Any], "rows features"]:
-        """Reconstruct rows from their code, on the scale of the rows given to `fit`.
+        """Reconstruct rows from their embedding, on the scale of the rows given to `fit`.
 
         Parameters
         ----------
@@ -470,7 +470,7 @@ class Representation(EmbedsRows):
         Raises
         ------
         ValueError
-            If `Z` has another width than the code, or no decoder was trained.
+            If `Z` has another width than the embedding, or no decoder was trained.
         """
         check_is_fitted(self, "decoder_")
         if self.decoder_ is None:
@@ -479,7 +479,7 @@ class Representation(EmbedsRows):
             )
         Z = check_array(as_dense(Z, "Z"), dtype=np.float32)
         if Z.shape[1] != self._n_features_out:
-            raise ValueError(f"Z has {Z.shape[1]} columns, but the code has {self._n_features_out}.")
+            raise ValueError(f"Z has {Z.shape[1]} columns, but the embedding has {self._n_features_out}.")
         compute = resolve(self.device, self.precision)
         with torch.inference_mode():
             rows: Tensor = self.decoder_.to(compute.device)(torch.from_numpy(Z).to(compute.device)) / self.scale_

@@ -89,7 +89,7 @@ class Partitioned:
 def first_clusters(
     dec: Any, rows: Rows, seeds: dict[str, int], compute: Compute, began: float, journal: Journal
 ) -> Generator[Record, None, Start]:
-    """Partition the rows, and learn an encoder and centres from that; or learn, then partition the code.
+    """Partition the rows, and learn an encoder and centres from that; or learn, then partition the embedding.
 
     A representation that embeds rows without a network has its embedding partitioned, and its encoder learns
     both. Any other is learnt first. The journal keeps what an interrupted fit needs to go on.
@@ -155,7 +155,7 @@ def _of_table(dec: Any, rows: Rows, some: Rows, seeds: dict[str, int]) -> Partit
 
 
 def _of_few(dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int], compute: Compute) -> Partitioned:
-    """Partition few rows by their code and their components."""
+    """Partition few rows by their embedding and their components."""
     choice, k = _number(dec, code, seeds)
     components, _ = principal_components(rows, _COMPONENTS, generator(seeds["centroids"]), compute)
     points, some = components.cpu().numpy(), code[torch.arange(len(rows))].cpu().numpy()
@@ -164,7 +164,7 @@ def _of_few(dec: Any, code: Tensor | Streamed, rows: Rows, seeds: dict[str, int]
 
 
 def _number(dec: Any, code: Tensor | Streamed | Rows, seeds: dict[str, int]) -> tuple[Choice | None, int]:
-    """Return the number of clusters, and why, where it is to be chosen by a code or the rows of a table."""
+    """Return the number of clusters, and why, where it is to be chosen by an embedding or the rows of a table."""
     if isinstance(dec.n_clusters, Integral):
         return None, int(dec.n_clusters)
     choice = choose_on(code, dec.n_clusters, seeds["choice"])
@@ -172,7 +172,7 @@ def _number(dec: Any, code: Tensor | Streamed | Rows, seeds: dict[str, int]) -> 
 
 
 def choose_on(code: Tensor | Streamed | Rows, wanted: Any, seed: int) -> Choice:
-    """Choose the number of clusters that is wanted on the code of all rows, or on those of a table themselves."""
+    """Choose the wanted number of clusters on the embedding of all rows, or on the rows of a table."""
     is_table = not isinstance(code, Tensor | Streamed)
     ks = numbers_to_try(wanted, len(code), is_table=is_table)
     resolution = wanted if isinstance(wanted, str) else "auto"
@@ -185,7 +185,7 @@ def choose_on(code: Tensor | Streamed | Rows, wanted: Any, seed: int) -> Choice:
 
 
 def _kmeans(dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: float) -> tuple[Any, Centroids]:
-    """Run k-means on the code, as the paper does; with "auto", cut anew what its graph separates better."""
+    """Run k-means on the embedding, as the paper does; with "auto", cut anew what its graph separates better."""
     choice, k = _number(dec, code, seeds)
     separate, seed = dec.init == "auto", seeds["centroids"]
     centers, labels, record = kmeans_centroids(

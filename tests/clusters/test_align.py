@@ -8,7 +8,7 @@ from torchdec import DEC, Autoencoder, load, save
 from torchdec.clusters import align, merge, rename
 
 X, TRUTH = blobs(300, 6, 5, spread=0.05)
-REPRESENTATION = Autoencoder(hidden=(16, 24), code_size=3, max_steps=300, learning_rate=5e-3, batch_size=32)
+REPRESENTATION = Autoencoder(hidden=(16, 24), embedding_dim=3, max_steps=300, learning_rate=5e-3, batch_size=32)
 
 
 def fitted(rows: np.ndarray, k: int, seed: int = 0) -> DEC:

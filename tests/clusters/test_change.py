@@ -12,7 +12,7 @@ from torchdec.metrics import nmi
 
 X, TRUTH = blobs(120, 6, 4, spread=0.05)
 # Trained long enough that its clusters lie apart.
-REPRESENTATION = Autoencoder(hidden=(16, 24), code_size=3, max_steps=300, learning_rate=5e-3, batch_size=32)
+REPRESENTATION = Autoencoder(hidden=(16, 24), embedding_dim=3, max_steps=300, learning_rate=5e-3, batch_size=32)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Codes that lie as few rows do."""
+"""Embeddings that lie as few rows do."""
 
 import numpy as np
 import pytest

@@ -75,7 +75,7 @@ def test_training_a_pair_leaves_the_other_layers_alone() -> None:
 def test_dropout_is_where_the_code_of_the_paper_has_it(
     level: int, dropped_widths: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None on the rows themselves, none on the code, on all other inputs and hidden units."""
+    """None on the rows themselves, none on the embedding, on all other inputs and hidden units."""
     encoder, decoder = networks()
     widths = []
     monkeypatch.setattr(Source, "dropped", lambda _, values, rate: widths.append(values.shape[1]) or values)

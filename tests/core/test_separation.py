@@ -1,4 +1,4 @@
-"""The graph of the code mends what k-means cannot see: clusters that differ in extent or in size."""
+"""The graph of the embedding mends what k-means cannot see: clusters that differ in extent or in size."""
 
 import numpy as np
 import pytest

@@ -15,8 +15,8 @@ from torchdec_bench.study._measure import measure
 from torchdec_bench.study._methods import METHODS
 from torchdec_bench.study._run import missing
 
-SHORT = {"max_steps": 40, "hidden": (16, 24), "code_size": 3}
-OF_NEIGHBORS = {"max_epochs": 5, "hidden": (16, 24), "code_size": 3}
+SHORT = {"max_steps": 40, "hidden": (16, 24), "embedding_dim": 3}
+OF_NEIGHBORS = {"max_epochs": 5, "hidden": (16, 24), "embedding_dim": 3}
 
 
 @pytest.fixture

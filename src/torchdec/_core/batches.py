@@ -13,8 +13,8 @@ from torchdec._core.layers import Stack, embedding_dim
 from torchdec.rows._part import PartOfRows
 from torchdec.rows._protocol import Rows
 
-# The code of all rows is kept up to so many values (256 MB: 6.7 million rows of 10). Of more it is computed when
-# it is asked for, which takes time and no memory.
+# The embedding of all rows is kept up to so many values (256 MB: 6.7 million rows of 10). Of more it is
+# computed when it is asked for, which takes time and no memory.
 MOST_KEPT = 2**26
 # Batches are cut at multiples of so many rows, where theirs is one: products of odd numbers of rows are slower.
 GRAIN = 32
@@ -131,11 +131,11 @@ def own_in_order(rows: Rows, scale: float, compute: Compute) -> Iterator[Tensor]
 
 
 class Encode:
-    """Maps rows to their code, float32, by the encoder as it is now.
+    """Maps rows to their embedding, float32, by the encoder as it is now.
 
     The hidden layers of a stack have the precision of `compute`, their weights cast once for all rows to come; the
-    last product is float32, so that the code has all its digits where clusters are tight and far from the origin.
-    An encoder of any other class computes in float32.
+    last product is float32, so that the embedding has all its digits where clusters are tight and far from the
+    origin. An encoder of any other class computes in float32.
     """
 
     _hidden: nn.Module
@@ -149,7 +149,7 @@ class Encode:
             self._hidden, self._last = deepcopy(encoder[:-1]).to(self._dtype), encoder[-1]
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Return the code of rows, without a gradient."""
+        """Return the embedding of rows, without a gradient."""
         with torch.no_grad():
             values: Tensor = self._hidden(rows.to(self._dtype)).float()
             return values if self._last is None else self._last(values)
@@ -157,7 +157,7 @@ class Encode:
 
 @torch.inference_mode()
 def embed(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor:
-    """Return the code of all rows, (n, z) float32, on the device.
+    """Return the embedding of all rows, (n, z) float32, on the device.
 
     It is filled in place: thousands of small codes, kept between activations that are not, would leave holes of
     memory that nothing else fits into.
@@ -180,12 +180,12 @@ class Streamed:
         return len(self._rows)
 
     def __getitem__(self, index: Tensor) -> Tensor:
-        """Return the code of the rows at `index`."""
+        """Return the embedding of the rows at `index`."""
         part = PartOfRows(self._rows, index.numpy())
         return workers.same(embed(self._encoder, part, self._scale, self._compute))
 
     def split(self, size: int) -> Iterator[Tensor]:  # noqa: ARG002
-        """Yield the code of this worker's share of the rows, in order."""
+        """Yield the embedding of this worker's share of the rows, in order."""
         encode = Encode(self._encoder, self._compute)
         for chunk in own_in_order(self._rows, self._scale, self._compute):
             with torch.inference_mode():
@@ -194,7 +194,7 @@ class Streamed:
 
 
 def code_of(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor | Streamed:
-    """Return the code of all rows: a tensor up to `MOST_KEPT` values, else, or with workers, made in passing."""
+    """Return the embedding of all rows: up to `MOST_KEPT` values a tensor; else, or with workers, a stream."""
     if workers.size() == 1 and len(rows) * embedding_dim(encoder, rows.shape[1]) <= MOST_KEPT:
         return embed(encoder, rows, scale, compute)
     return Streamed(encoder, rows, scale, compute)

@@ -1,4 +1,4 @@
-"""Stage 2: k-means on the code, and new centres for clusters that lost all their rows."""
+"""Stage 2: k-means on the embedding, and new centres for clusters that lost all their rows."""
 
 from time import perf_counter
 
@@ -30,22 +30,22 @@ def kmeans_centroids(
     started: float,
     separate: bool = False,
 ) -> tuple[Float[Tensor, "clusters code"], Int32[Tensor, " rows"], Centroids]:
-    """Run k-means on the code of all rows from `n_init` starts and keep the lowest inertia (paper, section 3.1.2).
+    """Run k-means on the embedding from `n_init` starts and keep the lowest inertia (paper, section 3.1.2).
 
-    With `separate`, the graph of near rows of the code may give clusters that are separated better
+    With `separate`, the graph of near rows of the embedding may give clusters that are separated better
     (`_core/separation.py`).
     Of more than 131,072 rows the starts see a sample of so many, and the chosen one then settles on all rows, in
-    passes over their code.
+    passes over their embedding.
 
     Returns
     -------
     centers, labels, record
-        Centres float32 (k, z) and the cluster of each row, both on the code's device; what happened.
+        Centres float32 (k, z) and the cluster of each row, both on the embedding's device; what happened.
 
     Raises
     ------
     ValueError
-        If the code has fewer distinct rows than clusters.
+        If the embedding has fewer distinct rows than clusters.
     """
     random_state = np.random.RandomState(seed)
     some = _some(code, random_state)
@@ -68,7 +68,7 @@ def kmeans_centroids(
 
 
 def _some(code: Tensor | Streamed, random_state: np.random.RandomState) -> Tensor:
-    """Return the code of all rows, or of a sample where there are many."""
+    """Return the embedding of all rows, or of a sample where there are many."""
     if len(code) > _MOST_ROWS:
         # RandomState.choice would draw an order of all rows.
         random = np.random.default_rng(random_state.randint(2**31))

@@ -50,7 +50,7 @@ def learn_embedding(
 
     It sees each row without a share `dropout` of its features, drawn anew each time, and half of the rows changed
     where there is an augmentation. Where there is a decoder it learns too, to reconstruct all of them, whole, from
-    their codes.
+    their embedding.
     """
     middle, deviation = (value.to(source.compute.device) for value in _middle_and_deviation(embedding))
 

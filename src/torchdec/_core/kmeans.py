@@ -1,4 +1,4 @@
-"""k-means by scikit-learn: the same bits each time, and a clear error where the code has too few distinct rows."""
+"""k-means by scikit-learn: the same bits each time, and a clear error if there are too few distinct rows."""
 
 import warnings
 from functools import cache

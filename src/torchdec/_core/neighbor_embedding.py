@@ -38,7 +38,7 @@ def neighbor_loss(
 def _lifted(
     a: Float[Tensor, "rows code"], b: Float[Tensor, "others code"]
 ) -> tuple[Float[Tensor, "rows lifted"], Float[Tensor, "others lifted"]]:
-    """Factor the matrix of 1 + ||a - b||^2; accurate, since unlike in self-training the codes fill the space."""
+    """Factor the matrix of 1 + ||a - b||^2; accurate, since here, unlike in self-training, rows fill the space."""
     a_square, b_square = a.square().sum(dim=1, keepdim=True), b.square().sum(dim=1, keepdim=True)
     left = torch.cat([-2 * a, 1 + a_square, torch.ones_like(a_square)], dim=1)
     return left, torch.cat([b, torch.ones_like(b_square), b_square], dim=1)
@@ -78,7 +78,7 @@ def embed_neighbors(
     """Train the encoder: at each step a batch of rows, with one neighbour of each, drawn by its weight.
 
     It sees each row without a share `dropout` of its features, drawn anew each time. Where there is a decoder it
-    learns too, to reconstruct all of them, whole, from their codes.
+    learns too, to reconstruct all of them, whole, from their embedding.
     """
     probabilities = torch.from_numpy(edge_probabilities(graph.numpy()))
     generator = source.generator

@@ -17,10 +17,11 @@ from torchdec.rows._protocol import Rows
 ONE_WAY = 0.25
 # Of a row, changed at random, whose neighbours count too. More find a little more, and each costs a search.
 COPIES = 32
-# Up to so many rows the code is to be their leading components, from so many on what the graph makes of them, and
-# between the two something of both.
+# Up to so many rows the embedding is to be their leading components, from so many on what the graph makes of
+# them, and between the two something of both.
 _AS_THEY_LIE, _BY_THE_GRAPH = 50, 150
-# Mean squared distance from the middle of such a code: groups that are apart are then so for Student's kernel.
+# Mean squared distance from the middle of such an embedding: groups that are apart are then so for Student's
+# kernel.
 _EXTENT = 100.0
 _OVERSAMPLING = 10
 _ROUNDING = 1e-3
@@ -79,7 +80,7 @@ def _signs(components: Float32[Tensor, "features components"]) -> Float32[Tensor
 
 
 def layout_weight(n_rows: int) -> float:
-    """Return how much the code is to be the layout of the rows: 1 of few of them, 0 of 150 and more."""
+    """Return how much the embedding is to be the layout of the rows: 1 of few of them, 0 of 150 and more."""
     return min(1.0, max(0.0, (_BY_THE_GRAPH - n_rows) / (_BY_THE_GRAPH - _AS_THEY_LIE)))
 
 

@@ -132,10 +132,10 @@ def choose(
     n_rows: int | None = None,
     seed: int,
 ) -> Choice:
-    """Recommend one of several numbers of clusters, in rising order, by the code of rows, float32 (n, z).
+    """Recommend one of several numbers of clusters, in rising order, by the embedding of rows, float32 (n, z).
 
-    The rows may be some of `n_rows`, which the code was learnt from. With `kinds`, the columns of the levels
-    of each kind, the code is a prepared table, and the clusters are latent classes.
+    The rows may be some of `n_rows`, which the embedding was learnt from. With `kinds`, the columns of the levels
+    of each kind, the embedding is a prepared table, and the clusters are latent classes.
 
     The largest that is strong is recommended, since fewer clusters are strong too; where none is, the smallest.
     Numbers above that of the distinct rows are left out, and the reason says so.

@@ -1,6 +1,7 @@
 """Stage 2: one partition of the rows, the best of several candidates by a judge that sees no labels.
 
-No way of finding clusters is best everywhere: on images the spanning tree of the code finds the classes, on texts
+No way of finding clusters is best everywhere: on images the spanning tree of the embedding finds the classes,
+on texts
 k-means, on cells communities of the graph. Each candidate is refined, and all are judged on the graph of the rows.
 """
 
@@ -67,7 +68,7 @@ def partition(
     points: Float32[NDArray[np.float32], "rows columns"] | None = None,
     random_state: int,
 ) -> Partition:
-    """Partition rows into `n_clusters` by their codes and the graph of their nearest neighbours.
+    """Partition rows into `n_clusters` by their embedding and the graph of their nearest neighbours.
 
     Parameters
     ----------

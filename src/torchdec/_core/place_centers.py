@@ -49,7 +49,7 @@ def place_centers(
     Returns
     -------
     centers, center_clusters
-        Centres float32 (m, z) on the code's device, those of a cluster together, and the cluster of each.
+        Centres float32 (m, z) on the embedding's device, those of a cluster together, and the cluster of each.
     """
     means = _means(code, labels, n_clusters)
     if 2 * n_clusters > _MOST_OF_ALL:

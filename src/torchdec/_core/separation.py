@@ -16,7 +16,7 @@ from torchdec._core.communities import conductance, edges_of, joined, k_communit
 from torchdec._core.kmeans import kmeans
 from torchdec._core.nearest import nearest
 
-# The graph of the code is made of so many rows at most, each with so many neighbours.
+# The graph of the embedding is made of so many rows at most, each with so many neighbours.
 _GRAPH_ROWS, _NEIGHBORS = 10_000, 15
 # Communities are taken where they leave less than this share of the edges cut: of several partitions that are
 # about as good one leaves somewhat fewer than another, and no more depends on which.
@@ -49,7 +49,7 @@ class _Graph:
 
 
 def separated(points: NDArray[np.float32], best: KMeans, random_state: np.random.RandomState) -> KMeans:
-    """Return k-means from a start that the graph of the code separates better, or else `best`."""
+    """Return k-means from a start that the graph of the embedding separates better, or else `best`."""
     n = min(len(points), _GRAPH_ROWS)
     if best.n_clusters == 1 or n <= _NEIGHBORS:
         return best

@@ -117,7 +117,7 @@ def compute_targets(
 
 @torch.inference_mode()
 def stored_targets(code: Tensor, centers: Tensor, alpha: float, owners: Owners | None = None) -> Targets:
-    """Compute the targets of all rows from their code."""
+    """Compute the targets of all rows from their embedding."""
     log_q = log_soft_assignment(code, centers, alpha, owners)
     log_p = log_target_distribution(log_q, log_cluster_frequency(log_q))
     best = log_q.max(dim=1)

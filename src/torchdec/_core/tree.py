@@ -1,7 +1,7 @@
 """A tree of clusters: those that lie near each other are joined, then near groups of them, up to one of all rows.
 
-Distances are those of the middles of clusters in the space of the rows. In the code they say little: an embedding
-of neighbours keeps apart what is apart, and not by how much.
+Distances are those of the middles of clusters in the space of the rows. In the embedding they say little: an
+embedding of neighbours keeps apart what is apart, and not by how much.
 """
 
 from collections.abc import Sequence

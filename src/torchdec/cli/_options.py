@@ -192,7 +192,7 @@ RepresentationOption = Annotated[
     Representation,
     typer.Option(
         "--representation",
-        help="How the code is learnt before the clusters: from the graph of nearest neighbours, by an autoencoder "
+        help="How the embedding is learnt: from the graph of nearest neighbours (the default), by an autoencoder "
         "trained as a whole, or by the paper's layer-wise denoising recipe (sdae, which takes hours).",
     ),
 ]

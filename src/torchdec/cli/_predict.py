@@ -85,7 +85,7 @@ def predict(
     fit looked for such rows (fit --noise). A text file is read as that of the fit was, unless it is said anew.
     It is written in chunks, so DATA may be of any size. A folder of Parquet files becomes a folder of files of the
     same names, unless OUT ends in .parquet, .csv or .xlsx. An OUT that ends in .h5ad becomes a copy of DATA with
-    the clusters in .obs and the code in .obsm.
+    the clusters in .obs and the embedding in .obsm.
     """
     if (data.is_dir() and out.suffix.lower() not in _TABLES) or workers or scheduler:
         of_files: dict[str, Any] = {"--text-column": text_column, "--delimiter": delimiter, "--decimal": decimal}

@@ -139,7 +139,7 @@ def split(
     updates: int = 3,
     random_state: int | np.random.RandomState | None = 0,
 ) -> DEC:
-    """Cut one cluster into several: k-means on the codes of its rows, then a short self-training of all clusters.
+    """Cut one cluster into several: k-means on its embedding, then a short self-training of all clusters.
 
     The first part keeps the number and the name of the cluster; the others come after the last cluster. Parts of a
     cluster of several centres share these out by their rows.
@@ -213,7 +213,7 @@ def split(
 def _centers_of_parts(
     own: NDArray[np.float32], into: int, n_centers: int, n_init: int, seed: int
 ) -> list[NDArray[np.float32]]:
-    """Cut the codes of a cluster by k-means, and share its number of centres out, at least one for each part."""
+    """Cut a cluster by k-means, and share its number of centres out, at least one for each part."""
     centers, labels, _ = kmeans_centroids(torch.from_numpy(own), into, n_init=n_init, seed=seed, started=0.0)
     parts = [own[labels.numpy() == number] for number in range(into)]
     counts = [round(n_centers * len(part) / len(own)) for part in parts]

@@ -25,7 +25,7 @@ def sampled(n_rows: int) -> NDArray[np.int64]:
 
 
 def layout(codes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lay codes (n, z) out in the plane, (n, 2) float32, by the graph of their nearest neighbours.
+    """Lay embeddings (n, z) out in the plane, (n, 2) float32, by the graph of their nearest neighbours.
 
     It is the embedding that a fit finds clusters in (`free_embedding`), of two dimensions: as clear as t-SNE in a
     fraction of the time. The first axis is the longer one, since a screen is wider than high.

@@ -21,8 +21,8 @@ def write_h5ad(
     """Copy an `.h5ad` file and add the clusters of its cells.
 
     The copy has ``.obs["torchdec"]`` (the number of the cluster, categorical, as scanpy plots it),
-    ``.obs["torchdec_confidence"]`` and ``.obsm["X_torchdec"]`` (the code); what had these names is replaced. All
-    else is copied as it is, without being read.
+    ``.obs["torchdec_confidence"]`` and ``.obsm["X_torchdec"]`` (the embedding); what had these names is
+    replaced. All else is copied as it is, without being read.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def write_h5ad(
     source : str or Path
         The `.h5ad` file of the cells.
     chunks : iterable of tuple of ndarray
-        Codes and soft assignments of the cells in order, as `DEC.predict_chunks` yields them.
+        Embeddings and soft assignments of the cells in order, as `DEC.predict_chunks` yields them.
 
     Returns
     -------

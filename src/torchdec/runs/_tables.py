@@ -190,7 +190,7 @@ def save_embedding(
 
 
 def read_embedding(directory: str | Path) -> NDArray[np.float32]:
-    """Open the embedding of a run: the code of each row, float32 (n, z), mapped from the disk.
+    """Open the embedding of a run: the embedding of each row, float32 (n, z), mapped from the disk.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """The clusterings that the paper compares DEC with, sparse throughout; no torch.
 
-k-means with 20 starts is `sklearn.cluster.KMeans(n_init=20)`. A baseline on the code of an autoencoder is one
+k-means with 20 starts is `sklearn.cluster.KMeans(n_init=20)`. A baseline on the embedding of an autoencoder is one
 that is fitted on `torchdec.Autoencoder().fit_transform(X)`.
 """
 

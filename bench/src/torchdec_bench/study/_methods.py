@@ -131,7 +131,7 @@ def _shift_rotated(problem: Problem) -> Any:
 
 
 def _without_backprop(problem: Problem) -> Any:
-    """Train the centres alone towards the targets, the code as the representation has it (paper, table 2)."""
+    """Train the centres alone towards the targets, the embedding as the representation has it (paper, table 2)."""
     import numpy as np
     import torch
     from sklearn.cluster import KMeans
