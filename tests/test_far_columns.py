@@ -23,7 +23,7 @@ from torchdec._core.records import Epoch
 from torchdec._model_file import ModelFileError
 from torchdec.clusters import describe
 from torchdec.metrics import clustering_accuracy
-from torchdec.report._page import _row_features
+from torchdec.report._content import Content
 from torchdec.rows import as_rows, read_rows
 
 NAMES = ["a", "b", "c", "d", "e"]
@@ -272,10 +272,14 @@ def test_what_stands_out_is_that_of_the_rows_without_the_offset(models: dict[int
             assert dict(cluster.features) == wanted
 
 
-def test_what_is_unusual_in_a_row_of_the_page_is_that_of_the_rows_without_the_offset() -> None:
-    points = np.arange(len(NEAR))
-    for offset in (MILLISECONDS, NANOSECONDS):
-        assert _row_features(as_rows(NEAR + offset), points) == _row_features(as_rows(NEAR), points)
+def test_the_page_colours_by_values_that_keep_their_differences(models: dict[int, DEC]) -> None:
+    frame = pd.DataFrame(NEAR + MILLISECONDS, columns=NAMES)
+    content = Content(as_rows(frame), None, describe(models[MILLISECONDS], frame))
+    columns = content.of_points(np.arange(len(NEAR)))["columns"]
+    assert {column["name"] for column in columns} == set(NAMES)
+    for column in columns:
+        near = NEAR[:, NAMES.index(column["name"])]
+        np.testing.assert_array_equal(column["values"] - column["values"][0], near - near[0])
 
 
 @pytest.mark.parametrize("kind", [".csv", ".parquet"])

@@ -136,7 +136,7 @@ class Content:
         told = {"name": column.name, "texts": texts.tolist(), "which": which.astype("<i4")}
         if column.values.dtype.kind == "f":
             values = np.where(missing_in(column), np.nan, column.values)
-            told["values"] = values.astype("<f4")
+            told["values"] = values.astype("<f8")  # float32 would round unix seconds
         return told
 
     def _pixels(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@
   const row = numbers(page.map.row, Int32Array), cluster = numbers(page.map.cluster, Int32Array);
   const sure = numbers(page.map.confidence, Float32Array);
   const columns = page.map.columns.map((column) => ({
-    ...column, which: numbers(column.which, Int32Array), values: column.values && numbers(column.values, Float32Array),
+    ...column, which: numbers(column.which, Int32Array), values: column.values && numbers(column.values, Float64Array),
   }));
   const sheet = page.map.sheet ? Object.assign(new Image(), {src: page.map.sheet}) : null;
   const get = (id) => document.getElementById(id);
