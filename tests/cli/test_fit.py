@@ -91,7 +91,7 @@ def test_rows_that_belong_nowhere_are_left_out_where_it_is_asked_for(cli, data, 
     cli.ok("merge", tmp_path / "out", 0, 1, "-o", tmp_path / "merged")
     merged = pq.read_table(tmp_path / "merged" / "assignments.parquet")["cluster"].to_numpy()
     np.testing.assert_array_equal(merged == -1, clusters == -1)
-    assert "must be a fraction" in cli("fit", data, "-k", 3, "--noise", "2", "-o", tmp_path / "x").stderr
+    assert "must be auto or a fraction" in cli("fit", data, "-k", 3, "--noise", "2", "-o", tmp_path / "x").stderr
 
 
 def test_quiet_shows_no_progress(cli, data, tmp_path):
@@ -143,7 +143,7 @@ def test_images_are_augmented_in_the_shape_given_or_read(cli, data, tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "says"),
-    [((), "no array image_shape"), (("--image-shape", "8"), "no shape"), (("--image-shape", "3x3"), "9 values")],
+    [((), "no array image_shape"), (("--image-shape", "8"), "a shape of images"), (("--image-shape", "3x3"), "9 values")],
 )
 def test_a_missing_or_wrong_shape_of_images_is_one_line(cli, data, tmp_path, shape, says):
     result = cli("fit", data, "-k", 3, "--augment", "shift-rotate", *shape, "-o", tmp_path / "out")
