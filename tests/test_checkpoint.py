@@ -205,7 +205,7 @@ def test_a_damaged_or_foreign_file_is_refused_and_stays(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for content in (b"", b"not a checkpoint", whole[: len(whole) // 2]):
         path.write_bytes(content)
-        with pytest.raises(CheckpointError, match="no checkpoint of torchdec, or is damaged"):
+        with pytest.raises(CheckpointError, match="isn't a checkpoint of torchdec, or is damaged"):
             dec().fit(X, checkpoint=Checkpoint(path))
         assert path.read_bytes() == content
 
