@@ -1,6 +1,6 @@
 """A model that is used on: refits that keep their numbers, weeks with a new topic, and answers about rows.
 
-    python bench/experiments/living.py     writes living.json and the tables in docs/clusters.md
+    python bench/experiments/living.py     writes living.json and the tables in docs/over-time.md
 
 Labels answer the questions, and score; no fit sees them.
 """
@@ -19,7 +19,7 @@ from torchdec_bench.pages import renewed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "living.json"
-DOCS = HERE.parents[1] / "docs" / "clusters.md"
+DOCS = HERE.parents[1] / "docs" / "over-time.md"
 ROWS, ANSWERS, PER_ROUND = 4000, 50, 10
 
 Array = NDArray[Any]
