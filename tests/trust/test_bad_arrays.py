@@ -49,7 +49,7 @@ BAD = {
     "no rows": X[:0],
     "no columns": X[:, :0],
     "one dimension": X[0],
-    "three dimensions": X[None],
+    "five dimensions": X[None, None, None],
     "ragged lists": [[1.0, 2.0], [3.0]],
     "NaN": _with(np.nan),
     "infinity": _with(np.inf),
