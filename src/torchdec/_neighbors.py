@@ -267,9 +267,9 @@ class NeighborEncoder(Representation):
         if places is None and embedded.embeddings:
             places = embedded.embeddings[0]
         seeds = self._seeds(journal)
-        hidden = (
-            (_HIDDEN if kinds_of(rows) is None else _HIDDEN_OF_TABLES) if self.hidden == "auto" else self.hidden
-        )
+        hidden = self.hidden
+        if isinstance(hidden, str):
+            hidden = _HIDDEN if kinds_of(rows) is None else _HIDDEN_OF_TABLES
         widths = (rows.shape[1], *hidden, self.embedding_dim)
         encoder = stack(widths, generator(seeds["network"]), batch_norm=True).to(compute.device)
         decoder = None

@@ -143,7 +143,11 @@ def test_images_are_augmented_in_the_shape_given_or_read(cli, data, tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "says"),
-    [((), "no array image_shape"), (("--image-shape", "8"), "a shape of images"), (("--image-shape", "3x3"), "9 values")],
+    [
+        ((), "no array image_shape"),
+        (("--image-shape", "8"), "a shape of images"),
+        (("--image-shape", "3x3"), "9 values"),
+    ],
 )
 def test_a_missing_or_wrong_shape_of_images_is_one_line(cli, data, tmp_path, shape, says):
     result = cli("fit", data, "-k", 3, "--augment", "shift-rotate", *shape, "-o", tmp_path / "out")
