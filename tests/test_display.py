@@ -35,6 +35,15 @@ def test_the_summary_is_that_of_the_rows_of_the_fit(model: DEC) -> None:
     assert merge(model, 0, 1).summary_["size"].sum() == 60
 
 
+def test_a_model_without_its_rows_is_shown_and_listed(model: DEC, tmp_path: Path) -> None:
+    loaded = load(model.save(tmp_path / "m") or tmp_path / "m")
+    assert "summary_" in dir(loaded)
+    assert not hasattr(loaded, "summary_")
+    assert "DEC" in loaded._repr_html_()
+    with pytest.raises(ValueError, match="give them as X"):
+        _ = loaded.summary_
+
+
 def test_the_map_has_every_row_in_the_colour_of_its_cluster(model: DEC) -> None:
     axes = model.plot()
     assert [len(dots.get_offsets()) for dots in axes.collections] == model.cluster_sizes_.tolist()

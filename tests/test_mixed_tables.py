@@ -1,6 +1,7 @@
 """Rows of a prepared table of numbers and kinds: how they are known as such, and their clusters."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
@@ -12,7 +13,7 @@ from torchdec._core.compute import resolve
 from torchdec._core.records import Centroids
 from torchdec._core.scaling import learn_scale
 from torchdec.clusters import choose_k
-from torchdec.rows import as_rows
+from torchdec.rows import RowsWarning, as_rows
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._part import PartOfRows, filled_rows
 from torchdec.rows._protocol import kinds_of
@@ -83,3 +84,20 @@ def test_the_number_of_classes_is_chosen_by_the_rows_whoever_asks() -> None:
     model = small_dec().set_params(n_clusters=[2, 3, 4, 5]).fit(rows)
     assert model.choice_ == choose_k(rows, [2, 3, 4, 5], representation="autoencoder", random_state=0)
     assert model.choice_.n_clusters == 3 == len(model.cluster_names_)
+
+
+def test_new_rows_may_lack_all_dates_and_a_level_that_is_new_is_told() -> None:
+    random = np.random.default_rng(0)
+    is_old = np.arange(80) % 2 == 0
+    frame = pd.DataFrame(
+        {
+            "plan": np.where(is_old, random.choice(["Pro", "Max"], 80), random.choice(["Free", "Basic"], 80)),
+            "seen": pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 90, 80) + 300 * is_old, "D"),
+            "spend": random.normal(np.where(is_old, 50, 5), 2),
+        }
+    )
+    model = small_dec(2).fit(frame)
+    without = frame.assign(seen=pd.NaT)
+    assert np.mean(model.predict(without) == model.labels_) > 0.9
+    with pytest.warns(RowsWarning, match=r"'plan' holds 'Gold', which .*, in 80 of 80 rows"):
+        model.predict(frame.assign(plan="Gold"))

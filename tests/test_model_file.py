@@ -223,7 +223,7 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(2)}, tmp_path / "other")
     with pytest.raises(ModelFileError, match="isn't a torchdec model file"):
         load(tmp_path / "text")
-    with pytest.raises(ModelFileError, match="no torchdec model"):
+    with pytest.raises(ModelFileError, match="not a torchdec model"):
         load(tmp_path / "other")
     with pytest.raises(FileNotFoundError, match="There is no file"):
         load(tmp_path / "missing")

@@ -130,7 +130,7 @@ def test_clusters_are_as_near_as_their_nearest_centres(model: DEC) -> None:
     for a, b in ((0, 1), (1, 2), (2, 0)):
         own, other = (model.cluster_centers_[model.center_clusters_ == number] for number in (a, b))
         assert apart(model)[a, b] == pytest.approx(np.linalg.norm(own[:, None] - other, axis=2).min(), rel=1e-5)
-    drawn = _tree(model, describe(model, X), ["0", "1", "2"], ["red", "green", "blue"])
+    drawn = _tree(model, ["0", "1", "2"], ["red", "green", "blue"])
     heights = [max(line) for _, line in drawn["lines"]]
     pairs = sorted([apart(model)[0, 1], apart(model)[1, 2]])
     assert heights == pytest.approx([pairs[0], (pairs[1] + apart(model)[0, 2]) / 2])

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from torchdec.rows import Rows
 
 
+class NoRowsError(ValueError, AttributeError):
+    """Rows are wanted that the model doesn't hold; `hasattr` finds no `summary_` then."""
+
+
 class Display:
     """Mixin of `torchdec.DEC`.
 
@@ -38,6 +42,10 @@ class Display:
         """Number of clusters, also where it was chosen or edited."""
         check_is_fitted(self)
         return len(self.cluster_names_)
+
+    def __dir__(self) -> list[str]:
+        # scikit-learn's asks for the value of each attribute, and the summary would be made each time.
+        return sorted(object.__dir__(self))
 
     @property
     def summary_(self) -> "DataFrame":
@@ -165,7 +173,7 @@ class Display:
         if X is not None:
             return validated_rows(self._model(), X)
         if not hasattr(self._model(), "_fitted_rows"):
-            raise ValueError("X is None, but this model doesn't hold the rows of its fit; give them as X.")
+            raise NoRowsError("X is None, but this model doesn't hold the rows of its fit; give them as X.")
         return self._fitted_rows
 
     def _progress(self) -> AbstractContextManager[Callable[[Any], None]]:

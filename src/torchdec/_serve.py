@@ -135,8 +135,10 @@ class Predictions:
         if len({len(row) for row in rows}) > 1:
             raise ValueError("rows have different numbers of values.")
         try:
+            if any(isinstance(value, str | list) for row in rows for value in row):
+                raise TypeError
             return np.array(rows, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError("rows have a value that is no number; give null where one is missing.") from None
 
 
@@ -171,7 +173,7 @@ def application(
         except RefusedError as error:
             after = {"Retry-After": "1"} if error.status == 503 else None
             return JSONResponse({"error": str(error)}, error.status, after)
-        except (ValueError, pa.ArrowException) as error:
+        except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
             return JSONResponse({"error": " ".join(str(error).split())}, 400)
 
     async def tell_health(_: Request) -> Response:

@@ -162,3 +162,9 @@ def test_a_refit_like_an_earlier_run_keeps_numbers_and_names(cli, run, data, tmp
     wrong = cli("fit", data, "-k", 3, "--like", tmp_path, "-o", tmp_path / "none")
     assert (wrong.exit_code, wrong.stderr.count("\n")) == (2, 1)
     assert "--like: " in wrong.stderr
+
+
+def test_a_run_of_rows_that_all_belong_nowhere_can_be_read(cli, run, tmp_path):
+    (tmp_path / "e.json").write_text(json.dumps({"edits": [{"edit": "noise", "rows": list(range(60))}]}))
+    cli.ok("edit", run, tmp_path / "e.json", "-o", tmp_path / "none")
+    assert "60 of 60 rows" in cli.ok("info", tmp_path / "none").stdout

@@ -125,7 +125,7 @@ def edit(
 
     try:
         edits = json.loads(file.read_text(encoding="utf-8"))["edits"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"EDITS.json: {file} holds no edits ({error!r}); give what the page exported.") from None
     if not isinstance(edits, list) or not edits:
         raise UserError(f"EDITS.json: {file} has an empty list of edits; make some on the page.")
@@ -157,7 +157,7 @@ def _pairs_of_file(file: Path) -> list[tuple[str, str]]:
 
 def _handle(cluster: str) -> int | str:
     """Return the number that was typed, or else the name."""
-    return int(cluster) if cluster.lstrip("-").isdecimal() else cluster
+    return int(cluster) if cluster.removeprefix("-").isdecimal() else cluster
 
 
 def _replayed(

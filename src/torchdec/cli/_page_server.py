@@ -44,10 +44,11 @@ class _Handler(BaseHTTPRequestHandler):
             edits = json.loads(self.rfile.read(int(length)))
             if not isinstance(edits, dict) or not isinstance(edits["edits"], list):
                 raise ValueError("no list of edits")
+            text = json.dumps(edits, indent=1, ensure_ascii=False, allow_nan=False)
         except (ValueError, KeyError, RecursionError):
             self._answer(HTTPStatus.BAD_REQUEST, b"no edits")
             return
-        self._save(json.dumps(edits, indent=1, ensure_ascii=False) + "\n")
+        self._save(text + "\n")
 
     def _save(self, text: str) -> None:
         from torchdec.runs._publish import write_file
@@ -68,7 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_allowed(self) -> bool:
         """Refuse what doesn't come from the page: another host name may be an attack by a page elsewhere."""
         wanted = self.server.paths[self.command]
-        allowed = self.headers.get("Host") == self.server.host and secrets.compare_digest(self.path, wanted)
+        allowed = self.headers.get("Host") == self.server.host and secrets.compare_digest(
+            self.path.encode(), wanted.encode()
+        )
         if not allowed:
             self._answer(HTTPStatus.FORBIDDEN, b"not allowed")
         return allowed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming, naming_rows, noting
+from torchdec.cli._errors import UserError, naming, naming_rows, noting, say
 from torchdec.cli._run_files import names_of_run, refuse_inside, rows_like
 from torchdec.cli._terminal import tell
 
@@ -115,7 +115,7 @@ def predict(
     file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     rows = rows_like(fitted, data, text_column=text_column, **file)
     with naming("DATA"):
-        beside = _all_columns(data, rows) if join else row_ids(rows)
+        beside = _all_columns(data, rows, out) if join else row_ids(rows)
     found, n_empty = _write_clusters(out, fitted, rows, data, reject, names, beside, force=force)
     n_rows = rows.shape[0]
     n_none = n_rows - sum(found.sizes)
@@ -140,15 +140,21 @@ def _check_out(out: Path, data: Path, model: Path, *, force: bool) -> None:
             raise ValueError(f"{out} would be a copy of an .h5ad, which {data} is not; name a .parquet.")
 
 
-def _all_columns(data: Path, rows: "Rows") -> "pa.Table":
-    """Return all columns of the table that rows were read from."""
+def _all_columns(data: Path, rows: "Rows", out: Path) -> "pa.Table":
+    """Return all columns of the table that rows were read from, but for lists where `out` can't hold them."""
+    import pyarrow.types as types
+
     from torchdec.rows._overview import raw_table
     from torchdec.rows._protocol import RowsError
 
     reading = getattr(getattr(rows, "preparation", None), "reading", None)
     if reading is None or data.is_dir() or data.suffix.lower() not in (*_TABLES, ".tsv"):
         raise RowsError(f"{data} isn't a table, so there are no columns to --join; leave out --join")
-    return raw_table(data, reading)
+    table = raw_table(data, reading)
+    lists = [] if out.suffix == ".parquet" else [f.name for f in table.schema if types.is_nested(f.type)]
+    if lists:
+        say(f"note: {', '.join(map(repr, lists))} holds lists, which {out.suffix} can't hold; left out.")
+    return table.drop_columns(lists)
 
 
 def _write_clusters(

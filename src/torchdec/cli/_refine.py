@@ -172,6 +172,8 @@ def _known(answers: list[Path] | None, names: Path | None, handles: _Handles) ->
                 pair = handles.number(line["a"], where), handles.number(line["b"], where)
                 known["together" if _SAME[said] else "apart"].append(pair)
     for where, line in _lines("--names", names, ("row", "name")) if names else ():
+        if not line["name"].strip():  # not known
+            continue
         row = handles.number(line["row"], where)
         if known["rows"].setdefault(row, line["name"]) != line["name"]:
             raise UserError(
@@ -186,7 +188,10 @@ def _lines(option: str, path: Path, columns: tuple[str, ...]) -> Iterator[tuple[
         lines = csv.DictReader(stream)
         if missing := [column for column in columns if column not in (lines.fieldnames or ())]:
             raise ValueError(f"{path} has no column {missing[0]!r}; it takes {', '.join(columns)}.")
-        for line in lines:
-            if any(line[column] is None for column in columns):
-                raise ValueError(f"{path}, line {lines.line_num} has too few cells.")
-            yield f"{option}: {path}, line {lines.line_num}", line
+        try:
+            for line in lines:
+                if any(line[column] is None for column in columns):
+                    raise ValueError(f"{path}, line {lines.line_num} has too few cells.")
+                yield f"{option}: {path}, line {lines.line_num}", line
+        except csv.Error as error:
+            raise ValueError(f"{path} cannot be read as .csv ({error}); write it again.") from None

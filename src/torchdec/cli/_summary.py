@@ -64,7 +64,7 @@ def print_clusters(run: "Run") -> None:
     for cluster, (size, confidence) in enumerate(pairs):
         name = (escape(printable(run.cluster_names[cluster])),) if named else ()
         sure = "-" if confidence is None else f"{confidence:.3f}"
-        table.add_row(str(cluster), *name, f"{size:,}", f"{size / n_rows:.1%}", sure)
+        table.add_row(str(cluster), *name, f"{size:,}", f"{size / max(1, n_rows):.1%}", sure)
     Console(highlight=False).print(table)
     n_left = run.data.shape[0] - n_rows
     if n_left:

@@ -76,9 +76,8 @@ def replay(
         try:
             done.apply(edit)
         except (TypeError, ValueError) as error:
-            if len(edits) == 1:
-                raise
-            raise ValueError(f"edit {number} of {len(edits)}: {error}") from None
+            where = f"edit {number} of {len(edits)}: " if len(edits) > 1 else ""
+            raise ValueError(f"{where}{error}") from None
     return done.model, done.labels
 
 
@@ -95,7 +94,7 @@ class _Replay:
 
     def apply(self, edit: Mapping[str, Any]) -> None:
         kind = edit.get("edit") if isinstance(edit, Mapping) else None
-        if kind not in _WANTED:
+        if not isinstance(kind, str) or kind not in _WANTED:
             raise ValueError(f"{shown(edit)} isn't an edit; give one of {', '.join(_WANTED)}.")
         if missing := [name for name in _WANTED[kind] if name not in edit]:
             raise ValueError(f"the edit {kind!r} has no {missing[0]!r}; add it.")
@@ -114,7 +113,11 @@ class _Replay:
             cluster = list(self._names).index(cluster)
         if isinstance(cluster, str):
             return cluster_number(self.model, argument, cluster)
-        if isinstance(cluster, int | np.integer) and 0 <= cluster < len(self._where):
+        if (
+            isinstance(cluster, int | np.integer)
+            and not isinstance(cluster, bool)
+            and 0 <= cluster < len(self._where)
+        ):
             return int(self._where[cluster])
         raise ValueError(
             f"{argument}={shown(cluster)} isn't a cluster of this model; it has 0 to {len(self._where) - 1}."
@@ -156,7 +159,7 @@ class _Replay:
 
     def _rows(self, edit: Mapping[str, Any]) -> list[int]:
         rows, n = edit["rows"], len(self.labels)
-        if not isinstance(rows, list | tuple) or not all(isinstance(row, int) and 0 <= row < n for row in rows):
+        if not isinstance(rows, list | tuple) or not all(type(row) is int and 0 <= row < n for row in rows):
             raise ValueError(f"rows={shown(rows)} must be numbers of rows from 0 to {n - 1}.")
         return list(rows)
 

@@ -122,11 +122,13 @@ def refine(
     compute = resolve(model.device, model.precision)
     result = _restructured(model, code, labels, known, random_state)
     result._calibrate(given, compute)
-    result = aligned(result, result.labels_, Known(model, labels, np.zeros(len(labels), dtype=bool)))
-    changes = result.edits_.pop()["changes"]
     penalty = _penalty(known, given, model.scale_, seeds["training"], compute)
     train_briefly(result, filled, int(updates), seeds["training"], compute, started, penalty)
     result._calibrate(given, compute)
+    _drop_empty(result)
+    result._calibrate(given, compute)
+    result = aligned(result, result.labels_, Known(model, labels, np.zeros(len(labels), dtype=bool)))
+    changes = result.edits_.pop()["changes"]
     _name(result, known)
     broken = _broken(result, said, names)
     counts = {kind: len(pairs) for kind, pairs in said.items()} | {"rows": len(names)}
@@ -272,6 +274,16 @@ def _restructured(model: DEC, code: Code, labels: NDArray[np.int32], known: Fact
     result.center_clusters_ = np.concatenate(owners).astype(np.int32)
     result.cluster_names_ = [""] * (int(kinds.max()) + 1)
     return result
+
+
+def _drop_empty(model: DEC) -> None:
+    """Take away clusters that have lost all their rows in training."""
+    kept = model.cluster_sizes_ > 0
+    has_rows = kept[model.center_clusters_]
+    numbers = np.cumsum(kept) - 1
+    model.cluster_centers_ = model.cluster_centers_[has_rows]
+    model.center_clusters_ = numbers[model.center_clusters_[has_rows]].astype(np.int32)
+    model.cluster_names_ = [name for name, keep in zip(model.cluster_names_, kept, strict=True) if keep]
 
 
 def _penalty(known: Facts, rows: Rows, scale: float, seed: int, compute: Compute) -> Penalty:

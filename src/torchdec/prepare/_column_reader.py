@@ -1,6 +1,6 @@
 """What the cells of a column mean: numbers, amounts, dates, durations or kinds, and how each is read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -200,6 +200,8 @@ class Reader:
 
     def _numbers(self, column: pa.ChunkedArray) -> NDArray[np.float64]:
         kind = column.type
+        if column.null_count == len(column):  # of any type, since nothing is there to tell it
+            return np.full(len(column), np.nan)
         if isinstance(self.written, Dates) and pa.types.is_integer(kind):
             return self._numbers_of_texts(column.cast(pa.string()))
         if isinstance(self.written, Dates) and not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
@@ -221,14 +223,29 @@ class Reader:
 
     def _codes(self, column: pa.ChunkedArray) -> NDArray[np.int32]:
         words, codes = _encoded(column)
+        return np.array([*map(self._place(), words), -1], dtype=np.int32)[codes]
+
+    def _place(self) -> Callable[[str], int]:
+        """Return what tells the number of a level; -1 for none, and for one that the fit did not have."""
         place = {level: number for number, level in enumerate(self.levels)}
         bare = {level.casefold(): number for level, number in place.items()}
         other = place.get(OTHER, -1)
-        found = [
-            -1 if word.casefold() in _NO_LEVEL else place.get(word, bare.get(word.casefold(), other))
-            for word in words
-        ]
-        return np.array([*found, -1], dtype=np.int32)[codes]
+
+        def number(word: str) -> int:
+            folded = word.casefold()
+            return -1 if folded in _NO_LEVEL else place.get(word, bare.get(folded, other))
+
+        return number
+
+    def unknown(self, column: pa.ChunkedArray) -> tuple[str, int]:
+        """Return a level that the fit did not have and had no place for, and how many rows have such levels."""
+        if not self.levels:
+            return "", 0
+        words, codes = _encoded(column)
+        number = self._place()
+        strange = [word.casefold() not in _NO_LEVEL and number(word) < 0 for word in words]
+        n_rows = int(np.array([*strange, False])[codes].sum())
+        return (words[strange.index(True)] if n_rows else ""), n_rows
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` makes the same of."""

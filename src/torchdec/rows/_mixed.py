@@ -15,7 +15,7 @@ from torchdec.prepare._mixed import Mixed, Values
 from torchdec.prepare._parsed import Parsed
 from torchdec.prepare._roles import is_number, is_vector
 from torchdec.rows._arrays import DenseRows
-from torchdec.rows._protocol import RowsError
+from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 
 # Columns of numbers up to which two values in so many of them show that they are a table of kinds too.
@@ -46,6 +46,13 @@ class MixedRows(DenseRows):
         super().__init__(mixed.transform(values), mixed.names if mixed.features.named else None)
         self.preparation, self.ids, self.kinds = Preparation(reading, mixed), ids, mixed.kinds
         self._values = values
+        for column in mixed.columns:
+            level, n_rows = column.reader.unknown(values(column.name))
+            if n_rows:
+                tell(
+                    f"column {column.name!r} holds {level[:40]!r}, which the rows of the fit did not have, in "
+                    f"{n_rows:,} of {len(self):,} rows; there it counts as missing"
+                )
 
     def parsed(self, index: NDArray[np.int64]) -> list[Parsed]:
         """Return the columns of the table, of the rows at `index`, as they are understood."""
