@@ -37,6 +37,8 @@ results: $(VENV)/installed-bench
 	$(RUN)python bench/experiments/changed_rows.py
 	$(RUN)python bench/experiments/choose_k.py
 	$(RUN)python bench/experiments/edits.py
+	$(RUN)python bench/experiments/living.py
+	$(RUN)python bench/experiments/reliability.py
 	$(RUN)python bench/experiments/novelty.py
 	$(RUN)python bench/experiments/own_data.py
 	$(RUN)python bench/experiments/mixed_tables.py
