@@ -1,5 +1,6 @@
 """Edits of a page: saved by the server of `torchdec open`, and replayed by `torchdec edit`."""
 
+import html
 import json
 import threading
 import urllib.error
@@ -49,9 +50,17 @@ def test_the_page_is_served_and_its_edits_are_kept(server, tmp_path):
     status, said = ask(post, json.dumps({"edits": EDITS}).encode())
     assert (status, "torchdec edit" in said) == (200, True)
     assert json.loads((tmp_path / "edits.json").read_text())["edits"] == EDITS
+    assert html.escape(json.dumps(EDITS)) in ask(server.address)[1]  # opened again, it goes on from them
     assert ask(post, b"[1]")[0] == 400
+    assert ask(post, b'{"edits": [NaN]}')[0] == 400
     assert ask(post, b"{}")[0] == 400
     assert json.loads((tmp_path / "edits.json").read_text())["edits"] == EDITS
+
+
+def test_a_file_that_holds_no_edits_is_not_replaced(cli, run, tmp_path):
+    (tmp_path / "mine.json").write_text('{"edits": [], "format": "other"}')
+    done = cli("open", run, "--edits", tmp_path / "mine.json", "--no-browser")
+    assert (done.exit_code, "holds no edits of a page" in done.stderr) == (2, True)
 
 
 def test_nobody_else_gets_an_answer(server, tmp_path):

@@ -25,7 +25,7 @@ def open_page(
     """
     import webbrowser
 
-    from torchdec.cli._page_server import PageServer
+    from torchdec.cli._page_server import PageServer, saved_edits
     from torchdec.runs._record import REPORT, read_run
 
     with naming("RUN"):
@@ -33,6 +33,8 @@ def open_page(
     if not (directory / REPORT).exists():
         raise UserError(f"RUN: {directory} has no page; make it with torchdec report {directory} DATA.")
     file = edits or directory.with_name(f"{directory.resolve().name}-edits.json")
+    with naming("--edits"):
+        saved_edits(file)
     try:
         server = PageServer((directory / REPORT).read_text(encoding="utf-8"), directory, file, port)
     except OSError as error:

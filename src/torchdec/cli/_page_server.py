@@ -1,10 +1,12 @@
 """The server of `torchdec open`: one page, on this machine alone, whose edits it keeps in a file."""
 
+import html
 import json
 import secrets
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 # A list of edits may name every row of a large map, some ten bytes each.
 _MOST_BYTES = 16 << 20
@@ -23,7 +25,32 @@ class PageServer(ThreadingHTTPServer):
         # The page may ask for nothing; this one may post its edits to where it came from.
         save = f'<meta name="save" content="{self.paths["POST"]}">'
         allowed = page.replace("default-src 'none'", "default-src 'none'; connect-src 'self'", 1)
-        self.page = allowed.replace("<title>", f"{save}<title>", 1).encode()
+        self._page = allowed.replace("<title>", f"{save}<title>", 1)
+
+    @property
+    def page(self) -> bytes:
+        """The page, with the edits that were saved before: it goes on from them."""
+        saved = html.escape(json.dumps(saved_edits(self.file)))
+        return self._page.replace("<title>", f'<meta name="edits" content="{saved}"><title>', 1).encode()
+
+
+def saved_edits(file: Path) -> list[Any]:
+    """Return the edits of a file that a page has saved, none where there is no file yet.
+
+    Raises
+    ------
+    ValueError
+        If it holds something else, which would be replaced.
+    """
+    if not file.exists():
+        return []
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(saved["edits"], list) and saved.get("format", "torchdec edits") == "torchdec edits":
+            return list(saved["edits"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise ValueError(f"{file} is there and holds no edits of a page; name another file with --edits.")
 
 
 class _Handler(BaseHTTPRequestHandler):

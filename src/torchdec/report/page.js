@@ -193,6 +193,7 @@
   }));
 
   // Edits: a list that `torchdec edit` replays. Clusters are named by their numbers on this page, rows by theirs.
+  const saved = JSON.parse(document.querySelector("meta[name=edits]")?.content ?? "[]");
   const edits = [], original = page.clusters.map((about) => about.title);
   const quoted = (number) => `“${original[number]}”`;
   const told = {
@@ -240,6 +241,11 @@
     choose([]);
     changed();
   }));
+  edits.push(...saved.filter((edit) => told[edit.edit]));
+  if (edits.length) {
+    changed();
+    unsaved = false;
+  }
   get("undo").addEventListener("click", () => { edits.pop(); changed(); });
   get("save").addEventListener("click", async () => {
     const text = JSON.stringify({format: "torchdec edits", edits}, null, 1);
