@@ -147,7 +147,7 @@ def test_a_table_is_shown_in_its_own_units_with_its_ids_and_rules() -> None:
     shown = data_of(page)["map"]
     assert shown["name"][7] == "<C007>"
     columns = {column["name"]: column for column in shown["columns"]}
-    spend = np.frombuffer(base64.b64decode(columns["spend"]["values"]), "<f4")
+    spend = np.frombuffer(base64.b64decode(columns["spend"]["values"]), "<f8")
     np.testing.assert_allclose(spend, frame.spend, rtol=1e-6)
     which = np.frombuffer(base64.b64decode(columns["spend"]["which"]), "<i4")
     assert columns["spend"]["texts"][which[7]] == f"{frame.spend[7]:.4g}"
