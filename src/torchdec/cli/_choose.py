@@ -27,6 +27,7 @@ class Resolution(StrEnum):
     FINE = "fine"
 
 
+@_options.reads_files
 def choose_k(
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
     first: Annotated[int, typer.Option("--from", min=1, help="The smallest number of clusters to try.")] = 1,
@@ -54,10 +55,7 @@ def choose_k(
     ignore: _options.Ignore = None,
     role: _options.Role = None,
     id_column: _options.Id = None,
-    header: _options.Header = None,
-    delimiter: _options.Delimiter = None,
-    decimal: _options.Decimal = None,
-    encoding: _options.Encoding = None,
+    file: _options.File = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     as_json: _options.Json = False,
 ) -> None:
@@ -83,10 +81,7 @@ def choose_k(
             use=use or (),
             ignore=ignore or (),
             roles=_options.roles(role, id_column),
-            header=header,
-            delimiter=delimiter,
-            decimal=decimal,
-            encoding=encoding,
+            **file,
         )
     with naming_rows(str(data)):
         n_filled = len(rows) - len(check_finite(rows))  # the others are left out

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torchdec.prepare._overview import Overview
 
 
+@_options.reads_files
 def columns(
     data: Annotated[
         Path, typer.Argument(metavar="FILE", show_default=False, help="A table: .csv, .tsv, .xlsx or .parquet.")
@@ -22,10 +23,7 @@ def columns(
     ignore: _options.Ignore = None,
     role: _options.Role = None,
     id_column: _options.Id = None,
-    header: _options.Header = None,
-    delimiter: _options.Delimiter = None,
-    decimal: _options.Decimal = None,
-    encoding: _options.Encoding = None,
+    file: _options.File = _options.AS_IT_SHOWS,
     as_json: _options.Json = False,
 ) -> None:
     """Show what each column of a table is taken for, and what fit does with it."""
@@ -37,10 +35,7 @@ def columns(
             use=use or (),
             ignore=ignore or (),
             roles=_options.roles(role, id_column),
-            header=header,
-            delimiter=delimiter,
-            decimal=decimal,
-            encoding=encoding,
+            **file,
         )
     if as_json:
         print_json({"columns": [line._asdict() for line in lines], "notes": notes})

@@ -20,6 +20,7 @@ DRIFTED = 3
 _SHOWN = 5
 
 
+@_options.reads_files
 def drift(
     model: _options.Model,
     data: Annotated[Path, typer.Argument(metavar="NEW_DATA", show_default=False, help=_options.DATA_HELP)],
@@ -28,10 +29,7 @@ def drift(
         typer.Option("--effect", min=0.01, help="Effects from which on a difference counts (Cohen's h or d)."),
     ] = 0.3,
     text_column: _options.TextColumn = None,
-    header: _options.Header = None,
-    delimiter: _options.Delimiter = None,
-    decimal: _options.Decimal = None,
-    encoding: _options.Encoding = None,
+    file: _options.File = _options.AS_IT_SHOWS,
     as_json: _options.Json = False,
 ) -> None:
     """Tell whether new rows differ from those of the fit; the exit code is 3 if they do, and 0 if they don't.
@@ -45,7 +43,6 @@ def drift(
 
     with naming("MODEL"):
         fitted = load(model)
-    file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     rows = rows_like(fitted, data, text_column=text_column, **file)
     with naming_rows(str(data)):
         found = drift(fitted, rows, least_effect=least_effect)

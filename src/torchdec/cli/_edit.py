@@ -10,7 +10,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows, noting
-from torchdec.cli._run_files import check_rows, rows_like, write_run_files
+from torchdec.cli._run_files import rows_of_run, write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
 from torchdec.cli._terminal import tell
 
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")]
 ClusterArgument = Annotated[
     str, typer.Argument(metavar="CLUSTER", show_default=False, help="Its number, or the name that it has.")
 ]
 
 
 def merge(
-    directory: RunArgument,
+    directory: _options.Run,
     a: Annotated[str, typer.Argument(metavar="A", show_default=False, help="The number or name of a cluster.")],
     b: Annotated[str, typer.Argument(metavar="B", show_default=False, help="That of another one.")],
     out: _options.Out,
@@ -40,8 +39,9 @@ def merge(
     _replayed(directory, [{"edit": "merge", "clusters": [_handle(a), _handle(b)]}], out, force, as_json)
 
 
+@_options.reads_files
 def split(
-    directory: RunArgument,
+    directory: _options.Run,
     cluster: ClusterArgument,
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The rows of the run.")],
     out: _options.Out,
@@ -50,10 +50,7 @@ def split(
         int, typer.Option("--updates", min=0, help="Updates of self-training after the cut; 0 trains nothing.")
     ] = 3,
     text_column: _options.TextColumn = None,
-    header: _options.Header = None,
-    delimiter: _options.Delimiter = None,
-    decimal: _options.Decimal = None,
-    encoding: _options.Encoding = None,
+    file: _options.File = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,
@@ -62,13 +59,12 @@ def split(
 
     The first part keeps its number; the others come after the last cluster.
     """
-    reading = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     edit = {"edit": "split", "cluster": _handle(cluster), "into": into, "updates": updates, "random_state": seed}
-    _replayed(directory, [edit], out, force, as_json, data, text_column=text_column, **reading)
+    _replayed(directory, [edit], out, force, as_json, data, text_column=text_column, **file)
 
 
 def rename(
-    directory: RunArgument,
+    directory: _options.Run,
     out: _options.Out,
     names: Annotated[
         list[str] | None,
@@ -103,7 +99,7 @@ def rename(
 
 
 def edit(
-    directory: RunArgument,
+    directory: _options.Run,
     file: Annotated[
         Path, typer.Argument(metavar="EDITS.json", show_default=False, help="As the page of the run exports it.")
     ],
@@ -181,17 +177,6 @@ def _replayed(
             return replay(model, edits, read_assignments(directory), rows, names=names)
 
     edited(directory, edit, out, force, as_json, rows_of_run(data, **reading) if data else None)
-
-
-def rows_of_run(data: Path, **reading: Any) -> Callable[["DEC", "Run"], "Rows"]:
-    """Return what reads the rows of a run from a file, as those of the fit but for what is said of it anew."""
-
-    def read(model: "DEC", run: "Run") -> "Rows":
-        rows = rows_like(model, data, **reading)
-        check_rows(rows, run, data)
-        return rows
-
-    return read
 
 
 def edited(

@@ -32,7 +32,7 @@ def export(
 
 
 def export_table(
-    directory: Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")],
+    directory: _options.Run,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="An .xlsx or .json to write.")],
     force: _options.Force = False,
 ) -> None:

@@ -1,7 +1,7 @@
 """`torchdec fit`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torchdec.clusters._align import Known
 
 
+@_options.reads_files
 def fit(
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
     clusters: _options.Clusters,
@@ -43,10 +44,7 @@ def fit(
     ignore: _options.Ignore = None,
     role: _options.Role = None,
     id_column: _options.Id = None,
-    header: _options.Header = None,
-    delimiter: _options.Delimiter = None,
-    decimal: _options.Decimal = None,
-    encoding: _options.Encoding = None,
+    file: _options.File = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     device: _options.Device = "auto",
     precision: _options.PrecisionOption = _options.Precision.AUTO,
@@ -68,7 +66,6 @@ def fit(
     with naming("-o/--out"):
         check_directory(out, force=force)
         refuse_inside(out, data)
-    file: dict[str, Any] = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     with naming("DATA"), noting() as notes:
         rows = read_rows(
             data,
@@ -110,7 +107,7 @@ def fit(
         print_run(out, run)
 
 
-def _as_known(run: Path, data: Path, file: dict[str, Any]) -> "Known":
+def _as_known(run: Path, data: Path, file: _options.File) -> "Known":
     """Read the model of an earlier run, and what it makes of the rows, before hours go into a fit."""
     from torchdec._model_file import load
     from torchdec.clusters._align import known_to

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, say
 from torchdec.cli._terminal import tell
 
 
 def open_page(
-    directory: Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")],
+    directory: _options.Run,
     edits: Annotated[
         Path | None,
         typer.Option("--edits", metavar="FILE.json", show_default="RUN-edits.json", help="Where edits are saved."),

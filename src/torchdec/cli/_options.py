@@ -1,7 +1,11 @@
 """The options that commands share: each is spelt, limited and explained here and nowhere else."""
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +38,8 @@ DATA_HELP = (
     "folder of .parquet, CSR .npz or images, or an image."
 )
 
+Run = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")]
+RowsOfRun = Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The rows of the run.")]
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", show_default=False, help="A run directory or its model.safetensors.")
 ]
@@ -138,6 +144,32 @@ Encoding = Annotated[
         help="Of a .csv, .tsv or .txt, as cp1252.",
     ),
 ]
+# How a text file is written, as a command with `reads_files` gets it; nothing is said where the default stands.
+File = Mapping[str, Any]
+AS_IT_SHOWS: File = MappingProxyType({})
+_OF_FILES = {"header": Header, "delimiter": Delimiter, "decimal": Decimal, "encoding": Encoding}
+
+
+def reads_files(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, in place of its parameter `file`, the options of how a text file is written."""
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        file = {name: given.pop(name) for name in _OF_FILES}
+        command(**given, file=file)
+
+    options = [
+        Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=option)
+        for name, option in _OF_FILES.items()
+    ]
+    own = signature(command)
+    parameters = [p for one in own.parameters.values() for p in (options if one.name == "file" else [one])]
+    # Typer reads both.
+    with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options
+
+
 LabelColumn = Annotated[
     str | None,
     typer.Option("--column", metavar="NAME", help="Column of LABELS that holds the labels."),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _TABLES = (".parquet", ".csv", ".xlsx")
 
 
+@_options.reads_files
 def predict(
     model: _options.Model,
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
@@ -61,10 +62,7 @@ def predict(
         bool, typer.Option("--join", help="Write all columns of DATA, a table, beside the assignments.")
     ] = False,
     text_column: _options.TextColumn = None,
-    header: _options.Header = None,
-    delimiter: _options.Delimiter = None,
-    decimal: _options.Decimal = None,
-    encoding: _options.Encoding = None,
+    file: _options.File = _options.AS_IT_SHOWS,
     workers: Annotated[
         int,
         typer.Option("--workers", min=0, metavar="N", help="Dask processes for a folder of Parquet; 0 is none."),
@@ -88,10 +86,9 @@ def predict(
     the clusters in .obs and the embedding in .obsm.
     """
     if (data.is_dir() and out.suffix.lower() not in _TABLES) or workers or scheduler:
-        of_files: dict[str, Any] = {"--text-column": text_column, "--delimiter": delimiter, "--decimal": decimal}
+        of_files: dict[str, Any] = {"--text-column": text_column, "--header/--no-header": file["header"]}
+        of_files |= {f"--{name}": file[name] for name in ("delimiter", "decimal", "encoding")}
         of_files |= {
-            "--header/--no-header": header,
-            "--encoding": encoding,
             "--force": force or None,
             "--join": join or None,
             "--groups": groups,
@@ -112,7 +109,6 @@ def predict(
             fitted.cluster_names_ = list(names)
             fitted = coarsen(fitted, groups)
             names = fitted.cluster_names_
-    file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     rows = rows_like(fitted, data, text_column=text_column, **file)
     with naming("DATA"):
         beside = _all_columns(data, rows, out) if join else row_ids(rows)

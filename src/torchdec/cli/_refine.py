@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._edit import RunArgument, edited, rows_of_run
+from torchdec.cli._edit import edited
 from torchdec.cli._errors import UserError, naming, naming_rows, noting
+from torchdec.cli._run_files import rows_of_run
 from torchdec.cli._summary import print_changes
 from torchdec.cli._terminal import printable, tell
 
@@ -20,7 +21,6 @@ _SAME = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": Fals
 # Lines that are printed of what is broken.
 _SHOWN = 5
 
-DataArgument = Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The rows of the run.")]
 Answers = Annotated[
     list[Path] | None,
     typer.Option(
@@ -36,9 +36,10 @@ Names = Annotated[
 ]
 
 
+@_options.reads_files
 def ask(
-    directory: RunArgument,
-    data: DataArgument,
+    directory: _options.Run,
+    data: _options.RowsOfRun,
     n: Annotated[int, typer.Option("-n", min=1, help="Questions; fewer come if there are no more.")] = 10,
     out: Annotated[
         Path | None,
@@ -47,10 +48,7 @@ def ask(
     answers: Answers = None,
     names: Names = None,
     text_column: _options.TextColumn = None,
-    header: _options.Header = None,
-    delimiter: _options.Delimiter = None,
-    decimal: _options.Decimal = None,
-    encoding: _options.Encoding = None,
+    file: _options.File = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
 ) -> None:
@@ -70,7 +68,6 @@ def ask(
     with naming("RUN"):
         run = read_run(directory)
         model = load(directory / MODEL)
-    file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     rows = rows_of_run(data, text_column=text_column, **file)(model, run)
     handles = _Handles(rows)
     with naming_rows(str(data)), noting():
@@ -89,9 +86,10 @@ def ask(
     tell(f"{out}: {len(pairs)} questions; fill in the column same with yes or no.")
 
 
+@_options.reads_files
 def refine(
-    directory: RunArgument,
-    data: DataArgument,
+    directory: _options.Run,
+    data: _options.RowsOfRun,
     out: _options.Out,
     answers: Answers = None,
     names: Names = None,
@@ -99,10 +97,7 @@ def refine(
         int, typer.Option("--updates", min=0, help="Updates of self-training; 0 leaves the encoder as it is.")
     ] = 3,
     text_column: _options.TextColumn = None,
-    header: _options.Header = None,
-    delimiter: _options.Delimiter = None,
-    decimal: _options.Decimal = None,
-    encoding: _options.Encoding = None,
+    file: _options.File = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,
@@ -125,7 +120,6 @@ def refine(
             known = _known(answers, names, handles[0])
             return refine(model, rows, **known, updates=updates, random_state=seed), None
 
-    file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     read = rows_of_run(data, text_column=text_column, **file)
     done = edited(directory, edit, out, force, as_json, read).edits[-1]
     if as_json:

@@ -9,7 +9,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, noting
-from torchdec.cli._run_files import check_rows
+from torchdec.cli._run_files import rows_of_run
 from torchdec.cli._terminal import size_of, tell
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from torchdec.runs._record import Run
 
 
+@_options.reads_files
 def report(
-    directory: Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")],
+    directory: _options.Run,
     data: Annotated[
         Path | None,
         typer.Argument(
@@ -32,10 +33,7 @@ def report(
     ] = None,
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
-    header: _options.Header = None,
-    delimiter: _options.Delimiter = None,
-    decimal: _options.Decimal = None,
-    encoding: _options.Encoding = None,
+    file: _options.File = _options.AS_IT_SHOWS,
     labels: Annotated[
         Path | None,
         typer.Option("--labels", metavar="LABELS", help="Known classes to compare with, as for score."),
@@ -50,7 +48,6 @@ def report(
     """
     from torchdec._model_file import load
     from torchdec.cli._labels import features_of, note_if_feature, read_labels
-    from torchdec.rows._files import read_rows
     from torchdec.rows._reading import Reading, delimiter_of
     from torchdec.runs._publish import check_file, write_file
     from torchdec.runs._record import MODEL, REPORT, read_run
@@ -62,22 +59,7 @@ def report(
     force = force or out is None  # in a run, the page is the command's own
     with naming("-o/--out"):
         check_file(page, force=force)
-    with naming("DATA"), noting():
-        rows = (
-            None
-            if data is None
-            else read_rows(
-                data,
-                text_column=text_column,
-                header=header,
-                delimiter=delimiter,
-                decimal=decimal,
-                encoding=encoding,
-                preparation=model.preparation_,
-            )
-        )
-    if data is not None and rows is not None:
-        check_rows(rows, run, data)
+    rows = None if data is None else rows_of_run(data, text_column=text_column, **file)(model, run)
     with naming("--image-shape"):
         shape = None if data is None or rows is None else read_shape(image_shape, data, rows)
         if image_shape and shape is None:
@@ -85,7 +67,9 @@ def report(
     known = None
     if labels is not None:
         with naming("--labels"), noting():
-            said = Reading(header=header, delimiter=delimiter_of(delimiter), encoding=encoding)
+            said = Reading(
+                header=file["header"], delimiter=delimiter_of(file["delimiter"]), encoding=file["encoding"]
+            )
             read = read_labels(labels, column, said)
         note_if_feature(read, features_of(model))
         known = read.values

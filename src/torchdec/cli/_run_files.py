@@ -1,6 +1,6 @@
 """The files that every run directory has, whether a fit or an edit made it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,17 @@ def rows_like(model: "DEC", data: Path, **file: Any) -> "Rows":
 
     with naming("DATA"), noting():
         return read_rows(data, preparation=model.preparation_, **file)
+
+
+def rows_of_run(data: Path, **reading: Any) -> Callable[["DEC", "Run"], "Rows"]:
+    """Return what reads the rows of a run from a file, as those of the fit but for what is said of it anew."""
+
+    def read(model: "DEC", run: "Run") -> "Rows":
+        rows = rows_like(model, data, **reading)
+        check_rows(rows, run, data)
+        return rows
+
+    return read
 
 
 def refuse_inside(out: Path, data: Path) -> None:

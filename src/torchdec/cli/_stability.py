@@ -8,7 +8,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import naming, naming_rows, noting
-from torchdec.cli._run_files import check_rows
+from torchdec.cli._run_files import rows_of_run
 from torchdec.cli._summary import print_json
 from torchdec.cli._terminal import tell
 
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 
 def stability(
-    directory: Annotated[
-        Path, typer.Argument(metavar="RUN", show_default=False, help="Directory that fit or an edit wrote.")
-    ],
-    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The rows of the run.")],
+    directory: _options.Run,
+    data: _options.RowsOfRun,
     n_refits: Annotated[
         int, typer.Option("-n", "--refits", min=1, metavar="N", help="Fits on two thirds of the rows each.")
     ] = 5,
@@ -36,15 +34,12 @@ def stability(
     """
     from torchdec._model_file import load
     from torchdec.clusters import stability as of_model
-    from torchdec.rows._files import read_rows
     from torchdec.runs._publish import write_file
     from torchdec.runs._record import RECORD, plain, read_run, record_text
 
     with naming("RUN"):
         run, model = read_run(directory), load(directory, device=device)
-    with naming("DATA"), noting():
-        rows = read_rows(data, preparation=model.preparation_)
-    check_rows(rows, run, data)
+    rows = rows_of_run(data)(model, run)
     with naming_rows(str(data)), noting():
         found = of_model(model, rows, n_refits, random_state=seed)
     run = replace(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._edit import RunArgument, edited
+from torchdec.cli._edit import edited
 from torchdec.cli._errors import naming_rows, noting
 from torchdec.cli._run_files import rows_like
 from torchdec.cli._terminal import tell
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from torchdec._dec import DEC
 
 
+@_options.reads_files
 def update(
-    directory: RunArgument,
+    directory: _options.Run,
     data: Annotated[Path, typer.Argument(metavar="NEW_DATA", show_default=False, help=_options.DATA_HELP)],
     out: _options.Out,
     min_rows: Annotated[
@@ -26,10 +27,7 @@ def update(
         ),
     ] = None,
     text_column: _options.TextColumn = None,
-    header: _options.Header = None,
-    delimiter: _options.Delimiter = None,
-    decimal: _options.Decimal = None,
-    encoding: _options.Encoding = None,
+    file: _options.File = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,
@@ -41,7 +39,6 @@ def update(
     """
 
     def rows_of_file(model: "DEC", _: Any) -> Any:
-        file = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
         return rows_like(model, data, text_column=text_column, **file)
 
     def edit(model: "DEC", rows: Any) -> tuple["DEC", None]:
