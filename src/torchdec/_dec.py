@@ -48,10 +48,9 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
     """Deep Embedded Clustering: learn an embedding and clusters in it together, without labels.
 
     Three stages. The rows are embedded and partitioned into clusters; an encoder learns both, and centres are
-    placed in its embedding (another representation is learnt first, and its embedding partitioned). Then
-    encoder and centres
-    learn together from their own confident assignments: minimise KL(P || Q), where Q is the soft assignment of
-    rows to clusters and P the sharpened target, computed over all rows at each update.
+    placed in its embedding (another representation is learnt first, and its embedding partitioned). Then encoder
+    and centres learn together from their own confident assignments: minimise KL(P || Q), where Q is the soft
+    assignment of rows to clusters and P the sharpened target, computed over all rows at each update.
 
     Parameters
     ----------

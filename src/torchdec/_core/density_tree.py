@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 
 from torchdec._core.nearest import nearest
-from torchdec._core.spanning_tree import spanning_tree
+from torchdec._core.spanning_tree import parts_of, spanning_tree
 
 # Neighbours that tell the density, of few rows a fifth of them. In fewer, chance makes peaks of rows that have
 # none: with 15, one Gaussian of 1,000 rows has valleys of .75; with 100 of .2 at most, and the digits of USPS .3.
@@ -49,9 +47,8 @@ class DensityTree:
 
     def cut(self, n_clusters: int) -> Int32[NDArray[np.int32], " rows"]:
         """Return the cluster of each row where the deepest peaks, so many of them or all, stay apart."""
-        n, kept = len(self.edges) + 1, self.edges[min(n_clusters, len(self.depths)) - 1 :]
-        graph = csr_matrix((np.ones(len(kept), dtype=np.int8), (kept[:, 0], kept[:, 1])), shape=(n, n))
-        return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int32)
+        kept = self.edges[min(n_clusters, len(self.depths)) - 1 :]
+        return parts_of(len(self.edges) + 1, kept[:, 0], kept[:, 1])
 
 
 def density_tree(points: Float32[NDArray[np.float32], "rows columns"], seed: int) -> DensityTree:
@@ -70,7 +67,7 @@ def density_tree(points: Float32[NDArray[np.float32], "rows columns"], seed: int
     # Rows that are the same lie a little apart, so that what they are apart has a ratio.
     spacing = np.maximum(spacing, 1e-6 * spacing.mean() + np.finfo(np.float32).tiny)
     tree = spanning_tree(points, graph, spacing)
-    parts = _parts(graph)
+    parts = parts_of(n, np.repeat(np.arange(n), graph.shape[1]), graph.ravel())
     between = parts[tree.edges[:, 0]] != parts[tree.edges[:, 1]]
     gaps = np.where(between, 1 - _GAP * local[tree.edges].max(axis=1) / tree.lengths, 0)
     depths = _depths(tree.edges, tree.lengths, spacing, gaps)
@@ -85,13 +82,6 @@ def _spacing(points: NDArray[np.float32], width: int, seed: int) -> NDArray[np.f
     itself = np.zeros(len(points), dtype=bool)
     itself[drawn] = True
     return np.asarray(np.where(itself, far[:, 1:].mean(axis=1), far[:, :-1].mean(axis=1)), dtype=np.float64)
-
-
-def _parts(graph: NDArray[np.int64]) -> NDArray[np.int32]:
-    n, width = graph.shape
-    ones = np.ones(graph.size, dtype=np.int8)
-    edges = csr_matrix((ones, (np.repeat(np.arange(n), width), graph.ravel())), shape=(n, n))
-    return np.asarray(connected_components(edges, directed=False)[1])
 
 
 def _depths(

@@ -1,4 +1,4 @@
-"""Adam and SGD of torch, less what their first use costs: they would import torch's compiler, for 1.5 s a process.
+"""Adam and SGD of torch without the import of torch's compiler at their first use, seconds of each process.
 
 torch wraps methods of its optimisers so that compiled code passes by them. Nothing is compiled here, so these are
 the methods within; where torch doesn't wrap one, it is the method itself. Steps give the same bits.

@@ -36,12 +36,12 @@ def spanning_tree(
     n, width = graph.shape
     first, second = np.repeat(np.arange(n), width), graph.ravel()
     lengths = _lengths(points, first, second)
-    parts = _parts(n, first, second)
+    parts = parts_of(n, first, second)
     while parts.max() > 0:
         starts, ends = _between_parts(points, parts)
         first, second = np.concatenate([first, starts]), np.concatenate([second, ends])
         lengths = np.concatenate([lengths, _lengths(points, starts, ends)])
-        parts = _parts(n, first, second)
+        parts = parts_of(n, first, second)
     if spacing is not None:
         lengths = np.maximum(lengths, np.maximum(spacing[first], spacing[second]))
     # scipy takes a length of 0 for no edge, and adds up the lengths of an edge that is there both ways.
@@ -61,7 +61,8 @@ def _lengths(
     return np.asarray(np.sqrt(np.square(points[first] - points[second]).sum(axis=1)), dtype=np.float64)
 
 
-def _parts(n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int32]:
+def parts_of(n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return which connected part of a graph each of its n points is in."""
     edges = csr_matrix((np.ones(len(first), dtype=np.int8), (first, second)), shape=(n, n))
     return np.asarray(connected_components(edges, directed=False)[1])
 
@@ -114,7 +115,7 @@ def small_clusters(tree: SpanningTree, most: int) -> SmallClusters:
         shortest = np.full(len(sizes), len(edges))
         np.minimum.at(shortest, edges.ravel(), np.repeat(np.arange(len(edges)), 2))
         merging = np.unique(shortest[sizes <= np.partition(sizes, (len(sizes) - 1) // 2)[(len(sizes) - 1) // 2]])
-        group = _parts(len(sizes), *edges[merging].T)
+        group = parts_of(len(sizes), *edges[merging].T)
         labels, sizes = group[labels].astype(np.int64), np.bincount(group, weights=sizes).astype(np.int64)
         edges = group[edges].astype(np.int64)
         left = edges[:, 0] != edges[:, 1]

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchdec._core.assignment import clusters_of
 from torchdec._dec import DEC
 from torchdec.clusters._change import cluster_number, merge, recorded, rename, split
 from torchdec.rows._shown import shown
@@ -150,12 +149,9 @@ class _Replay:
             raise ValueError(f"a split of cluster {edit['cluster']} needs the rows; give them (DATA, X).")
         settings = {name: edit[name] for name in ("updates", "random_state") if name in edit}
         # What a person said of a row stays: it is where the label isn't the model's own.
-        said = self.labels != self._own_labels()
+        said = self.labels != self.model.predict(self._X)
         self.model = split(self.model, number, self._X, edit.get("into", 2), **settings)
-        self.labels = np.where(said, self.labels, self._own_labels()).astype(np.int32)
-
-    def _own_labels(self) -> NDArray[np.int32]:
-        return np.concatenate([clusters_of(q)[0] for _, q in self.model.predict_chunks(self._X)])
+        self.labels = np.where(said, self.labels, self.model.predict(self._X)).astype(np.int32)
 
     def _rows(self, edit: Mapping[str, Any]) -> list[int]:
         rows, n = edit["rows"], len(self.labels)

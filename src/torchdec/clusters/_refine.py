@@ -121,12 +121,12 @@ def refine(
         raise ValueError(f"Row {row} of X holds nothing, so nothing can be known of it.")
     compute = resolve(model.device, model.precision)
     result = _restructured(model, code, labels, known, random_state)
-    result._calibrate(given, compute)
     penalty = _penalty(known, given, model.scale_, seeds["training"], compute)
     train_briefly(result, filled, int(updates), seeds["training"], compute, started, penalty)
     result._calibrate(given, compute)
-    _drop_empty(result)
-    result._calibrate(given, compute)
+    if not result.cluster_sizes_.all():
+        _drop_empty(result)
+        result._calibrate(given, compute)
     result = aligned(result, result.labels_, Known(model, labels, np.zeros(len(labels), dtype=bool)))
     changes = result.edits_.pop()["changes"]
     _name(result, known)

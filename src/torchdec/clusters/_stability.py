@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.isotonic import IsotonicRegression
 from sklearn.utils import check_random_state
 
-from torchdec._core.assignment import clusters_of
+from torchdec._assigned import Assigned
 from torchdec._core.number_of_clusters import jaccard
 from torchdec._dec import DEC
 from torchdec._representation import rows_to_fit
@@ -99,14 +99,15 @@ def stability(
     if not (isinstance(n_refits, Integral) and n_refits >= 1):
         raise ValueError(f"n_refits={shown(n_refits)} must be 1 or more; try 5.")
     given, _ = rows_to_fit(model, X, reset=False)
-    labels, confidence = _assigned(model, given)
+    assigned = Assigned(model, model.predict_chunks(given))
+    labels, confidence = assigned.labels, assigned.confidence
     inside = np.flatnonzero(labels >= 0)
     k, random = len(model.cluster_names_), check_random_state(random_state)
     found, stays = np.zeros((n_refits, k)), np.zeros(len(inside))
     for refit in range(n_refits):
         part = np.sort(random.permutation(inside)[: max(k, round(_PART * len(inside)))])
         again = clone(model).set_params(n_clusters=k, random_state=int(random.randint(2**31 - 1)))
-        others = _assigned(again.fit(PartOfRows(given, part)), given)[0]
+        others = again.fit(PartOfRows(given, part)).predict(given)
         alike = jaccard(labels[inside], others[inside], k, k)
         found[refit] = alike.max(axis=1)
         match = np.empty(k, dtype=np.int64)
@@ -116,11 +117,6 @@ def stability(
     found[:, np.bincount(labels[inside], minlength=k) == 0] = np.nan
     sure, staying = confidence[inside], (stays / n_refits).astype(np.float32)
     return Stability(found.mean(axis=0), sure, staying, _reliability(sure, staying))
-
-
-def _assigned(model: DEC, rows: Any) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    parts = [clusters_of(q) for _, q in model.predict_chunks(rows)]
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def _calibrated(

@@ -180,10 +180,10 @@ class Reader:
         """Whether values are levels without an order, which count as equally far from each other."""
         return self.role in ("yes/no", "kind")
 
-    def read(self, column: pa.ChunkedArray) -> NDArray[Any]:
+    def read(self, column: pa.ChunkedArray, told: Callable[[str], None] | None = None) -> NDArray[Any]:
         """Return the values of a column, as `torchdec.prepare._parsed.Parsed` has them.
 
-        Levels that the fit did not see are "(other)", or missing where there is none.
+        Levels that the fit did not see are "(other)", or missing where there is none, which is `told`.
 
         Raises
         ------
@@ -191,7 +191,7 @@ class Reader:
             If a cell cannot be read.
         """
         if self.role in KINDS:
-            return self._codes(column)
+            return self._codes(column, told)
         texts = is_text(column.type) or pa.types.is_dictionary(column.type)
         values = self._numbers_of_texts(column) if texts else self._numbers(column)
         if np.isinf(values).any():
@@ -221,31 +221,25 @@ class Reader:
         table = np.array([value_of.get(word, np.nan) for word in words] + [np.nan])
         return table[codes]
 
-    def _codes(self, column: pa.ChunkedArray) -> NDArray[np.int32]:
+    def _codes(self, column: pa.ChunkedArray, told: Callable[[str], None] | None) -> NDArray[np.int32]:
         words, codes = _encoded(column)
-        return np.array([*map(self._place(), words), -1], dtype=np.int32)[codes]
-
-    def _place(self) -> Callable[[str], int]:
-        """Return what tells the number of a level; -1 for none, and for one that the fit did not have."""
         place = {level: number for number, level in enumerate(self.levels)}
         bare = {level.casefold(): number for level, number in place.items()}
         other = place.get(OTHER, -1)
-
-        def number(word: str) -> int:
-            folded = word.casefold()
-            return -1 if folded in _NO_LEVEL else place.get(word, bare.get(folded, other))
-
-        return number
-
-    def unknown(self, column: pa.ChunkedArray) -> tuple[str, int]:
-        """Return a level that the fit did not have and had no place for, and how many rows have such levels."""
-        if not self.levels:
-            return "", 0
-        words, codes = _encoded(column)
-        number = self._place()
-        strange = [word.casefold() not in _NO_LEVEL and number(word) < 0 for word in words]
-        n_rows = int(np.array([*strange, False])[codes].sum())
-        return (words[strange.index(True)] if n_rows else ""), n_rows
+        found = [
+            -1 if word.casefold() in _NO_LEVEL else place.get(word, bare.get(word.casefold(), other))
+            for word in words
+        ]
+        strange = [
+            number < 0 and word.casefold() not in _NO_LEVEL for word, number in zip(words, found, strict=True)
+        ]
+        if told is not None and any(strange):
+            n_rows = int(np.array([*strange, False])[codes].sum())
+            told(
+                f"holds {words[strange.index(True)][:40]!r}, which the rows of the fit did not have, in {n_rows:,} "
+                f"of {len(column):,} rows; there it counts as missing"
+            )
+        return np.array([*found, -1], dtype=np.int32)[codes]
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` makes the same of."""

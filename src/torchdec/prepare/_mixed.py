@@ -28,8 +28,8 @@ class Column:
     reader: Reader
     coding: Coding
 
-    def read(self, values: Values) -> NDArray[Any]:
-        """Return the values of the column in another table.
+    def read(self, values: Values, told: Callable[[str], None] | None = None) -> NDArray[Any]:
+        """Return the values of the column in another table; `told` gets what is to be said of them.
 
         Raises
         ------
@@ -37,7 +37,8 @@ class Column:
             If a cell cannot be read as those of the fit were.
         """
         try:
-            return self.reader.read(without_nan(values(self.name)))
+            of_column = None if told is None else lambda what: told(f"column {self.name!r} {what}")
+            return self.reader.read(without_nan(values(self.name)), of_column)
         except CellsError as error:
             raise ColumnsError(f"column {self.name!r} {error}", [self.name]) from None
 
@@ -148,8 +149,10 @@ class Mixed:
             start += column.coding.width
         return tuple(spans)
 
-    def transform(self, values: Values) -> NDArray[np.float32]:
+    def transform(self, values: Values, told: Callable[[str], None] | None = None) -> NDArray[np.float32]:
         """Return a row of the matrix for each row of a table, of NaN where no column has a value.
+
+        What is to be said of levels that the fit did not have is `told`.
 
         Raises
         ------
@@ -158,7 +161,7 @@ class Mixed:
         """
         blocks, nothing = [], None
         for column in self.columns:
-            read = column.read(values)
+            read = column.read(values, told)
             missing = is_missing(read)
             nothing = missing if nothing is None else nothing & missing
             blocks.append(column.coded(read))

@@ -43,16 +43,9 @@ class MixedRows(DenseRows):
     """
 
     def __init__(self, values: Values, mixed: Mixed, reading: Reading, ids: pa.Table | None = None) -> None:
-        super().__init__(mixed.transform(values), mixed.names if mixed.features.named else None)
+        super().__init__(mixed.transform(values, tell), mixed.names if mixed.features.named else None)
         self.preparation, self.ids, self.kinds = Preparation(reading, mixed), ids, mixed.kinds
         self._values = values
-        for column in mixed.columns:
-            level, n_rows = column.reader.unknown(values(column.name))
-            if n_rows:
-                tell(
-                    f"column {column.name!r} holds {level[:40]!r}, which the rows of the fit did not have, in "
-                    f"{n_rows:,} of {len(self):,} rows; there it counts as missing"
-                )
 
     def parsed(self, index: NDArray[np.int64]) -> list[Parsed]:
         """Return the columns of the table, of the rows at `index`, as they are understood."""
