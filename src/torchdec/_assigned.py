@@ -60,16 +60,20 @@ class Assigned:
 
 
 def assign_parts(
-    model: Model, codes: NDArray[np.float32], labels: NDArray[np.int32]
+    model: Model, codes: NDArray[np.float32], labels: NDArray[np.int32] | None = None
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Yield what `DEC.predict_chunks` does, from codes that are there already, such as a memmap of them.
 
     The embedding of a row that belongs nowhere does not tell that: rows whose label is -1 stay in no cluster.
-    One with another label than that of the model was put there by a person, who is sure.
+    One with another label than that of the model was put there by a person, who is sure. Without labels all rows
+    are the model's to assign.
     """
     for start in range(0, len(codes), _PART):
         part = np.array(codes[start : start + _PART])
         q = model.assign(part)
+        if labels is None:
+            yield part, q
+            continue
         own = labels[start : start + _PART]
         said = np.flatnonzero((own < 0) | (q.argmax(axis=1) != own))
         q[said] = 0

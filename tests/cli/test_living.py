@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from torchdec.clusters._change import recorded, renumbered
 from torchdec.runs import read_assignments, read_run
 
 
@@ -53,6 +54,18 @@ def test_an_update_makes_a_run_of_the_new_rows(cli, run, week, tmp_path):
     assert (read_assignments(tmp_path / "updated")[60:] == 3).all()
     np.testing.assert_array_equal(read_assignments(tmp_path / "updated")[:60], read_assignments(run))
     assert "update, rows 90" in cli.ok("info", tmp_path / "updated").stdout
+
+
+def test_an_update_tells_how_many_rows_of_the_old_run_would_change(cli, run, week, tmp_path, monkeypatch):
+    def swap(model, *_, **__):
+        swapped = renumbered(model, np.array([1, 0, 2], dtype=np.int32))
+        return recorded(swapped, {"edit": "update", "opened": [], "refused": []})
+
+    monkeypatch.setattr("torchdec.clusters._update.update", swap)
+    cli.ok("update", run, week, "-o", tmp_path / "swapped")
+    share = (read_assignments(run) < 2).mean()
+    assert 0.5 < share < 1
+    assert read_run(tmp_path / "swapped").edits[-1]["changed"] == pytest.approx(share)
 
 
 @pytest.fixture(scope="module")

@@ -193,10 +193,7 @@ def edited(
     That is a run of the same rows, or of those of `new_data`, which are then what `read` reads. `edit` returns a
     model, and the clusters of the rows if they aren't those that it gives them.
     """
-    import numpy as np
-
-    from torchdec._assigned import assign_parts
-    from torchdec._core.assignment import clusters_of
+    from torchdec._assigned import Assigned, assign_parts
     from torchdec._model_file import load
     from torchdec.rows._ids import row_ids
     from torchdec.runs._lock import locked
@@ -222,9 +219,9 @@ def edited(
         ids = None if rows is None else row_ids(rows)
         if new_data is not None and rows is not None:
             old = read_assignments(directory)
-            parts = assign_parts(model, read_embedding(directory), old)
-            now = np.concatenate([clusters_of(q)[0] for _, q in parts])
-            model.edits_[-1]["changed"] = float((now != old).mean())
+            now = Assigned(model, assign_parts(model, read_embedding(directory))).labels
+            # Rows that were in no cluster belonged nowhere, and no embedding tells that.
+            model.edits_[-1]["changed"] = float(((now != old) & (old >= 0)).mean())
             dtype = getattr(rows, "dtype", None)
             run = replace(run, data=fingerprint(rows, new_data.name, dtype and str(dtype)))
         elif ids is None:

@@ -236,8 +236,8 @@ class Reader:
         if told is not None and any(strange):
             n_rows = int(np.array([*strange, False])[codes].sum())
             told(
-                f"holds {words[strange.index(True)][:40]!r}, which the rows of the fit did not have, in {n_rows:,} "
-                f"of {len(column):,} rows; there it counts as missing"
+                f"holds {words[strange.index(True)][:40]!r}, which the rows of the fit did not have, in "
+                f"{n_rows:,} of {len(column):,} rows; there it counts as missing"
             )
         return np.array([*found, -1], dtype=np.int32)[codes]
 
