@@ -123,7 +123,7 @@ def render(
             cluster.words or cluster.traits or own["features"]
             for cluster, own in zip(clusters, about, strict=True)
         ),
-        largest_share=max(cluster.share for cluster in clusters),
+        largest_share=max(cluster.share for cluster in clusters) or 1,
         rules=None if table is None else _rule_lines(rules_of(table), titles, colors),
         truth=None if labels is None else _truth(labels, assigned.labels, titles),
         tree=tree,
@@ -258,8 +258,10 @@ def _trust(
 ) -> list[str]:
     """Say what to trust, and what not, in sentences."""
     inside = assigned.labels >= 0
-    clear = float((assigned.confidence[inside] >= _CLEAR).mean())
-    said = [f"{_percent(clear)} of the rows are more like their cluster than like all others together."]
+    said = list[str]()
+    if inside.any():
+        clear = float((assigned.confidence[inside] >= _CLEAR).mean())
+        said.append(f"{_percent(clear)} of the rows are more like their cluster than like all others together.")
     between = np.flatnonzero(inside & (assigned.confidence < _CLEAR))
     second = _second(model, codes, between[:: max(1, len(between) // _MOST_BETWEEN)])
     pairs = Counter(tuple(sorted((int(assigned.labels[row]), other))) for row, (other, *_) in second.items())
