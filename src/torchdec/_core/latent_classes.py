@@ -108,11 +108,6 @@ class LatentClasses:
     mixture: "_Mixture"
     by_distance: KMeans | None
 
-    @property
-    def bic(self) -> float:
-        """Bayesian information criterion of the mixture, per row that it was fitted to; lower is better."""
-        return self.mixture.bic
-
     def predict(self, values: NDArray[np.floating]) -> NDArray[np.integer]:
         """Return the class of each row."""
         with threadpool_limits(1, user_api="blas"):
@@ -146,13 +141,10 @@ class _Table:
     numbers : float64 (n, p)
     levels : float64 (n, q)
         1 where a row has a level, 0 elsewhere; it has one of each kind.
-    n_kinds : int
-        How many kinds the levels are of.
     """
 
     numbers: Float64[NDArray[np.float64], "rows numbers"]
     levels: Float64[NDArray[np.float64], "rows levels"]
-    n_kinds: int
 
     @classmethod
     def of(cls, values: NDArray[np.floating], kinds: Sequence[tuple[int, int]]) -> Self:
@@ -161,7 +153,7 @@ class _Table:
         for start, stop in kinds:
             is_number[start:stop] = False
             levels.append(np.eye(stop - start)[values[:, start:stop].argmax(axis=1)])
-        return cls(values[:, is_number].astype(np.float64), np.hstack(levels), len(kinds))
+        return cls(values[:, is_number].astype(np.float64), np.hstack(levels))
 
 
 @dataclass(frozen=True)
@@ -176,15 +168,12 @@ class _Mixture:
         Of the sizes and means. What the square of a number adds is the same in all classes, and left out.
     worth : float
         Log posterior of the mixture, per row that it was fitted to.
-    bic : float
-        Bayesian information criterion, per row.
     """
 
     slopes: Float64[NDArray[np.float64], "numbers classes"]
     logs: Float64[NDArray[np.float64], "levels classes"]
     constants: Float64[NDArray[np.float64], " classes"]
     worth: float = -np.inf
-    bic: float = np.inf
 
     def joint(self, table: _Table) -> Float64[NDArray[np.float64], "rows classes"]:
         return np.asarray(table.numbers @ self.slopes + table.levels @ self.logs + self.constants)
@@ -195,7 +184,7 @@ class _Mixture:
 
 def _fitted(table: _Table, labels: NDArray[np.integer], k: int, tolerance: float) -> _Mixture:
     """Fit a mixture by EM that starts from these labels."""
-    n, (_, p), (_, q) = len(labels), table.numbers.shape, table.levels.shape
+    n = len(labels)
     squares = np.square(table.numbers).mean(axis=0)
     # Levels that only other rows have are improbable, not impossible.
     frequencies = np.maximum(table.levels.mean(axis=0), 1 / n**2)
@@ -211,8 +200,7 @@ def _fitted(table: _Table, labels: NDArray[np.integer], k: int, tolerance: float
         before, worth = worth, likelihood + log_prior / n
         if worth - before < tolerance:
             break
-    n_free = k - 1 + k * p + p + k * (q - table.n_kinds)
-    return replace(mixture, worth=worth, bic=n_free * np.log(n) / n - 2 * likelihood)
+    return replace(mixture, worth=worth)
 
 
 def _maximised(

@@ -33,8 +33,9 @@ _SMOOTHER_FROM, _SMOOTHER = 10_000, 0.25
 _HALVES = 3
 # Of prediction strength the authors say 0.8 to 0.9.
 _STRONG_OF_TABLE = {"coarse": 0.9, "auto": 0.8, "fine": 0.7}
-# Divisions of a table into halves; of few rows more, since a cluster of some rows falls apart in some of them.
-_DIVISIONS, _DIVISIONS_OF_FEW, _FEW = 5, 15, 200
+# Divisions of a table into halves; of few rows more, since a cluster of some rows falls apart in some of them. Two
+# are enough where the strength is so many standard errors below what is strong.
+_DIVISIONS, _DIVISIONS_OF_FEW, _FEW, _CLEARLY = 5, 15, 200, 3
 # Rows that a division is made of, starts of the latent classes, and the nats a row at which each ends.
 _MOST_ROWS_OF_TABLE, _STARTS_OF_TABLE, _TOLERANCE_OF_TABLE = 4000, 3, 1e-4
 
@@ -226,33 +227,38 @@ def _by_classes(
     resolution: str,
     seed: int,
 ) -> list[Candidate]:
-    random = np.random.RandomState(seed)
+    random, strong = np.random.RandomState(seed), _STRONG_OF_TABLE[resolution]
     n_divisions = _DIVISIONS_OF_FEW if len(table) < _FEW else _DIVISIONS
     divisions = [_halves(table, random) for _ in range(n_divisions)]
+    # There are no more clusters than distinct rows, and what was not found is not strong.
+    distinct = [min(len(np.unique(half, axis=0)) for half in halves) for halves in divisions]
     candidates = []
     for k in tried:
-        strengths = []
-        for halves in divisions:
-            distinct = [len(np.unique(half, axis=0)) for half in halves]
-            # There are no more clusters than distinct rows, and what was not found is not strong.
-            one, other = (
-                fitted_classes(
-                    half,
-                    kinds,
-                    min(k, n),
-                    random,
-                    n_starts=_STARTS_OF_TABLE,
-                    tolerance=_TOLERANCE_OF_TABLE,
-                )
-                for half, n in zip(halves, distinct, strict=True)
-            )
-            for own, judge, half in ((one, other, halves[0]), (other, one, halves[1])):
-                strength = prediction_strength(judge.predict(half), own.predict(half))
-                strengths.append(strength if k <= min(distinct) else 0.0)
-        error = float(np.std(strengths, ddof=1) / len(strengths) ** 0.5)
-        strength = float(np.mean(strengths))
-        candidates.append(Candidate(k, strength, strength + error >= _STRONG_OF_TABLE[resolution]))
+        strengths = list[float]()
+        for halves, most in zip(divisions, distinct, strict=True):
+            strengths += _strengths(halves, kinds, k, random) if k <= most else (0.0, 0.0)
+            strength, error = float(np.mean(strengths)), float(np.std(strengths, ddof=1) / len(strengths) ** 0.5)
+            if len(strengths) > 2 and strength + _CLEARLY * error < strong:
+                break
+        candidates.append(Candidate(k, strength, strength + error >= strong))
     return candidates
+
+
+def _strengths(
+    halves: tuple[NDArray[np.float32], NDArray[np.float32]],
+    kinds: Sequence[tuple[int, int]],
+    k: int,
+    random: np.random.RandomState,
+) -> tuple[float, float]:
+    """Return how well the classes of each half are predicted by those of the other."""
+    first, second = (
+        fitted_classes(half, kinds, k, random, n_starts=_STARTS_OF_TABLE, tolerance=_TOLERANCE_OF_TABLE)
+        for half in halves
+    )
+    return (
+        prediction_strength(second.predict(halves[0]), first.predict(halves[0])),
+        prediction_strength(first.predict(halves[1]), second.predict(halves[1])),
+    )
 
 
 def _halves(
