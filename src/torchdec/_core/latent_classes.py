@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float64, Int32
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
@@ -115,6 +116,11 @@ class LatentClasses:
                 return self.mixture.classes(_Table.of(values, self.kinds))
             return np.asarray(self.by_distance.predict(values.astype(np.float32, copy=False)))
 
+    def log_likelihood(self, values: NDArray[np.floating]) -> Float64[NDArray[np.float64], " rows"]:
+        """Return the log density of each row under the mixture."""
+        with threadpool_limits(1, user_api="blas"):
+            return self.mixture.log_likelihood(_Table.of(values, self.kinds))
+
 
 def _some(rows: Rows, n_clusters: int, random: np.random.RandomState) -> NDArray[np.int64]:
     """Return the numbers of the rows to fit to: a sample of many rows, if it has k distinct ones."""
@@ -166,6 +172,8 @@ class _Mixture:
     logs : float64 (q, k)
     constants : float64 (k,)
         Of the sizes and means. What the square of a number adds is the same in all classes, and left out.
+    variances : float64 (p,)
+        Of the numbers within every class.
     worth : float
         Log posterior of the mixture, per row that it was fitted to.
     """
@@ -173,10 +181,15 @@ class _Mixture:
     slopes: Float64[NDArray[np.float64], "numbers classes"]
     logs: Float64[NDArray[np.float64], "levels classes"]
     constants: Float64[NDArray[np.float64], " classes"]
+    variances: Float64[NDArray[np.float64], " numbers"]
     worth: float = -np.inf
 
     def joint(self, table: _Table) -> Float64[NDArray[np.float64], "rows classes"]:
         return np.asarray(table.numbers @ self.slopes + table.levels @ self.logs + self.constants)
+
+    def log_likelihood(self, table: _Table) -> Float64[NDArray[np.float64], " rows"]:
+        of_squares = np.square(table.numbers) / self.variances + np.log(2 * np.pi * self.variances)
+        return np.asarray(logsumexp(self.joint(table), axis=1) - of_squares.sum(axis=1) / 2)
 
     def classes(self, table: _Table) -> NDArray[np.integer]:
         return np.asarray(self.joint(table).argmax(axis=1))
@@ -228,4 +241,4 @@ def _maximised(
     constants = log_sizes - (np.square(means) / variances[:, None]).sum(axis=0) / 2
     of_squares = -float((squares / variances + np.log(2 * np.pi * variances)).sum()) / 2
     log_prior = float((prior * logs).sum() + _PRIOR_SIZE * log_sizes.sum())
-    return _Mixture(means / variances[:, None], logs, constants), of_squares, log_prior
+    return _Mixture(means / variances[:, None], logs, constants, variances), of_squares, log_prior
