@@ -36,8 +36,8 @@ _STRONG_OF_TABLE = {"coarse": 0.9, "auto": 0.8, "fine": 0.7}
 # Divisions of a table into halves; of few rows more, since a cluster of some rows falls apart in some of them. Two
 # are enough where the strength is so many standard errors below what is strong.
 _DIVISIONS, _DIVISIONS_OF_FEW, _FEW, _CLEARLY = 5, 15, 200, 3
-# Nats a row that classes have to tell of columns by others. Tables of independent columns have .09 at most, skewed or
-# not; two clusters that differ in a number and a kind, beside six columns of noise, have .45.
+# Nats a row that classes have to tell of columns by others. Independent columns, skewed or not, have .09 at most;
+# two clusters that differ in a number and a kind, beside six columns of noise, .45.
 _INDEPENDENT = 0.1
 # Rows that a division is made of, starts of the latent classes, and the nats a row at which each ends.
 _MOST_ROWS_OF_TABLE, _STARTS_OF_TABLE, _TOLERANCE_OF_TABLE = 4000, 3, 1e-4
