@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
-from torchdec.clusters._describe import Cluster, apart, described
+from torchdec.clusters._describe import Cluster, Description, apart, description_of
 from torchdec.clusters._edits import notes_of
-from torchdec.clusters._rules import Rules, rules_of
-from torchdec.clusters._traits import sampled_table
+from torchdec.clusters._rules import Rules
 from torchdec.report._content import Content
 from torchdec.report._layout import layout, sampled
 from torchdec.rows._protocol import Rows
@@ -25,15 +24,11 @@ from torchdec.runs._record import Run
 
 # Examples of a cluster, rows of it that are nearly in another one, and other clusters named as near.
 _EXAMPLES, _BORDERLINE, _NEAR = 10, 5, 3
-# Features, and traits of a table, that are told of a cluster.
-_FEATURES = 5
 # Rows in no cluster that are named.
 _NAMED = 10
 # A row is clear from this confidence on: it is more like its cluster than like all others together. Below the
 # other it may be shown on the border. So many rows that aren't clear tell which clusters run into each other.
 _CLEAR, _BORDER, _MOST_BETWEEN = 0.5, 0.75, 5000
-# Features without names say something while a person can count them.
-_COUNTABLE = 30
 
 
 class ReportError(ValueError):
@@ -49,6 +44,7 @@ def render(
     rows: Rows | None = None,
     image_shape: tuple[int, ...] | None = None,
     labels: NDArray[Any] | None = None,
+    description: Description | None = None,
 ) -> str:
     """Make the page: one HTML file that needs nothing else, and asks for nothing from the network.
 
@@ -68,6 +64,8 @@ def render(
         Height, width and perhaps 3 channels, where each row is an image.
     labels : ndarray of shape (n,), optional
         Known classes, to compare the clusters with.
+    description : Description, optional
+        Of the clusters by these rows, where it was made already.
 
     Returns
     -------
@@ -88,9 +86,9 @@ def render(
         raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
-    table = None if image_shape else sampled_table(rows, assigned.labels, assigned.n_clusters)
-    n_features = _FEATURES if _has_features(rows, image_shape) else 0
-    clusters = described(model, assigned, rows, table, n_features=n_features)
+    if description is None:
+        description = description_of(model, assigned, rows, are_pictures=image_shape is not None)
+    clusters = description.clusters
     content = Content(rows, image_shape, clusters)
     titles = [cluster.shown_name or f"Cluster {cluster.number}" for cluster in clusters]
     colors = palette(len(clusters))
@@ -124,7 +122,7 @@ def render(
             for cluster, own in zip(clusters, about, strict=True)
         ),
         largest_share=max(cluster.share for cluster in clusters),
-        rules=None if table is None else _rule_lines(rules_of(table), titles, colors),
+        rules=_rule_lines(description.rules, titles, colors),
         truth=None if labels is None else _truth(labels, assigned.labels, titles),
         tree=tree,
         charts=charts,
@@ -177,13 +175,6 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("features", f"{d:,}"),
         ("seconds", f"{run.seconds.get('total', 0):,.1f}"),
     ]
-
-
-def _has_features(rows: Rows | None, image_shape: tuple[int, ...] | None) -> bool:
-    """Tell whether the features of rows say something by themselves, unlike pixels and coordinates."""
-    if rows is None or image_shape or getattr(rows, "texts", None) is not None:
-        return False
-    return rows.feature_names is not None or rows.shape[1] <= _COUNTABLE
 
 
 def _about_clusters(
