@@ -16,8 +16,8 @@ from test_page import HOSTILE, run_of
 
 from small import blobs, small_dec
 from torchdec.clusters import merge, rename, replay
+from torchdec.clusters._layout import MOST_POINTS
 from torchdec.report import render
-from torchdec.report._layout import MOST_POINTS
 from torchdec.rows import as_rows, read_rows
 from torchdec.rows._protocol import RowsWarning
 from torchdec.runs import fingerprint

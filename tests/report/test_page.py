@@ -17,9 +17,9 @@ import pytest
 
 from small import blobs, small_dec
 from torchdec import DEC
+from torchdec.clusters import _layout as placing
 from torchdec.clusters import describe, merge, rename, rules
 from torchdec.report import ReportError, render
-from torchdec.report import _layout as placing
 from torchdec.report import _pictures as pictures
 from torchdec.report._content import Content
 from torchdec.report._page import palette
@@ -252,7 +252,7 @@ def test_without_its_packages_it_says_what_to_install(model: DEC, monkeypatch: p
 
 def test_the_map_keeps_groups_apart() -> None:
     codes, groups = blobs(90, 5, 3, spread=0.05)
-    placed = placing.layout(codes)
+    placed = placing.laid_out(codes)
     middles = np.array([placed[groups == group].mean(axis=0) for group in range(3)])
     nearest = np.linalg.norm(placed[:, None] - middles[None], axis=2).argmin(axis=1)
     np.testing.assert_array_equal(nearest, groups)
@@ -260,7 +260,7 @@ def test_the_map_keeps_groups_apart() -> None:
 
 @pytest.mark.parametrize("codes", [np.ones((50, 3)), np.arange(8.0).reshape(8, 1), np.zeros((1, 4))])
 def test_any_codes_have_a_map(codes: Any) -> None:
-    placed = placing.layout(codes.astype(np.float32))
+    placed = placing.laid_out(codes.astype(np.float32))
     assert placed.shape == (len(codes), 2)
     assert np.isfinite(placed).all()
 
@@ -278,7 +278,7 @@ def test_colours_differ() -> None:
 
 
 def test_the_parts_of_the_page_are_files_of_the_package() -> None:
-    folder = Path(placing.__file__).parent
+    folder = Path(pictures.__file__).parent
     assert {path.name for path in folder.iterdir() if path.suffix != ".py"} >= {
         "page.css",
         "page.html.j2",

@@ -8,6 +8,7 @@ from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
 from torchdec.clusters._drift import Drift, Shift, drift
 from torchdec.clusters._edits import replay
+from torchdec.clusters._layout import layout
 from torchdec.clusters._namer import name_clusters
 from torchdec.clusters._refine import ask, refine
 from torchdec.clusters._rules import Rule, Rules
@@ -34,6 +35,7 @@ __all__ = [
     "describe",
     "drift",
     "exemplars",
+    "layout",
     "merge",
     "name_clusters",
     "outlier_scores",

@@ -16,9 +16,9 @@ from torchdec._core.records import StopReason
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, Description, apart, description_of
 from torchdec.clusters._edits import notes_of
+from torchdec.clusters._layout import laid_out, sampled
 from torchdec.clusters._rules import Rules
 from torchdec.report._content import Content
-from torchdec.report._layout import layout, sampled
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 
@@ -285,7 +285,7 @@ def _map_note(n_points: int, n_rows: int) -> str:
 
 
 def _map(codes: NDArray[np.float32], assigned: Assigned, points: NDArray[np.int64]) -> dict[str, Any]:
-    placed = layout(np.array(codes[points]))
+    placed = laid_out(np.array(codes[points]))
     return {
         "x": placed[:, 0],
         "y": placed[:, 1],

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, describe
-from torchdec.report._layout import layout, sampled
+from torchdec.clusters._layout import laid_out, sampled
 from torchdec.report._page import joined, palette
 from torchdec.rows._protocol import Rows
 from torchdec.rows._shown import shown
@@ -45,7 +45,7 @@ def _map(axes: "Axes", model: DEC, rows: Rows, titles: list[str]) -> "Axes":
     labels = model.predict(rows)
     given = np.flatnonzero(labels >= 0)
     points = given[sampled(len(given))]
-    places = layout(model.transform(rows)[points])
+    places = laid_out(model.transform(rows)[points])
     for number, (title, color) in enumerate(zip(titles, palette(len(titles)), strict=True)):
         own = places[labels[points] == number]
         if len(own):
