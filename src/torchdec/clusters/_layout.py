@@ -70,6 +70,8 @@ def laid_out(codes: NDArray[np.float32]) -> NDArray[np.float32]:
         places = np.full((len(codes), 2), np.nan, dtype=np.float32)
         places[filled] = laid_out(codes[filled])
         return places
+    if not len(codes):
+        return np.zeros((0, 2), dtype=np.float32)
     flat = _principal(codes)
     if len(codes) < _FEWEST or not flat.any():
         return flat
