@@ -20,6 +20,7 @@ from torchdec.clusters._edits import notes_of
 from torchdec.clusters._layout import laid_out, sampled
 from torchdec.clusters._rules import Rules
 from torchdec.report._content import Content
+from torchdec.report._over_time import over_time
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 
@@ -98,13 +99,14 @@ def render(
     given = np.flatnonzero(assigned.labels >= 0)  # the others hold nothing, or belong nowhere
     points = given[sampled(len(given))]
     charts = _charts(run, colors, titles)
+    course = _course(rows, assigned, titles, colors)
     tree = _tree(model, titles, colors)
     about = _about_clusters(model, codes, assigned, clusters, content)
     data = {
         "map": _map(codes, assigned, points) | content.of_points(points),
         "clusters": [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)],
         "levels": [list(level.groups) for level in model.levels_[:-1]],
-        "charts": charts,
+        "charts": [*([] if course is None else [course]), *charts],
         "tree": tree,
     }
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -130,6 +132,7 @@ def render(
         largest_share=max(cluster.share for cluster in clusters) or 1,
         rules=_rule_lines(description.rules, titles, colors),
         truth=None if labels is None else _truth(labels, assigned.labels, titles),
+        course=course,
         tree=tree,
         charts=charts,
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
@@ -406,6 +409,23 @@ def _charts(run: Run, colors: list[str], titles: list[str]) -> list[dict[str, An
     return charts
 
 
+def _course(rows: Rows | None, assigned: Assigned, titles: list[str], colors: list[str]) -> dict[str, Any] | None:
+    """Return how many rows each cluster has over time, where rows have dates."""
+    course = over_time(rows, assigned.labels, assigned.n_clusters)
+    if course is None:
+        return None
+    chart = _chart("course", "", course.column, course.periods, course.counts.tolist(), titles)
+    undated = f" {course.n_undated:,} rows have no date." if course.n_undated else ""
+    note = (
+        f"Rows of each cluster by {course.unit} of {course.column}.{undated} Point at a line to see whose it is."
+    )
+    return {
+        **chart,
+        "colors": colors,
+        "note": note,
+    }
+
+
 def _losses(epochs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the loss over all steps, a line for each stage, whose own steps begin at 0 again."""
     steps, before = [], 0
@@ -418,7 +438,7 @@ def _losses(epochs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _chart(
-    name: str, title: str, x_title: str, x: list[int], lines: list[Any], names: list[str] | None = None
+    name: str, title: str, x_title: str, x: list[Any], lines: list[Any], names: list[str] | None = None
 ) -> dict[str, Any]:
     return {
         "id": f"chart-{name}",
