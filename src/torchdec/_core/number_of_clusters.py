@@ -39,6 +39,8 @@ _DIVISIONS, _DIVISIONS_OF_FEW, _FEW, _CLEARLY = 5, 15, 200, 3
 # Nats a row that classes have to tell of columns by others. Independent columns, skewed or not, have .09 at most;
 # two clusters that differ in a number and a kind, beside six columns of noise, .45.
 _INDEPENDENT = 0.1
+# Length of the bar of a strength of 1.
+_BAR = 10
 # Rows that a division is made of, starts of the latent classes, and the nats a row at which each ends.
 _MOST_ROWS_OF_TABLE, _STARTS_OF_TABLE, _TOLERANCE_OF_TABLE = 4000, 3, 1e-4
 
@@ -74,9 +76,9 @@ class Candidate:
     generalizability: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Choice:
-    """A number of clusters, and why.
+    """A number of clusters, and why; printed, or at the end of a cell of a notebook, it is a table.
 
     Attributes
     ----------
@@ -94,6 +96,18 @@ class Choice:
     reason: str
     runner_up: int | None
     candidates: tuple[Candidate, ...]
+
+    def __repr__(self) -> str:
+        """Return the candidates, with a bar for the strength of each, above the reason."""
+        has_g = self.candidates[0].generalizability is not None
+        lines = [f"{'k':>5}{'strength':>10}{'stability':>11}" + has_g * f"{'G':>8}"]
+        marks = {self.n_clusters: " recommended", self.runner_up: " runner-up"}
+        for one in self.candidates:
+            stability = "-" if one.stability is None else f"{one.stability:.2f}"
+            figures = f"{one.n_clusters:5}{one.strength:10.2f}{stability:>11}"
+            figures += "" if one.generalizability is None else f"{one.generalizability:8.3f}"
+            lines.append(f"{figures}  {'#' * round(_BAR * one.strength)}{marks.get(one.n_clusters, '')}")
+        return "\n".join([*lines, self.reason])
 
 
 def numbers_to_try(wanted: Any, n_rows: int, name: str = "n_clusters", *, is_table: bool = False) -> Sequence[int]:
