@@ -1,5 +1,7 @@
 """A CSV file gives the same table however it is written; what is a guess is told."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -399,3 +401,13 @@ def test_a_later_file_has_the_columns_of_the_fit_in_any_order(tmp_path):
     frame.rename(columns={"410": "411"}).to_csv(tmp_path / "new.csv", index=False)
     with pytest.raises(RowsError, match="lacks column '410'"):
         read_rows(tmp_path / "new.csv", preparation=fitted.preparation)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_process_that_ends_right_after_reading_ends_well(encoding, tmp_path):
+    # Threads of Arrow that hold something of Python then aborted every second process.
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n1,2\n3,4\n", encoding=encoding)
+    script = f"import torch; from torchdec.rows import read_rows; read_rows({str(path)!r})"
+    for _ in range(4):
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=120)

@@ -1,9 +1,8 @@
 """Tables that are written as text: `.csv` and `.tsv`, read by Arrow once it is told how they are written."""
 
 import csv
-import io
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,36 +103,48 @@ def _parsed(path: Path, form: Format, reading: Reading) -> tuple[int, pa.Table]:
         comments.append(is_comment(row.text))
         return "skip" if comments[-1] or not row.text.strip() else "error"
 
-    one_column = len(form.names) == 1
-    text = [str(form.names.index(reading.text_column))] if reading.text_column in form.names else []
     try:
-        table = arrow_csv.read_csv(
-            _source(path, form),
-            read_options=arrow_csv.ReadOptions(
-                block_size=_BLOCK, skip_rows=form.skip, column_names=[str(j) for j in range(len(form.names))]
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=form.delimiter,
-                newlines_in_values=True,
-                ignore_empty_lines=not one_column,  # in which an empty line is a missing value
-                invalid_row_handler=pass_over,
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                decimal_point=form.decimal or ".",
-                column_types={number: pa.string() for number in text},
-                # A text such as NA or NULL is a missing value, as in a column of numbers, unless it is quoted.
-                strings_can_be_null=bool(text),
-                quoted_strings_can_be_null=not text,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV file" in str(error):
-            return 0, pa.table({name: pa.array([], pa.null()) for name in form.names})
-        refuse_open_quotes(path, form)
-        _refuse_ragged(path, form)
-        raise
+        # Without a function of Python where it isn't needed: Arrow's threads let go of it once all is read, which
+        # aborts a process that ends at that moment.
+        table = _cells(path, form, reading)
+    except pa.ArrowInvalid:
+        try:
+            table = _cells(path, form, reading, pass_over)
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error):
+                return 0, pa.table({name: pa.array([], pa.null()) for name in form.names})
+            refuse_open_quotes(path, form)
+            _refuse_ragged(path, form)
+            raise
     table = table.rename_columns(list(form.names))
+    one_column = len(form.names) == 1
     return sum(comments), table.slice(0, len(table) - _blank_lines_at_end(path)) if one_column else table
+
+
+def _cells(path: Path, form: Format, reading: Reading, pass_over: Callable[[Any], str] | None = None) -> pa.Table:
+    text = [str(form.names.index(reading.text_column))] if reading.text_column in form.names else []
+    return arrow_csv.read_csv(
+        _source(path, form),
+        read_options=arrow_csv.ReadOptions(
+            use_threads=pass_over is None,
+            block_size=_BLOCK,
+            skip_rows=form.skip,
+            column_names=[str(j) for j in range(len(form.names))],
+        ),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=form.delimiter,
+            newlines_in_values=True,
+            ignore_empty_lines=len(form.names) > 1,  # in one column, an empty line is a missing value
+            invalid_row_handler=pass_over,
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            decimal_point=form.decimal or ".",
+            column_types={number: pa.string() for number in text},
+            # A text such as NA or NULL is a missing value, as in a column of numbers, unless it is quoted.
+            strings_can_be_null=bool(text),
+            quoted_strings_can_be_null=not text,
+        ),
+    )
 
 
 def _has_line_breaks(table: pa.Table) -> bool:
@@ -152,7 +163,9 @@ def _source(path: Path, form: Format) -> Any:
         ) from None
     if form.delimiter == " " and '"' not in text:
         text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
-    return io.BytesIO(text.encode())
+    held = pa.BufferOutputStream()  # memory of Arrow's own, for its threads to let go of
+    held.write(text.encode())
+    return held.getvalue()
 
 
 def _blank_lines_at_end(path: Path) -> int:
