@@ -280,3 +280,34 @@ def test_texts_may_be_the_only_column(header: str, texts: list[str], tmp_path: P
     path = tmp_path / "x.csv"
     path.write_text("\n".join([header, *texts]) + "\n")
     assert read_rows(path, text_column=header).texts == [text.strip('"') for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("parts", "of"),
+    [
+        (["축구선수경기", "은행주식시장", "도로운전연료"], 2),
+        (["acct", "ggtg", "ttaa"], 1),
+        (["goal_team_", "bank_fund_", "car_road_"], 5),
+    ],
+)
+def test_texts_without_a_common_word_are_cut_into_characters(parts: list[str], of: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    kinds = np.arange(60) % 3
+    units = [[part[i : i + of] for i in range(0, len(part), of)] for part in parts]
+    texts = ["".join(random.choice(units[kind], 15)) for kind in kinds]
+    (tmp_path / "a.txt").write_text("\n".join(texts) + "\n")
+    with pytest.warns(RowsWarning, match="no word in common .* characters and pairs"):
+        rows: Any = read_rows(tmp_path / "a.txt")
+    values = everything(rows)
+    alike = values @ values.T
+    same = kinds[:, None] == kinds
+    np.fill_diagonal(same, val=False)
+    assert alike[same].mean() > 2 * alike[kinds[:, None] != kinds].mean()
+    kept = Texts.from_json(json.loads(json.dumps(rows.preparation.prepared.to_json())))
+    np.testing.assert_array_equal(kept.transform(texts).toarray(), values)
+
+
+def test_words_that_recur_in_most_texts_stay_words() -> None:
+    assert Texts.fit([f"apple number{i}" if i % 2 else f"order{i} text{i}" for i in range(40)]).analyzer == "words"
+    assert Texts.fit([f"order{i} text{i}" for i in range(40)]).analyzer == "characters"
+    assert Texts.fit(["one text", "another file", "third line"]).analyzer == "words"

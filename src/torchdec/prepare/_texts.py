@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from torchdec.prepare._words import is_unusual, words_and_characters
 
 # Words of a vocabulary: the paper takes as many of REUTERS (section 4.1).
 MOST_WORDS = 2000
-# How a text is cut: into words by scikit-learn, or also into characters by `words_and_characters`.
-Analyzer = Literal["words", "words and characters"]
+# How a text is cut: into words by scikit-learn, also into characters by `words_and_characters`, or into these only.
+Analyzer = Literal["words", "words and characters", "characters"]
+# Texts from which on words tell by how often they recur.
+_ENOUGH = 10
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Texts:
     def fit(cls, texts: Sequence[str]) -> Self:
         """Take the most frequent words that are no English stop words.
 
-        Of scripts without blanks between words, characters and pairs of characters stand for words.
+        Of scripts without blanks between words, characters and pairs of characters stand for words; of texts that
+        have hardly a word in common, such as names and sequences, characters and pairs alone.
 
         Raises
         ------
@@ -39,6 +43,9 @@ class Texts:
         texts = _composed(texts)
         analyzer: Analyzer = "words and characters" if any(map(is_unusual, texts)) else "words"
         vectorizer = _vectorizer(analyzer, stop_words="english").fit(texts)
+        if len(texts) >= _ENOUGH and _have_little_in_common(vectorizer.idf_, len(texts)):
+            analyzer = "characters"
+            vectorizer = _vectorizer(analyzer).fit(texts)
         return cls(tuple(vectorizer.get_feature_names_out().tolist()), tuple(vectorizer.idf_.tolist()), analyzer)
 
     @property
@@ -74,6 +81,12 @@ class Texts:
         raise ValueError("its words or their rarity do not fit")
 
 
+def _have_little_in_common(rarity: NDArray[np.float64], n_texts: int) -> bool:
+    """Tell whether words that stand in several texts are fewer than one in two texts."""
+    n_having = np.rint((1 + n_texts) / np.exp(rarity - 1) - 1)
+    return bool(2 * n_having[n_having > 1].sum() < n_texts)
+
+
 def _composed(texts: Sequence[str]) -> list[str]:
     """Write letters with accents as one character: files of macOS and of Windows spell them in two ways."""
     return [unicodedata.normalize("NFC", text) for text in texts]
@@ -82,7 +95,9 @@ def _composed(texts: Sequence[str]) -> list[str]:
 def _vectorizer(analyzer: Analyzer, *, stop_words: str | None = None, **settings: Any) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    if analyzer == "words":
+    if analyzer == "characters":
+        settings |= {"analyzer": "char", "ngram_range": (1, 2)}
+    elif analyzer == "words":
         settings["stop_words"] = stop_words
     else:
         settings["analyzer"] = words_and_characters if stop_words is None else _without_stop_words()

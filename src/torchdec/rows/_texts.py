@@ -98,7 +98,14 @@ def _learnt(texts: list[str]) -> Texts:
     if not any(text.strip() for text in texts):
         raise ValueError("no row has a text")
     prepared = Texts.fit(texts)
-    unspaced = [] if prepared.analyzer == "words" else [text for text in texts if has_no_blanks(text)]
+    if prepared.analyzer == "characters":
+        tell(
+            "most texts have no word in common with another one: their features are characters and pairs of "
+            "characters"
+        )
+    unspaced = (
+        [] if prepared.analyzer != "words and characters" else [text for text in texts if has_no_blanks(text)]
+    )
     if unspaced:
         example = unspaced[0].strip()[:12]
         tell(
