@@ -342,3 +342,16 @@ def test_columns_come_back_from_json():
 def test_damaged_json_is_refused(change):
     with pytest.raises(ValueError, match="do not fit"):
         Features.from_json(fit(id=np.arange(N)).to_json() | change)
+
+
+def test_what_predict_wrote_beside_a_table_is_no_feature():
+    written = {"row": range(N), "cluster": [0, 1] * 6, "confidence": A, "name": ["low", "high"] * 6}
+    columns = fit(**written)
+    assert columns.features == ("a",)
+    assert columns.ids == ("row",)
+    assert fit(confidence=A, name=["low", "high"] * 6).features == ("a", "confidence", "name")
+
+
+def test_a_list_of_what_is_left_out_has_one_comma_between():
+    with pytest.raises(ColumnsError, match=r"'r' holds another text in each row, as an id does, column 's' holds"):
+        Features.fit(pa.table({name: [f"{name}{i}" for i in range(N)] for name in "rs"}))

@@ -10,7 +10,7 @@ import pytest
 from torchdec.prepare import Columns
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed
-from torchdec.rows import RowsError, RowsWarning
+from torchdec.rows import RowsError, RowsWarning, as_rows
 
 N = 200
 RNG = np.random.default_rng(0)
@@ -205,3 +205,26 @@ def test_two_thousand_columns_are_read():
     wide = pd.DataFrame({f"c{n}": np.roll(["x", "y", "z", "x"] * 10, n) for n in range(2000)})
     made, table = mixed(wide)
     assert made.transform(table.column).shape == (40, 6000)
+
+
+def test_a_column_of_many_rare_kinds_says_so():
+    table = pa.table({"a": RNG.normal(size=N), "who": [f"Ann {n // 2}" for n in range(N)]})
+    made = Mixed.fit(Features.of(table.schema, table.column), table.column)
+    assert made.notes() == ["column 'who' holds kinds that are each in too few rows and is left out"]
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "ms", "s"])
+def test_durations_keep_their_differences_in_any_unit(unit):
+    ticks = RNG.integers(200, 900, N)
+    table = pa.table({"took": pa.array(ticks, pa.duration(unit)), "b": ["x", "y"] * (N // 2)})
+    made = Mixed.fit(Features.of(table.schema, table.column), table.column)
+    seconds = ticks / {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]
+    np.testing.assert_allclose(made.parsed(table.column)[0].values, seconds)
+    assert np.corrcoef(made.transform(table.column)[:, 0], ticks)[0, 1] > 0.95
+
+
+def test_postcodes_are_kinds_beside_numbers_too():
+    frame = pd.DataFrame(
+        {"a": RNG.normal(size=N), "zip": np.array([10115, 80331, 20095, 50667])[np.arange(N) % 4]}
+    )
+    assert as_rows(frame).feature_names == ["a", "zip=10115", "zip=80331", "zip=20095", "zip=50667"]

@@ -271,16 +271,18 @@ def fewest_rows(n_rows: int) -> float:
 _NO_LEVEL = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "?", "-", "--", "—", "."})
 
 
+_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+
 def floats_of(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """Return numbers, days of dates, and seconds of times and durations; NaN for what is missing."""
     kind = column.type
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         stamps = column.cast(pa.timestamp("us"), safe=False)
         return _plain_floats(stamps.cast(pa.int64())) / 86_400e6
-    if pa.types.is_time(kind):
-        return _plain_floats(column.cast(pa.time64("us"), safe=False).cast(pa.int64())) / 1e6
-    if pa.types.is_duration(kind):
-        return _plain_floats(column.cast(pa.duration("us"), safe=False).cast(pa.int64())) / 1e6
+    if pa.types.is_time(kind) or pa.types.is_duration(kind):  # in their own unit: nanoseconds may be all there is
+        whole = pa.int32() if pa.types.is_time32(kind) else pa.int64()
+        return _plain_floats(column.cast(whole)) / _PER_SECOND[kind.unit]
     return _plain_floats(column)
 
 

@@ -296,7 +296,7 @@ def _refusal(refused: Sequence[str], n_columns: int) -> str:
 
 
 def _nothing(left_out: Iterable[LeftOut]) -> str:
-    whys = [f"column {column.name!r} {column.why}" for column in left_out]
+    whys = [f"column {column.name!r} {column.why.rstrip(',')}" for column in left_out]
     more = f" and {len(whys) - NAMED} more" if len(whys) > NAMED else ""
     return f"no column is left as a feature: {', '.join(whys[:NAMED])}{more}; --use COLUMN takes one"
 

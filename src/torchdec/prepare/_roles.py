@@ -35,6 +35,8 @@ _ID_ENDING = (
 _NUMBER_ENDING = re.compile(
     r"(?:^|[\s_.\-])(?:no|num|number|numero|key|pk|code|row|record|seq|sequence|zeile)$|[a-z0-9](?:Num|Number|Key)$"
 )
+# Columns of assignments, which `torchdec predict --join` writes beside those of the table.
+_WRITTEN = ("row", "cluster", "confidence", "name")
 # Scripts without blanks between words: Thai, Lao, Khmer, kana, Han.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
@@ -78,6 +80,8 @@ class Sorter:
             return None
         if name in self._row_names:
             return LeftOut(name, "names the rows", "id", number)
+        if self._named and name in _WRITTEN[-2:] and {*_WRITTEN[:-1]} <= {*self._names}:
+            return LeftOut(name, "is what torchdec wrote beside a cluster", "label", number)
         if self._named and _is_label(name, self._names):
             return LeftOut(name, "looks like a label", "label", number)
         if self._named and is_id_name(name):

@@ -13,7 +13,7 @@ from torchdec.prepare._column_reader import ENOUGH
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed, Values
 from torchdec.prepare._parsed import Parsed
-from torchdec.prepare._roles import is_number, is_vector
+from torchdec.prepare._roles import is_code_name, is_number, is_vector
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._dates import Dated
 from torchdec.rows._protocol import RowsError, tell
@@ -74,9 +74,10 @@ def naming_cells(name: str) -> Iterator[None]:
 def needs_roles(features: Features, table: Mapping[str, Any], reading: Reading) -> bool:
     """Tell whether columns have to be read by their roles.
 
-    So it is where not all are numbers, a row lacks some of them, or many hold two values: kinds that are written
-    as 0 and 1 have no unit, and beside them those of the numbers mean nothing. A row whose numbers are all missing
-    is no reason, for it holds nothing; and more than 100 columns of numbers are most likely words or pixels.
+    So it is where not all are numbers, one has the name of codes, a row lacks some of them, or many hold two
+    values: kinds that are written as 0 and 1 have no unit, and beside them those of the numbers mean nothing. A row
+    whose numbers are all missing is no reason, for it holds nothing; and more than 100 columns of numbers are most
+    likely words or pixels.
 
     Parameters
     ----------
@@ -90,6 +91,8 @@ def needs_roles(features: Features, table: Mapping[str, Any], reading: Reading) 
     if any(is_vector(_type(table[name])) for name in features.features):
         return False
     if reading.roles or not all(is_number(_type(table[name])) for name in features.features):
+        return True
+    if features.named and any(map(is_code_name, features.features)):
         return True
     if features.named and len(features.features) <= _MOST_OF_TWO:
         n_of_two = sum(_has_two_values(table[name]) for name in features.features)
