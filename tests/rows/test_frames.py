@@ -417,3 +417,19 @@ def test_frames_of_other_columns_are_refused_in_the_words_of_scikit_learn_with_w
     for other in (frame[["a", "b"]], frame.rename(columns={"a": "A"})):
         with pytest.raises(ValueError, match=r"yet now missing:\n- .\n(.*\n)*Give the columns 'a', 'b', 'c'"):
             model.predict(other)
+
+
+def test_runs_of_arrow_are_read_and_views_of_lists_are_refused_by_name():
+    runs = pa.RunEndEncodedArray.from_arrays([2, 5], [1.5, 2.5])
+    rows = as_rows(pa.table({"a": [3.0, 1.0, 4.0, 1.0, 5.0], "h": runs}))
+    assert rows.take(np.arange(5))[:, 1].tolist() == [1.5, 1.5, 2.5, 2.5, 2.5]
+    views = pa.array([[1.0, 2.0]] * 5, pa.list_view(pa.float64()))
+    with pytest.raises(RowsError, match=r"column 'e' of X holds views of lists; give lists in their place"):
+        as_rows(pa.table({"e": views}))
+
+
+def test_records_and_dictionaries_are_to_be_made_data_frames():
+    records = np.zeros(4, dtype=[("a", float), ("b", float)])
+    for X in (records, [{"a": 1.0}, {"a": 2.0}], {"a": [1.0, 2.0]}):
+        with pytest.raises(RowsError, match=r"names of columns; give pandas\.DataFrame\(X\)"):
+            as_rows(X)

@@ -181,9 +181,12 @@ def test_colour_of_16_bits_is_told_as_read_with_8(tmp_path):
     assert rows.take(np.arange(2))[:, 0].tolist() == [19, 234]
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float16])
-def test_a_tiff_of_values_that_pillow_does_not_read_is_named_so(dtype, tmp_path):
+@pytest.mark.parametrize(("dtype", "shape"), [(np.float64, (8, 8)), (np.float16, (8, 8)), (np.uint8, (5, 8, 8))])
+def test_a_tiff_of_values_or_channels_that_pillow_does_not_read_is_named_so(dtype, shape, tmp_path):
     tifffile = pytest.importorskip("tifffile")
-    tifffile.imwrite(tmp_path / "x.tif", np.zeros((8, 8), dtype=dtype), photometric="minisblack")
-    with pytest.raises(RowsError, match=r"a TIFF of values that Pillow does not read, .* save it as float32"):
+    how = {"planarconfig": "separate"} if len(shape) == 3 else {}
+    tifffile.imwrite(tmp_path / "x.tif", np.zeros(shape, dtype=dtype), photometric="minisblack", **how)
+    with pytest.raises(
+        RowsError, match=r"a TIFF of values or channels that Pillow does not read; save it as grey float32"
+    ):
         read_rows(tmp_path)

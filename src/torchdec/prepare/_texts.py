@@ -13,7 +13,8 @@ from torchdec.prepare._words import is_unusual, words_and_characters
 
 # Words of a vocabulary: the paper takes as many of REUTERS (section 4.1).
 MOST_WORDS = 2000
-# How a text is cut: into words by scikit-learn, also into characters by `words_and_characters`, or into these only.
+# How a text is cut: into words by scikit-learn, also into characters by `words_and_characters`, or only into
+# characters.
 Analyzer = Literal["words", "words and characters", "characters"]
 # Texts from which on words tell by how often they recur.
 _ENOUGH = 10

@@ -154,6 +154,9 @@ def _as_array(X: ArrayLike, name: str = "X") -> NDArray[Any]:
         raise RowsError(f"{name} is {shown(X)}, not rows; torchdec.rows.read_rows(path) reads a file")
     if isinstance(X, np.memmap):  # still to be known as one by DenseRows
         return X
+    first = X[0] if isinstance(X, list | tuple) and X else X
+    if isinstance(first, dict) or getattr(getattr(X, "dtype", None), "names", None):
+        raise RowsError(f"{name} is a {type(X).__name__} with names of columns; give pandas.DataFrame({name})")
     try:
         return np.asarray(X)
     except ValueError as error:

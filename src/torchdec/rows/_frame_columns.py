@@ -121,7 +121,9 @@ def _of_chunks(name: Any, values: Any) -> Column:
 
 
 def _without_views(values: Any) -> Any:
-    """Return texts as Arrow's functions take them, of which few know the views that polars hands out."""
+    """Return values as Arrow's functions take them, of which few know views, as polars hands out, and runs."""
+    if pa.types.is_run_end_encoded(values.type):
+        return pc.run_end_decode(values)
     if pa.types.is_string_view(values.type):
         return values.cast(pa.large_string())
     if pa.types.is_dictionary(values.type) and pa.types.is_string_view(values.type.value_type):

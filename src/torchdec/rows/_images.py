@@ -162,10 +162,10 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _unread(path: Path) -> str:
-    """Say why Pillow does not know a picture; it reads TIFFs of some kinds of values only."""
+    """Say why Pillow does not know a picture; it reads TIFFs of some kinds of values and channels only."""
     with path.open("rb") as file:
         if file.read(4) in _TIFF_STARTS:
-            return "it is a TIFF of values that Pillow does not read, as float64; save it as float32"
+            return "it is a TIFF of values or channels that Pillow does not read; save it as grey float32, or as 8 bits"
     return "its first bytes are not of a picture that Pillow reads"
 
 

@@ -18,6 +18,7 @@ _PANDAS = {
     "bytes": "drop it: X.drop(columns={1})",
     "structs": "give a column for each field: pandas.json_normalize(X[{0!r}])",
     "complex numbers": "give their real and imaginary parts as columns of their own",
+    "views of lists": "give lists in their place: pyarrow.array(X[{0!r}].to_pylist())",
     "lists of other things than numbers": "give a list of as many numbers in each row, or drop it",
 }
 _POLARS = {
@@ -42,6 +43,8 @@ _OF_TYPES = (
     (pa.types.is_interval, "durations"),
     (pa.types.is_struct, "structs"),
     (pa.types.is_map, "structs"),
+    (pa.types.is_list_view, "views of lists"),
+    (pa.types.is_large_list_view, "views of lists"),
     (pa.types.is_nested, "lists of other things than numbers"),
     (pa.types.is_binary, "bytes"),
     (pa.types.is_large_binary, "bytes"),

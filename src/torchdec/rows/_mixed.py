@@ -75,9 +75,9 @@ def needs_roles(features: Features, table: Mapping[str, Any], reading: Reading) 
     """Tell whether columns have to be read by their roles.
 
     So it is where not all are numbers, one has the name of codes, a row lacks some of them, or many hold two
-    values: kinds that are written as 0 and 1 have no unit, and beside them those of the numbers mean nothing. A row
-    whose numbers are all missing is no reason, for it holds nothing; and more than 100 columns of numbers are most
-    likely words or pixels.
+    values: kinds that are written as 0 and 1 have no unit, and beside them those of the numbers mean nothing.
+    A row whose numbers are all missing is no reason, for it holds nothing; and more than 100 columns of numbers
+    are most likely words or pixels.
 
     Parameters
     ----------
