@@ -13,6 +13,7 @@ import accuracy  # noqa: E402
 import block_shuffle  # noqa: E402
 import changed_rows  # noqa: E402
 import choose_k  # noqa: E402
+import comparison  # noqa: E402
 import edits  # noqa: E402
 import graph_space  # noqa: E402
 import mixed_tables  # noqa: E402
@@ -56,6 +57,11 @@ def test_the_table_of_changed_rows_is_made_from_its_file() -> None:
 def test_the_table_of_chosen_numbers_is_made_from_its_file() -> None:
     text = choose_k.DOCS.read_text()
     assert choose_k.with_table(text) == text
+
+
+def test_the_tables_beside_others_are_made_from_their_file() -> None:
+    text = comparison.DOCS.read_text()
+    assert comparison.with_tables(text) == text
 
 
 def test_the_table_of_block_shuffles_is_made_from_its_file() -> None:
