@@ -30,6 +30,8 @@ SETS = ("usps", "pbmc", "reuters10k", "mnist", "fashion-mnist", "20newsgroups")
 BLOBS = ((2, 500, 16), (5, 1000, 16), (10, 2000, 32), (20, 3000, 32), (50, 5000, 32), (100, 10_000, 32))
 NOTHING = ((200, 4), (1000, 2), (1000, 10), (2000, 50), (5000, 10))
 TRIES = 10
+# The page has one of several that agree; the file has all.
+LEFT_OUT = ("draw 2", "draw 3", "5 blobs, 1,000 x 16", "20 blobs, 3,000 x 32", "50 blobs, 5,000 x 32")
 
 Array = NDArray[Any]
 
@@ -137,6 +139,8 @@ def table() -> str:
     titles = ("data", "classes", "recommended", "its strength", "of one more", "stability", "runner-up", "seconds")
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for result in json.loads(RESULTS.read_text()):
+        if result["data"].endswith(LEFT_OUT):
+            continue
         figures = ["", "", "", ""]
         if "choice" in result:
             by_k = {candidate["n_clusters"]: candidate for candidate in result["choice"]["candidates"]}

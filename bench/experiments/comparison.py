@@ -307,7 +307,7 @@ METHODS: dict[str, tuple[Callable[[Data, int], Any], tuple[str, ...]]] = {
     "BERTopic, nr_topics=k": (bertopic_reduced, ("sentences",)),
     "scanpy Leiden": (leiden, ("cells",)),
     "k-prototypes": (k_prototypes, ("customers", "patients")),
-    "ClustPy DEC": (clustpy, ("pictures", "sentences", "cells", "moons")),
+    "ClustPy DEC": (clustpy, ("pictures", "moons")),
 }
 
 

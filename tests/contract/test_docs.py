@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 # engines, several processes, own files.
 BLOCKS = {
     path: re.findall(r"```(python|console)\n(.*?)```", path.read_text(), re.DOTALL)
-    for path in ROOT.glob("docs/**/*.md")
+    for path in [*ROOT.glob("docs/**/*.md"), ROOT / "bench" / "README.md"]
 }
 PACKAGES = [
     f"torchdec.{name}"
