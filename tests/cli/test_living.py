@@ -117,7 +117,10 @@ def test_questions_are_filled_in_and_refine_a_run(cli, named_rows, tmp_path):
         ("a,b,same\nC000,C1,yes\n", "line 2: no row of DATA is called 'C1'"),
         ("a,b,same\nC000,C001,perhaps\n", "line 2: same is 'perhaps'; write yes or no"),
         ("a,b,same\nC000,C001\n", "line 2 has too few cells"),
-        ("a,b,same\nC000,C001,yes\nC001,C000,no\n", "rows 1 and 0 are apart, but they are together by 1 = 0"),
+        (
+            "a,b,same\nC000,C001,yes\nC001,C000,no\n",
+            "rows C001 and C000 are apart, but they are together by C001 = C000; take one",
+        ),
         ("a,b,same\nC000,C001,\n", "together, apart and rows say nothing"),
     ],
 )

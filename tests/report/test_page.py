@@ -95,6 +95,14 @@ def test_the_clusters_are_those_of_the_description(model: DEC) -> None:
         assert f"row {cluster.exemplars[9]}" in view_of(page, cluster.number)
 
 
+def test_clusters_that_refits_do_not_find_again_are_named(model: DEC) -> None:
+    page = page_of(model, run_of(model, stability=(0.91, 0.42, None)))
+    assert "find these clusters again: “Cluster 1” (0.42)." in html.unescape(page)
+    found = re.findall(r'data-name="stability" data-value="[^"]*">([^<]*)<', page)
+    assert found == ["0.91", "0.42", "–"]
+    assert "stability" not in without_plotly(page_of(model)).split("<main>")[1].split("</main>")[0]
+
+
 def view_of(page: str, number: int) -> str:
     """Return the view of a cluster, in which its examples and the rows on its border are."""
     found = re.search(rf'<dialog id="cluster-{number}".*?</dialog>', page, re.DOTALL)

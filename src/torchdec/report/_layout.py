@@ -30,6 +30,8 @@ def layout(codes: NDArray[np.float32]) -> NDArray[np.float32]:
     It is the embedding that a fit finds clusters in (`free_embedding`), of two dimensions: as clear as t-SNE in a
     fraction of the time. The first axis is the longer one, since a screen is wider than high.
     """
+    if not len(codes):
+        return np.zeros((0, 2), dtype=np.float32)
     flat = _principal(codes)
     if len(codes) < _FEWEST or not flat.any():
         return flat

@@ -4,6 +4,7 @@ import base64
 import colorsys
 import json
 from collections import Counter
+from collections.abc import Sequence
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -27,8 +28,10 @@ from torchdec.runs._record import Run
 _EXAMPLES, _BORDERLINE, _NEAR = 10, 5, 3
 # Features, and traits of a table, that are told of a cluster.
 _FEATURES = 5
-# Rows in no cluster that are named.
+# Rows in no cluster, and clusters that refits don't find again, that are named.
 _NAMED = 10
+# Below it a cluster should not be trusted (Hennig, 2007).
+_STABLE = 0.6
 # A row is clear from this confidence on: it is more like its cluster than like all others together. Below the
 # other it may be shown on the border. So many rows that aren't clear tell which clusters run into each other.
 _CLEAR, _BORDER, _MOST_BETWEEN = 0.5, 0.75, 5000
@@ -116,14 +119,17 @@ def render(
         warnings=run.warnings,
         map_note=_map_note(len(points), len(given)),
         clusters=[
-            {"title": title, "color": color, "cluster": cluster, **own}
-            for title, color, cluster, own in zip(titles, colors, clusters, about, strict=True)
+            {"title": title, "color": color, "cluster": cluster, "stability": stable, **own}
+            for title, color, cluster, stable, own in zip(
+                titles, colors, clusters, run.stability or [None] * len(clusters), about, strict=True
+            )
         ],
         stands_out=any(
             cluster.words or cluster.traits or own["features"]
             for cluster, own in zip(clusters, about, strict=True)
         ),
-        largest_share=max(cluster.share for cluster in clusters),
+        has_stability=bool(run.stability),
+        largest_share=max(cluster.share for cluster in clusters) or 1,
         rules=None if table is None else _rule_lines(rules_of(table), titles, colors),
         truth=None if labels is None else _truth(labels, assigned.labels, titles),
         tree=tree,
@@ -258,8 +264,10 @@ def _trust(
 ) -> list[str]:
     """Say what to trust, and what not, in sentences."""
     inside = assigned.labels >= 0
-    clear = float((assigned.confidence[inside] >= _CLEAR).mean())
-    said = [f"{_percent(clear)} of the rows are more like their cluster than like all others together."]
+    said = list[str]()
+    if inside.any():
+        clear = float((assigned.confidence[inside] >= _CLEAR).mean())
+        said.append(f"{_percent(clear)} of the rows are more like their cluster than like all others together.")
     between = np.flatnonzero(inside & (assigned.confidence < _CLEAR))
     second = _second(model, codes, between[:: max(1, len(between) // _MOST_BETWEEN)])
     pairs = Counter(tuple(sorted((int(assigned.labels[row]), other))) for row, (other, *_) in second.items())
@@ -273,6 +281,8 @@ def _trust(
         said.append(
             _in_none(np.flatnonzero(~inside), len(codes), content, has_noise=model.noise_level_ is not None)
         )
+    if run.stability:
+        said.append(_stable(run.stability, titles))
     if content.has_pictures:
         said.append(
             "Pictures were compared pixel by pixel, so brightness, background and position count. Photographs are "
@@ -286,6 +296,18 @@ def _in_none(rows: NDArray[np.int64], n_rows: int, content: Content, *, has_nois
     why = f"{lie} far from all others, or {hold} nothing, and {are}" if has_noise else f"{hold} nothing and {are}"
     which = content.names(rows, _NAMED)
     return f"{len(rows):,} of {n_rows:,} rows {why} in no cluster (-1): {which}."
+
+
+def _stable(stability: Sequence[float | None], titles: list[str]) -> str:
+    known = [(value, title) for value, title in zip(stability, titles, strict=True) if value is not None]
+    rarely = [f"“{title}” ({value:.2f})" for value, title in sorted(known) if value < _STABLE]
+    if rarely:
+        others = f" and {len(rarely) - _NAMED} more" if len(rarely) > _NAMED else ""
+        return (
+            f"Refits on parts of the rows don't find these clusters again: {', '.join(rarely[:_NAMED])}{others}."
+        )
+    least = min((value for value, _ in known), default=1.0)
+    return f"Refits on parts of the rows find every cluster again (stability {least:.2f} or more)."
 
 
 def _map_note(n_points: int, n_rows: int) -> str:
