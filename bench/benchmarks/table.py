@@ -53,13 +53,6 @@ def fits() -> str:
     return table(titles, rows)
 
 
-def defaults() -> str:
-    rows = [
-        [r["what"], f"{r['seconds']:,.0f}", f"{r['acc']:.3f}", f"{r['nmi']:.3f}"] for r in results_of("defaults")
-    ]
-    return table(["MNIST, one thread, one seed", "processor's seconds", "ACC", "NMI"], rows)
-
-
 def growth() -> str:
     rows = [
         [f"{r['n']:,} x {r['d']}", f"{r['fit_s']:.0f}", f"{r['predict_s']:.1f}", r["fit_mb"]]
@@ -74,18 +67,17 @@ def scale() -> str:
         [
             f"{r['n']:,} x {r['d']}",
             r["stage_1"] if full else "autoencoder, cut short",
-            f"{r['mb']:,}",
             f"{r['fit_peak_mb']:,}",
             r["predict_peak_mb"],
-            *([f"{r['acc']:.3f}", r["threads"], f"{r['fit_s']:,.0f}"] if full else ["", r["threads"], ""]),
+            *([f"{r['acc']:.3f}", f"{r['fit_s']:,.0f}"] if full else ["", ""]),
             f"{r['self_training_rows_cpu_s']:,}" if full else "",
             f"{r['n'] / r['predict_s']:,.0f}",
         ]
         for r in results_of("scale")
         for full in [r["stage_1"] != "short"]
     ]
-    headings = ["rows", "stage 1", "file, MB", "peak of the fit, MB", "peak of predict, MB", "ACC"]
-    return table([*headings, "threads", "fit, s", "rows/s of self-training", "rows/s of predict"], rows)
+    headings = ["rows", "stage 1", "peak of the fit, MB", "peak of predict, MB", "ACC"]
+    return table([*headings, "fit, s", "rows/s of self-training", "rows/s of predict"], rows)
 
 
 def scoring() -> str:
@@ -113,7 +105,6 @@ def table(titles: list[str], rows: list[list[Any]]) -> str:
 TABLES = {
     "epochs": epochs,
     "fits": fits,
-    "defaults": defaults,
     "growth": growth,
     "scale": scale,
     "scoring": scoring,

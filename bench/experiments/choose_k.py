@@ -136,17 +136,16 @@ def with_table(text: str) -> str:
 
 
 def table() -> str:
-    titles = ("data", "classes", "recommended", "its strength", "of one more", "stability", "runner-up", "seconds")
+    titles = ("data", "classes", "recommended", "its strength", "stability", "runner-up", "seconds")
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for result in json.loads(RESULTS.read_text()):
         if result["data"].endswith(LEFT_OUT):
             continue
-        figures = ["", "", "", ""]
+        figures = ["", "", ""]
         if "choice" in result:
             by_k = {candidate["n_clusters"]: candidate for candidate in result["choice"]["candidates"]}
-            best, more = by_k[result["chosen"]], by_k.get(result["chosen"] + 1)
-            figures = [f"{best['strength']:.2f}", f"{more['strength']:.2f}" if more else "0"]
-            figures += [f"{best['stability']:.2f}", str(result["choice"]["runner_up"])]
+            best = by_k[result["chosen"]]
+            figures = [f"{best['strength']:.2f}", f"{best['stability']:.2f}", str(result["choice"]["runner_up"])]
         cells = (result["data"], result["classes"], result["chosen"], *figures, result["seconds"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"

@@ -220,7 +220,7 @@ def umap_hdbscan(data: Data, seed: int) -> Any:
     """Follow "Using UMAP for Clustering" in UMAP's documentation."""
     from umap import UMAP
 
-    flat = UMAP(n_neighbors=30, min_dist=0.0, n_components=2, random_state=seed).fit_transform(data.x)
+    flat = UMAP(n_neighbors=30, min_dist=0.0, n_components=2, random_state=seed).fit_transform(dense(data.x))
     return dense_groups(flat, data.k)
 
 
@@ -233,6 +233,11 @@ def dense_groups(x: Any, k: int) -> Any:
     from hdbscan import HDBSCAN
 
     return HDBSCAN(min_samples=10, min_cluster_size=max(5, len(x) // (14 * k))).fit(x).labels_
+
+
+def dense(x: Any) -> Any:
+    # UMAP 0.5.12 fails on sparse rows of this size.
+    return x.toarray() if hasattr(x, "toarray") else x
 
 
 def bertopic(data: Data, seed: int) -> Any:
@@ -269,8 +274,7 @@ def clustpy(data: Data, seed: int) -> Any:
     let_torchvision_import()
     from clustpy.deep import DEC
 
-    x = data.x.toarray() if hasattr(data.x, "toarray") else data.x
-    return DEC(data.k, random_state=seed, device="cpu").fit(x).labels_
+    return DEC(data.k, random_state=seed, device="cpu").fit(data.x).labels_
 
 
 def k_prototypes(data: Data, seed: int) -> Any:

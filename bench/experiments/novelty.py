@@ -1,6 +1,6 @@
 """Which rows are seen to belong nowhere: those of classes that the fit never saw, and scatter among its rows.
 
-    python bench/experiments/novelty.py     writes novelty.json and the tables in docs/clusters.md
+    python bench/experiments/novelty.py     writes novelty.json and the table in docs/clusters.md
 
 Labels tell which rows are of the new class, and score; nothing else knows them.
 """
@@ -22,10 +22,7 @@ from torchdec_bench.pages import renewed
 HERE = Path(__file__).parent
 RESULTS = HERE / "novelty.json"
 DOCS = HERE.parents[1] / "docs" / "clusters.md"
-NEW, SCATTER = (
-    ("<!-- novelty: begin -->", "<!-- novelty: end -->"),
-    ("<!-- noise: begin -->", "<!-- noise: end -->"),
-)
+BEGIN, END = "<!-- novelty: begin -->", "<!-- novelty: end -->"
 TOPICS, WIDTH = 30, 384
 
 Array = NDArray[Any]
@@ -36,7 +33,7 @@ def main() -> None:
     results = {"new classes": [recognised(*case) for case in cases()]}
     results["noise"] = [left_out(*case) for case in contaminated()]
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    DOCS.write_text(with_tables(DOCS.read_text()))
+    DOCS.write_text(with_table(DOCS.read_text()))
 
 
 def cases() -> Iterator[tuple[str, str, Array, Array, Array, int]]:
@@ -151,8 +148,8 @@ def rounded(result: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def with_tables(text: str) -> str:
-    """Return the text with the tables between their marks made anew from the file of results."""
+def with_table(text: str) -> str:
+    """Return the text with the table between its marks made anew from the file of results."""
     results = json.loads(RESULTS.read_text())
     lines = [
         "| fit on | new rows | AUC of the score | of 5-NN | of 1 - confidence | `reject=0.05`: known | new |",
@@ -163,15 +160,7 @@ def with_tables(text: str) -> str:
         f"| {r['known rejected']:.0%} | {r['new rejected']:.0%} |"
         for r in results["new classes"]
     ]
-    text = renewed(text, *NEW, "\n".join(lines) + "\n")
-    lines = [
-        "| rows | scatter left out | other rows left out | scatter in the worst cluster | without `noise` |",
-        "|---|---|---|---|---|",
-    ]
-    for r in results["noise"]:
-        shares = ["of the scatter", "of the others", "worst cluster", "worst cluster without noise"]
-        lines.append(f"| {r['rows']} | {' | '.join(f'{r[key]:.1%}' if key in r else '' for key in shares)} |")
-    return renewed(text, *SCATTER, "\n".join(lines) + "\n")
+    return renewed(text, BEGIN, END, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -106,6 +106,6 @@ def test_the_counts_of_the_trust_page_are_made_from_their_files() -> None:
     assert trust_page.with_counts(text) == text
 
 
-def test_the_tables_of_what_belongs_nowhere_are_made_from_their_file() -> None:
+def test_the_table_of_new_classes_is_made_from_its_file() -> None:
     text = novelty.DOCS.read_text()
-    assert novelty.with_tables(text) == text
+    assert novelty.with_table(text) == text
