@@ -15,19 +15,17 @@ from numpy.typing import NDArray
 from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
-from torchdec.clusters._describe import Cluster, apart, described
+from torchdec.clusters._describe import Cluster, Description, apart, description_of
 from torchdec.clusters._edits import notes_of
-from torchdec.clusters._rules import Rules, rules_of
-from torchdec.clusters._traits import sampled_table
+from torchdec.clusters._layout import laid_out, sampled
+from torchdec.clusters._rules import Rules
 from torchdec.report._content import Content
-from torchdec.report._layout import layout, sampled
+from torchdec.report._over_time import over_time
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 
 # Examples of a cluster, rows of it that are nearly in another one, and other clusters named as near.
 _EXAMPLES, _BORDERLINE, _NEAR = 10, 5, 3
-# Features, and traits of a table, that are told of a cluster.
-_FEATURES = 5
 # Rows in no cluster, and clusters that refits don't find again, that are named.
 _NAMED = 10
 # Below it a cluster should not be trusted (Hennig, 2007).
@@ -35,8 +33,6 @@ _STABLE = 0.6
 # A row is clear from this confidence on: it is more like its cluster than like all others together. Below the
 # other it may be shown on the border. So many rows that aren't clear tell which clusters run into each other.
 _CLEAR, _BORDER, _MOST_BETWEEN = 0.5, 0.75, 5000
-# Features without names say something while a person can count them.
-_COUNTABLE = 30
 
 
 class ReportError(ValueError):
@@ -52,6 +48,7 @@ def render(
     rows: Rows | None = None,
     image_shape: tuple[int, ...] | None = None,
     labels: NDArray[Any] | None = None,
+    description: Description | None = None,
 ) -> str:
     """Make the page: one HTML file that needs nothing else, and asks for nothing from the network.
 
@@ -71,6 +68,8 @@ def render(
         Height, width and perhaps 3 channels, where each row is an image.
     labels : ndarray of shape (n,), optional
         Known classes, to compare the clusters with.
+    description : Description, optional
+        Of the clusters by these rows, where it was made already.
 
     Returns
     -------
@@ -91,22 +90,23 @@ def render(
         raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
-    table = None if image_shape else sampled_table(rows, assigned.labels, assigned.n_clusters)
-    n_features = _FEATURES if _has_features(rows, image_shape) else 0
-    clusters = described(model, assigned, rows, table, n_features=n_features)
+    if description is None:
+        description = description_of(model, assigned, rows, are_pictures=image_shape is not None)
+    clusters = description.clusters
     content = Content(rows, image_shape, clusters)
     titles = [cluster.shown_name or f"Cluster {cluster.number}" for cluster in clusters]
     colors = palette(len(clusters))
     given = np.flatnonzero(assigned.labels >= 0)  # the others hold nothing, or belong nowhere
     points = given[sampled(len(given))]
     charts = _charts(run, colors, titles)
+    course = _course(rows, assigned, titles, colors)
     tree = _tree(model, titles, colors)
     about = _about_clusters(model, codes, assigned, clusters, content)
     data = {
         "map": _map(codes, assigned, points) | content.of_points(points),
         "clusters": [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)],
         "levels": [list(level.groups) for level in model.levels_[:-1]],
-        "charts": charts,
+        "charts": [*([] if course is None else [course]), *charts],
         "tree": tree,
     }
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -130,8 +130,9 @@ def render(
         ),
         has_stability=bool(run.stability),
         largest_share=max(cluster.share for cluster in clusters) or 1,
-        rules=None if table is None else _rule_lines(rules_of(table), titles, colors),
+        rules=_rule_lines(description.rules, titles, colors),
         truth=None if labels is None else _truth(labels, assigned.labels, titles),
+        course=course,
         tree=tree,
         charts=charts,
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
@@ -183,13 +184,6 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("features", f"{d:,}"),
         ("seconds", f"{run.seconds.get('total', 0):,.1f}"),
     ]
-
-
-def _has_features(rows: Rows | None, image_shape: tuple[int, ...] | None) -> bool:
-    """Tell whether the features of rows say something by themselves, unlike pixels and coordinates."""
-    if rows is None or image_shape or getattr(rows, "texts", None) is not None:
-        return False
-    return rows.feature_names is not None or rows.shape[1] <= _COUNTABLE
 
 
 def _about_clusters(
@@ -316,7 +310,7 @@ def _map_note(n_points: int, n_rows: int) -> str:
 
 
 def _map(codes: NDArray[np.float32], assigned: Assigned, points: NDArray[np.int64]) -> dict[str, Any]:
-    placed = layout(np.array(codes[points]))
+    placed = laid_out(np.array(codes[points]))
     return {
         "x": placed[:, 0],
         "y": placed[:, 1],
@@ -415,6 +409,23 @@ def _charts(run: Run, colors: list[str], titles: list[str]) -> list[dict[str, An
     return charts
 
 
+def _course(rows: Rows | None, assigned: Assigned, titles: list[str], colors: list[str]) -> dict[str, Any] | None:
+    """Return how many rows each cluster has over time, where rows have dates."""
+    course = over_time(rows, assigned.labels, assigned.n_clusters)
+    if course is None:
+        return None
+    chart = _chart("course", "", course.column, course.periods, course.counts.tolist(), titles)
+    undated = f" {course.n_undated:,} rows have no date." if course.n_undated else ""
+    note = (
+        f"Rows of each cluster by {course.unit} of {course.column}.{undated} Point at a line to see whose it is."
+    )
+    return {
+        **chart,
+        "colors": colors,
+        "note": note,
+    }
+
+
 def _losses(epochs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the loss over all steps, a line for each stage, whose own steps begin at 0 again."""
     steps, before = [], 0
@@ -427,7 +438,7 @@ def _losses(epochs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _chart(
-    name: str, title: str, x_title: str, x: list[int], lines: list[Any], names: list[str] | None = None
+    name: str, title: str, x_title: str, x: list[Any], lines: list[Any], names: list[str] | None = None
 ) -> dict[str, Any]:
     return {
         "id": f"chart-{name}",
