@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md and docs/scale.md from the files of results.
+"""Write the tables of docs/performance.md, docs/scale.md and docs/other-tools.md from the files of results.
 
 python bench/benchmarks/table.py
 """
@@ -21,7 +21,7 @@ NET_BYTES_S = 1.25e9
 
 
 def main() -> None:
-    for path in (DOCS / "performance.md", DOCS / "scale.md"):
+    for path in (DOCS / "performance.md", DOCS / "scale.md", DOCS / "other-tools.md"):
         path.write_text(with_tables(path.read_text()))
 
 
@@ -188,6 +188,21 @@ def scoring() -> str:
     return table(["rows", "files", "workers killed", "rows missing", "rows twice", "seconds"], rows)
 
 
+def serving() -> str:
+    rows = [
+        [
+            r["what"],
+            r["rate"],
+            f"{r['p50_ms']:.1f}",
+            f"{r['p99_ms']:.1f}",
+            *([r["server_ms"], f"{r['start_mb']} to {r['end_mb']}"] if r["what"] == "serve" else ["", ""]),
+        ]
+        for r in results_of("serving")
+    ]
+    titles = ["what", "rows/s", "median, ms", "99 %, ms", "server's processor time a request, ms"]
+    return table([*titles, "server's memory, start to end, MB"], rows)
+
+
 def on_paper() -> str:
     """Times of one core as measured at the largest size; sums over the net by a ring, which moves them twice."""
     measured = max(results_of("scale"), key=lambda r: (r["n"], r["stage_1"] == "neighbors"))
@@ -238,6 +253,7 @@ TABLES = {
     "row bytes": row_bytes,
     "workers": workers,
     "scoring": scoring,
+    "serving": serving,
     "on paper": on_paper,
 }
 
