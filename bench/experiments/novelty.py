@@ -1,6 +1,6 @@
 """Which rows are seen to belong nowhere: those of classes that the fit never saw, and scatter among its rows.
 
-    python bench/experiments/novelty.py     novelty.json: what is missing; then the tables of docs/clusters.md
+    python bench/experiments/novelty.py     novelty.json: what is missing; then the table of docs/clusters.md
 
 Five seeds of the fit. Labels tell which rows are of the new class, and score; nothing else knows them.
 """
@@ -22,10 +22,7 @@ from torchdec_bench.pages import renewed
 HERE = Path(__file__).parent
 RESULTS = HERE / "novelty.json"
 DOCS = HERE.parents[1] / "docs" / "clusters.md"
-NEW, SCATTER = (
-    ("<!-- novelty: begin -->", "<!-- novelty: end -->"),
-    ("<!-- noise: begin -->", "<!-- noise: end -->"),
-)
+BEGIN, END = "<!-- novelty: begin -->", "<!-- novelty: end -->"
 TOPICS, WIDTH = 30, 384
 SEEDS = range(5)
 
@@ -45,7 +42,7 @@ def main() -> None:
                 if not any(named.items() <= result.items() for result in results[kind]):
                     results[kind].append(named | rounded(measured(*case, seed)))
                     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    DOCS.write_text(with_tables(DOCS.read_text()))
+    DOCS.write_text(with_table(DOCS.read_text()))
 
 
 def cases() -> Iterator[tuple[str, str, Array, Array, Array, int]]:
@@ -159,8 +156,8 @@ def rounded(result: dict[str, float]) -> dict[str, float]:
     return plain
 
 
-def with_tables(text: str) -> str:
-    """Return the text with the tables between their marks made anew from the file of results."""
+def with_table(text: str) -> str:
+    """Return the text with the table between its marks made anew from the file of results."""
     results = json.loads(RESULTS.read_text())
     lines = [
         "| fit on | new rows | AUC of the score | of 5-NN | of 1 - confidence | `reject=0.05`: known | new |",
@@ -170,16 +167,7 @@ def with_tables(text: str) -> str:
     for (rows, new), several in grouped(results["new classes"], "rows", "new"):
         told = [spread([r[key] for r in several], "%" if "rejected" in key else "") for key in keys]
         lines.append(f"| {rows} | {new} | {' | '.join(told)} |")
-    text = renewed(text, *NEW, "\n".join(lines) + "\n")
-    lines = [
-        "| rows | scatter left out | other rows left out | scatter in the worst cluster | without `noise` |",
-        "|---|---|---|---|---|",
-    ]
-    keys = ("of the scatter", "of the others", "worst cluster", "worst cluster without noise")
-    for (rows,), several in grouped(results["noise"], "rows"):
-        told = [spread([r[key] for r in several], "%") if key in several[0] else "" for key in keys]
-        lines.append(f"| {rows} | {' | '.join(told)} |")
-    return renewed(text, *SCATTER, "\n".join(lines) + "\n")
+    return renewed(text, BEGIN, END, "\n".join(lines) + "\n")
 
 
 def grouped(results: list[dict[str, Any]], *keys: str) -> Iterator[tuple[tuple[str, ...], list[dict[str, Any]]]]:

@@ -135,7 +135,7 @@ def test_answers_that_make_no_sense_are_one_line_and_write_nothing(cli, named_ro
 
 
 def test_the_command_of_the_container_serves_and_ends(run, data):
-    page = (Path(__file__).parents[2] / "docs" / "other-tools.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
     dockerfile = page.split("```dockerfile\n")[1].split("```")[0]
     command = json.loads(re.search(r"^CMD (.+)$", dockerfile, re.MULTILINE)[1])
     health = re.search(r'^HEALTHCHECK CMD python -c "(.+)"$', dockerfile, re.MULTILINE)[1]
