@@ -13,7 +13,7 @@ import pytest
 
 from small import blobs, small_dec
 from torchdec import DEC, load
-from torchdec.clusters import merge, rename, summary
+from torchdec.clusters import Candidate, Choice, merge, plot_choice, rename, summary
 from torchdec.rows import as_rows
 
 mpl.use("Agg")
@@ -89,6 +89,27 @@ def test_a_notebook_shows_the_clusters_once_there_are_some(model: DEC) -> None:
     sizes = [int(size) for size in re.findall(r">(\d+)</td>", shown.split("</table>")[0])]
     assert sizes == model.cluster_sizes_.tolist()
     assert "&lt;b&gt;big" in shown
+
+
+def test_a_choice_is_a_table_and_a_plot() -> None:
+    figures = ((1, 1.0, 1.0), (2, 0.71, 0.8), (3, 0.2, 0.6))
+    candidates = tuple(Candidate(k, strength, strength > 0.26, stable) for k, strength, stable in figures)
+    choice = Choice(2, "Of 1 to 3 clusters, 2.", 1, candidates)
+    assert str(choice).splitlines() == [
+        "    k  strength  stability",
+        "    1      1.00       1.00  ########## runner-up",
+        "    2      0.71       0.80  ####### recommended",
+        "    3      0.20       0.60  ##",
+        "Of 1 to 3 clusters, 2.",
+    ]
+    strength, stability, recommended = plot_choice(choice).lines
+    assert strength.get_xydata().tolist() == [[1, 1], [2, 0.71], [3, 0.2]]
+    assert stability.get_ydata().tolist() == [1, 0.8, 0.6]
+    assert recommended.get_xdata() == [2, 2]
+    with_g = [Candidate(4, 0.5, True, None, 0.9)]
+    of_table = Choice(4, "Of 4.", None, tuple(with_g))
+    assert str(of_table).splitlines()[1].split()[:4] == ["4", "0.50", "-", "0.900"]
+    assert len(plot_choice(of_table).lines) == 2
 
 
 def test_an_unknown_plot_is_named(model: DEC) -> None:

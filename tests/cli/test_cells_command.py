@@ -54,6 +54,15 @@ def test_clusters_and_code_are_written_into_a_copy(cli, fitted, tmp_path):
     assert np.isnan(after.obsm["X_torchdec"][5]).all()
     np.testing.assert_array_equal(after.obs["torchdec_confidence"], table["confidence"].to_numpy())
     assert after.obsm["X_torchdec"].shape == (40, 3)
+    assert after.obsm["X_torchdec_2d"].shape == (40, 2)
+    assert np.flatnonzero(np.isnan(after.obsm["X_torchdec_2d"][:, 0])).tolist() == [5]
+    found = after.uns["rank_genes_groups_torchdec"]
+    assert found["params"]["groupby"] == "torchdec"
+    for cluster in found["names"].dtype.names:
+        cells = after.obs["torchdec"] == cluster
+        gene = found["names"][cluster][0]
+        fraction = (COUNTS[200:] / COUNTS[200:].sum(axis=1, keepdims=True).clip(1))[:, GENES.index(gene)]
+        assert fraction[cells].mean() > fraction[~cells].mean()
     assert list(after.obs.columns) == ["kind", "torchdec", "torchdec_confidence"]
     assert after.obs["kind"].equals(before.obs["kind"])
     assert (after.X != before.X).nnz == 0
@@ -68,6 +77,7 @@ def test_a_second_writing_replaces_the_first(cli, fitted, tmp_path):
     data = anndata.read_h5ad(twice)
     assert list(data.obs.columns) == ["kind", "torchdec", "torchdec_confidence"]
     assert "-1" in data.obs["torchdec"].cat.categories
+    assert set(data.uns["rank_genes_groups_torchdec"]) > {"names", "scores", "pvals", "params"}
 
 
 def test_only_a_file_of_cells_becomes_one(cli, fitted, tmp_path):

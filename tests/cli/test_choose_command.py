@@ -2,9 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from torchdec.cli._app import app
 from torchdec.runs import read_run
 
 
@@ -15,13 +13,6 @@ def test_a_number_of_clusters_is_recommended_with_its_reason(cli, data):
     assert choice["reason"] in shown
     line = next(line for line in shown.splitlines() if "recommended" in line)
     assert line.split()[0] == str(choice["n_clusters"])
-
-
-@pytest.mark.parametrize(("encoding", "block"), [("utf-8", "█"), ("cp1252", "#"), ("ascii", "#")])
-def test_the_bars_are_of_what_the_terminal_can_write(data, encoding, block):
-    result = CliRunner(charset=encoding).invoke(app, ["choose-k", str(data), "--to", "3"])
-    assert result.exit_code == 0, result.stderr
-    assert f"{block} recommended" in result.stdout
 
 
 def test_mistakes_are_one_line(cli, data):

@@ -164,7 +164,11 @@ def test_a_refit_like_an_earlier_run_keeps_numbers_and_names(cli, run, data, tmp
     assert "--like: " in wrong.stderr
 
 
-def test_a_run_of_rows_that_all_belong_nowhere_can_be_read(cli, run, tmp_path):
+def test_a_run_of_rows_that_all_belong_nowhere_can_be_read(cli, run, data, tmp_path):
     (tmp_path / "e.json").write_text(json.dumps({"edits": [{"edit": "noise", "rows": list(range(60))}]}))
     cli.ok("edit", run, tmp_path / "e.json", "-o", tmp_path / "none")
     assert "60 of 60 rows" in cli.ok("info", tmp_path / "none").stdout
+    cli.ok("report", tmp_path / "none", data)
+    page = (tmp_path / "none" / "report.html").read_text()
+    assert "60 rows" in page
+    assert "nan%" not in page

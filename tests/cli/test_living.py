@@ -125,7 +125,10 @@ def test_questions_are_filled_in_and_refine_a_run(cli, named_rows, tmp_path):
         ("a,b,same\nC000,C1,yes\n", "line 2: no row of DATA is called 'C1'"),
         ("a,b,same\nC000,C001,perhaps\n", "line 2: same is 'perhaps'; write yes or no"),
         ("a,b,same\nC000,C001\n", "line 2 has too few cells"),
-        ("a,b,same\nC000,C001,yes\nC001,C000,no\n", "rows 1 and 0 are apart, but they are together by 1 = 0"),
+        (
+            "a,b,same\nC000,C001,yes\nC001,C000,no\n",
+            "rows C001 and C000 are apart, but they are together by C001 = C000; take one",
+        ),
         ("a,b,same\nC000,C001,\n", "together, apart and rows say nothing"),
     ],
 )
@@ -140,7 +143,7 @@ def test_answers_that_make_no_sense_are_one_line_and_write_nothing(cli, named_ro
 
 
 def test_the_command_of_the_container_serves_and_ends(run, data):
-    page = (Path(__file__).parents[2] / "docs" / "other-tools.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
     dockerfile = page.split("```dockerfile\n")[1].split("```")[0]
     command = json.loads(re.search(r"^CMD (.+)$", dockerfile, re.MULTILINE)[1])
     health = re.search(r'^HEALTHCHECK CMD python -c "(.+)"$', dockerfile, re.MULTILINE)[1]

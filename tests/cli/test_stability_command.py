@@ -18,6 +18,9 @@ def test_stability_is_told_and_kept_until_clusters_change(cli, copy, data, tmp_p
     assert len(record.stability) == len(record.cluster_sizes) == 3
     assert f"{record.stability[0]:.2f}" in shown
     assert sum(group["rows"] for group in record.reliability) == sum(record.cluster_sizes)
+    assert f"{record.stability[0]:.2f}" in cli.ok("info", copy).stdout
+    cli.ok("report", copy, data)
+    assert f"(stability {min(record.stability):.2f} or more)" in (copy / "report.html").read_text()
     again = json.loads(cli.ok("stability", copy, data, "-n", 1, "--json").stdout)
     assert tuple(again["stability"]) == record.stability
     cli.ok("rename", copy, "1=red", "-o", tmp_path / "named")

@@ -7,6 +7,7 @@ import pytest
 from small import blobs, small_dec
 from torchdec import DEC, load, save
 from torchdec.clusters import drift, merge
+from torchdec.rows import RowsWarning
 
 ROWS, GROUPS = blobs(3000, 6, 3, spread=0.4)
 FIT, OTHERS = ROWS[:1200], ROWS[1200:]
@@ -53,6 +54,57 @@ def test_a_cluster_that_grew_and_rows_of_a_new_kind_are_named(model: DEC) -> Non
     told = [shift for shift in drift(model, frame(strange)).shifts if shift.what == "far out" and shift.of is None]
     assert told[0].drifted
     assert told[0].now - told[0].before == pytest.approx(300 / 2100, abs=0.03)
+
+
+def customers(n: int, seed: int) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    group = random.integers(0, 3, n)
+    table = pd.DataFrame(
+        {
+            "plan": np.array(["Free", "Basic", "Pro"])[group],
+            "spend": [f"${value:,.2f}" for value in np.exp(random.normal(3 + 2 * group, 0.5))],
+            "since": pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 300, n), unit="D"),
+            "age": random.normal(30 + 15 * group, 3),
+        }
+    )
+    table.loc[random.random(n) < 0.02, "age"] = np.nan
+    return table
+
+
+def test_columns_of_a_table_are_told_in_its_own_units(tmp_path) -> None:
+    model = small_dec(3, "neighbors").fit(customers(600, 0))
+    save(model, tmp_path / "model.safetensors")
+    model = load(tmp_path / "model.safetensors")
+    assert not drift(model, customers(500, 1)).drifted
+    later = customers(500, 1)
+    later["since"] += pd.Timedelta(days=400)
+    later["spend"] = [f"${20 * float(cell[1:].replace(',', '')):,.2f}" for cell in later["spend"]]
+    found = {shift.of: shift for shift in drift(model, later).shifts if shift.what == "column"}
+    assert found["since"].drifted
+    assert found["since"].written[0].startswith("2026-0")
+    assert found["since"].written[1].startswith("2027-0")
+    before, now = (float(text.removeprefix("$").replace(",", "")) for text in found["spend"].written)
+    assert now / before == pytest.approx(20, rel=0.3)
+    share = (customers(600, 0)["plan"] == "Pro").mean()
+    assert found["plan=Pro"].before == pytest.approx(share, abs=1e-3)
+    assert found["plan=Pro"].written[0] == f"{share:.1%}"
+
+
+@pytest.mark.parametrize("column", ["plan", "spend", "since", "age"])
+def test_values_that_the_fit_did_not_have_are_drift(column: str) -> None:
+    model = small_dec(3, "neighbors").fit(customers(600, 0))
+    later = customers(500, 1)
+    if column == "plan":
+        later.loc[::4, column] = "Platinum"
+        with pytest.warns(RowsWarning, match="'Platinum', which the rows of the fit did not have"):
+            found = drift(model, later)
+    else:
+        later.loc[::4, column] = None
+        found = drift(model, later)
+    missing = [shift for shift in found.shifts if shift.what == "missing" and shift.drifted]
+    assert [shift.of for shift in missing] == [column]
+    assert missing[0].before == pytest.approx(0.02 if column == "age" else 0, abs=0.02)
+    assert missing[0].now == pytest.approx(0.25, abs=0.02)
 
 
 def test_an_edited_and_loaded_model_compares_the_same(model: DEC, tmp_path) -> None:

@@ -85,12 +85,14 @@ def test_the_evidence_of_a_cluster_is_that_of_its_rows_one_after_another() -> No
     assert gaussian_evidence(points, np.zeros(12, dtype=int), 1) == pytest.approx(total / 12)
 
 
-def test_evidence_counts_beyond_what_shapes_of_any_kind_gain() -> None:
-    graph = {"graph": 2.7, "strips": 2.5, "halves": 2.6}
-    assert with_clear_evidence(graph, {"graph": -2.5, "strips": -1.0, "halves": -1.8}) == pytest.approx(
-        {"graph": 2.7, "strips": 3.25, "halves": 2.6}
-    )
-    assert with_clear_evidence(graph, {"graph": -1.8, "strips": -1.2, "halves": -1.1}) == graph
+def test_evidence_chooses_where_it_is_clear_beside_how_many_rows_are_placed_otherwise() -> None:
+    half = np.repeat([0, 1], 50)
+    labels = {"graph": half, "few moved": np.repeat([1, 0], [48, 52]), "turned": np.tile([0, 1], 50)}
+    graph = {"graph": 2.7, "few moved": 2.5, "turned": 2.6}
+    chosen = with_clear_evidence(graph, {"graph": -2.0, "few moved": -1.9, "turned": -1.0}, labels)
+    assert chosen == pytest.approx({"graph": 2.7, "few moved": 2.8, "turned": 2.6})  # .02 and .5 of the rows
+    chosen = with_clear_evidence(graph, {"graph": -2.0, "few moved": -1.95, "turned": 0.1}, labels)
+    assert chosen == pytest.approx({"graph": 2.7, "few moved": 2.5, "turned": 4.8})
 
 
 def test_components_of_few_rows_keep_their_distances_up_to_ten_columns() -> None:

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from sklearn.datasets import load_digits
 from test_page import HOSTILE, run_of
 
 from small import blobs, small_dec
 from torchdec.clusters import merge, rename, replay
+from torchdec.clusters._layout import MOST_POINTS
 from torchdec.report import render
-from torchdec.report._layout import MOST_POINTS
 from torchdec.rows import as_rows, read_rows
 from torchdec.rows._protocol import RowsWarning
 from torchdec.runs import fingerprint
@@ -314,22 +315,40 @@ NAMES_APART = """() => {
 }"""
 
 
-@pytest.mark.parametrize("kind", [table, texts, pictures, embeddings])
-def test_no_text_is_cut_or_lies_over_another_at_any_width(browser: Any, tmp_path: Path, kind: Any) -> None:
+@pytest.fixture(scope="module", params=[table, texts, pictures, embeddings])
+def of_kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    kind = request.param
     rows, arguments = kind()
     k = 12 if kind is embeddings else 3 if kind is table else 2
     model = small_dec(k).fit(rows)
     run = run_of(model, data=fingerprint(rows, "a-long-name-of-a-file-without-blanks-in-it.parquet"))
-    file = tmp_path / "report.html"
+    file = tmp_path_factory.mktemp("kind") / "report.html"
     file.write_text(render(run, model, model.transform(rows), model.predict(rows), rows=rows, **arguments))
+    return file
+
+
+def test_no_text_is_cut_or_lies_over_another_at_any_width(browser: Any, of_kind: Path) -> None:
     page = browser.new_page()
     for width in (390, 1300, 1920):
         page.set_viewport_size({"width": width, "height": 900})
-        page.goto(file.as_uri())
+        page.goto(of_kind.as_uri())
         page.wait_for_selector("body[data-ready=true]", timeout=60_000)
         assert page.evaluate(FAULTS) == [], width
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(NAMES_APART), width
+    page.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1300), ("dark", 390)])
+def test_axe_finds_no_violation_of_accessibility(browser: Any, of_kind: Path, scheme: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(of_kind.as_uri())
+    page.wait_for_selector("body[data-ready=true]", timeout=60_000)
+    found = Axe().run(page).response["violations"]
+    page.locator(".card button.open").first.click()
+    page.locator("dialog[open] details.edit summary").click()
+    found += Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
     page.close()
 
 

@@ -17,13 +17,15 @@ import pytest
 
 from small import blobs, small_dec
 from torchdec import DEC
+from torchdec.clusters import _layout as placing
 from torchdec.clusters import describe, merge, rename, rules
 from torchdec.report import ReportError, render
-from torchdec.report import _layout as placing
 from torchdec.report import _pictures as pictures
 from torchdec.report._content import Content
+from torchdec.report._over_time import over_time
 from torchdec.report._page import palette
-from torchdec.rows import as_rows
+from torchdec.rows import as_rows, read_rows
+from torchdec.rows._dates import Dated
 from torchdec.runs import Run, fingerprint
 from torchdec.runs._record import plain_history
 
@@ -95,6 +97,14 @@ def test_the_clusters_are_those_of_the_description(model: DEC) -> None:
         assert f"row {cluster.exemplars[9]}" in view_of(page, cluster.number)
 
 
+def test_clusters_that_refits_do_not_find_again_are_named(model: DEC) -> None:
+    page = page_of(model, run_of(model, stability=(0.91, 0.42, None)))
+    assert "find these clusters again: “Cluster 1” (0.42)." in html.unescape(page)
+    found = re.findall(r'data-name="stability" data-value="[^"]*">([^<]*)<', page)
+    assert found == ["0.91", "0.42", "–"]
+    assert "stability" not in without_plotly(page_of(model)).split("<main>")[1].split("</main>")[0]
+
+
 def view_of(page: str, number: int) -> str:
     """Return the view of a cluster, in which its examples and the rows on its border are."""
     found = re.search(rf'<dialog id="cluster-{number}".*?</dialog>', page, re.DOTALL)
@@ -152,6 +162,42 @@ def test_a_table_is_shown_in_its_own_units_with_its_ids_and_rules() -> None:
     which = np.frombuffer(base64.b64decode(columns["spend"]["which"]), "<i4")
     assert columns["spend"]["texts"][which[7]] == f"{frame.spend[7]:.4g}"
     assert "Rules</h2>" not in page_of(small_dec(3).fit(X), rows=as_rows(X))
+
+
+def test_rows_with_dates_are_counted_over_time(tmp_path: Path) -> None:
+    days = pd.date_range("2025-12-20", periods=60, freq="2D").strftime("%d/%m/%Y %H:%M").tolist()
+    frame = pd.DataFrame({"text": [f"topic{group} word" for group in TRUTH], "sent": [*days[:-1], None]})
+    frame.to_csv(tmp_path / "texts.csv", index=False)
+    rows = read_rows(tmp_path / "texts.csv", text_column="text")
+    model = small_dec(3).fit(X)
+    run = run_of(model, data=fingerprint(rows, "texts.csv"))
+    page = render(run, model, model.transform(X), model.labels_, rows=rows)
+    assert "Rows of each cluster by month of sent. 1 rows have no date." in page
+    course = data_of(page)["charts"][0]
+    assert course["x"] == ["2025-12", "2026-01", "2026-02", "2026-03", "2026-04"]
+    months = pd.to_datetime(frame.sent, dayfirst=True).dt.strftime("%Y-%m")
+    for name, line in zip(course["names"], course["lines"], strict=True):
+        own = months[model.labels_ == [cluster["title"] for cluster in data_of(page)["clusters"]].index(name)]
+        assert line == [int((own == month).sum()) for month in course["x"]]
+    assert "Over time</h2>" not in page_of(model, rows=as_rows(X))
+
+
+@pytest.mark.parametrize(
+    ("days", "unit", "n"),
+    [(range(3), "day", 3), (range(0, 900, 30), "month", 29), (range(0, 4400, 365), "year", 12)],
+)
+def test_dates_are_counted_by_what_they_span(days: range, unit: str, n: int) -> None:
+    rows = as_rows(np.zeros((len(days), 1)))
+    rows.dated = Dated("at", np.array(days, dtype=float) + 20454)  # type: ignore[attr-defined]
+    course = over_time(rows, np.zeros(len(days), np.int32), 2)
+    assert course is not None
+    assert (course.unit, course.n_undated) == (unit, 0)
+    assert len(course.periods) == n
+    assert course.counts.sum(axis=1).tolist() == [len(days), 0]
+    rows.dated = Dated("at", np.array([20454.0, np.nan, 20455]))  # type: ignore[attr-defined]
+    assert over_time(rows, np.zeros(3, np.int32), 1) is None
+    rows.dated = Dated("at", np.full(3, np.nan))  # type: ignore[attr-defined]
+    assert over_time(rows, np.zeros(3, np.int32), 1) is None
 
 
 def test_it_asks_for_nothing_from_the_network(model: DEC) -> None:
@@ -252,7 +298,7 @@ def test_without_its_packages_it_says_what_to_install(model: DEC, monkeypatch: p
 
 def test_the_map_keeps_groups_apart() -> None:
     codes, groups = blobs(90, 5, 3, spread=0.05)
-    placed = placing.layout(codes)
+    placed = placing.laid_out(codes)
     middles = np.array([placed[groups == group].mean(axis=0) for group in range(3)])
     nearest = np.linalg.norm(placed[:, None] - middles[None], axis=2).argmin(axis=1)
     np.testing.assert_array_equal(nearest, groups)
@@ -260,7 +306,7 @@ def test_the_map_keeps_groups_apart() -> None:
 
 @pytest.mark.parametrize("codes", [np.ones((50, 3)), np.arange(8.0).reshape(8, 1), np.zeros((1, 4))])
 def test_any_codes_have_a_map(codes: Any) -> None:
-    placed = placing.layout(codes.astype(np.float32))
+    placed = placing.laid_out(codes.astype(np.float32))
     assert placed.shape == (len(codes), 2)
     assert np.isfinite(placed).all()
 
@@ -278,7 +324,7 @@ def test_colours_differ() -> None:
 
 
 def test_the_parts_of_the_page_are_files_of_the_package() -> None:
-    folder = Path(placing.__file__).parent
+    folder = Path(pictures.__file__).parent
     assert {path.name for path in folder.iterdir() if path.suffix != ".py"} >= {
         "page.css",
         "page.html.j2",

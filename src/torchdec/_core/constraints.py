@@ -1,6 +1,6 @@
 """What people know of some rows: which are of one kind and which are not, with all that follows from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,24 @@ Pairs = Iterable[tuple[int, int]]
 
 
 class ContradictionError(ValueError):
-    """Two things that are said of rows and cannot both be so."""
+    """Two things that are said of rows and cannot both be so.
+
+    Parameters
+    ----------
+    said : sequence of str or int
+        A sentence in pieces; the rows in it are numbers.
+    """
+
+    def __init__(self, *said: str | int) -> None:
+        super().__init__(*said)
+        self._said = said
+
+    def __str__(self) -> str:
+        return self.told(str)
+
+    def told(self, name: Callable[[int], str]) -> str:
+        """Return the sentence with the rows called as `name` calls them."""
+        return "".join(name(piece) if isinstance(piece, int) else piece for piece in self._said)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +80,13 @@ def facts(together: Pairs, apart: Pairs, names: Mapping[int, str]) -> Facts:
     for row, name in names.items():
         other, first = named.setdefault(int(groups[place[row]]), (name, row))
         if other != name:
-            said = f"row {first} is {other!r} and row {row} is {name!r}"
-            raise ContradictionError(_contradiction(said, place[first], place[row], graph, rows))
+            said = "row ", first, f" is {other!r} and row ", row, f" is {name!r}"
+            raise ContradictionError(*said, *_link(place[first], place[row], graph, rows))
     is_apart = np.zeros((n_groups, n_groups), dtype=bool)
     for a, b in apart:
         if groups[place[a]] == groups[place[b]]:
-            raise ContradictionError(
-                _contradiction(f"rows {a} and {b} are apart", place[a], place[b], graph, rows)
-            )
+            said = "rows ", a, " and ", b, " are apart"
+            raise ContradictionError(*said, *_link(place[a], place[b], graph, rows))
         is_apart[groups[place[a]], groups[place[b]]] = True
     of_name = np.array(sorted(named), dtype=np.int64)
     is_apart[np.ix_(of_name, of_name)] = True
@@ -78,14 +94,14 @@ def facts(together: Pairs, apart: Pairs, names: Mapping[int, str]) -> Facts:
     return Facts(rows, groups.astype(np.int64), is_apart | is_apart.T, {g: name for g, (name, _) in named.items()})
 
 
-def _contradiction(said: str, a: int, b: int, graph: csr_array, rows: Int64[NDArray[np.int64], " rows"]) -> str:
+def _link(a: int, b: int, graph: csr_array, rows: Int64[NDArray[np.int64], " rows"]) -> list[str | int]:
     """Say by which rows two are together that cannot be."""
     _, before = breadth_first_order(graph, b, directed=False)
-    chain = [a]
-    while chain[-1] != b:
-        chain.append(int(before[chain[-1]]))
-    linked = " = ".join(str(rows[i]) for i in chain)
-    return f"{said}, but they are together by {linked}; take one of these back."
+    said: list[str | int] = [", but they are together by ", int(rows[a])]
+    while a != b:
+        a = int(before[a])
+        said += [" = ", int(rows[a])]
+    return [*said, "; take one of these back."]
 
 
 def constraint_loss(

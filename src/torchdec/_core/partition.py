@@ -125,7 +125,9 @@ def judged_candidates(
         if graph is None:
             graph = nearest(codes[0], min(_NEIGHBORS, n - 1), cosine=False)
         edges = weighted(graph, points)
-        few = leading_components(points) if points is not None and n <= _FEW_ROWS else None
+        few, rows = n <= _FEW_ROWS, None
+        if points is not None and (few or (n <= _MORE_ROWS and points.shape[1] <= _FEW_COLUMNS)):
+            rows = leading_components(points)
         found, raw = list[Found](), list[NDArray[np.integer]]()
         for number, code in enumerate(codes):
             of = f", code {number + 1}" if number else ""
@@ -135,14 +137,15 @@ def judged_candidates(
                     continue
                 raw.append(labels)
                 found.append(Found(name + of, number, refined(edges, labels, k)))
-                if few is not None:  # the graph of few rows joins what is far apart, and may refine for the worse
+                if (
+                    rows is not None
+                ):  # the graph joins what is far apart, and may refine rows at the rim for the worse
                     found.append(Found(f"{name}{of}, as found", number, labels))
         scores = {each.name: graph_score(between(edges, each.labels, k)) for each in found}
-        if few is not None:
-            for each in found:
-                scores[each.name] += gaussian_evidence(few, each.labels, k)
-        elif points is not None and n <= _MORE_ROWS and points.shape[1] <= _FEW_COLUMNS:
-            rows = leading_components(points)
+        if rows is not None:
             evidence = {each.name: gaussian_evidence(rows, each.labels, k) for each in found}
-            scores = with_clear_evidence(scores, evidence)
+            if few:
+                scores = {name: score + evidence[name] for name, score in scores.items()}
+            else:
+                scores = with_clear_evidence(scores, evidence, {each.name: each.labels for each in found})
     return found, scores

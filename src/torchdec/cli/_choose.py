@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,12 +11,6 @@ from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows, noting
 from torchdec.cli._summary import print_json
 from torchdec.cli._terminal import tell
-
-if TYPE_CHECKING:
-    from torchdec._core.number_of_clusters import Choice
-
-# Length of the bars.
-_BAR = 10
 
 
 class Resolution(StrEnum):
@@ -100,31 +94,4 @@ def choose_k(
     if as_json:
         print_json(asdict(choice))
     else:
-        _print(choice)
-
-
-def _print(choice: "Choice") -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    block = "#" if console.options.ascii_only else "█"  # as for the lines of the table
-    table = Table(box=SIMPLE_HEAD)
-    with_g = choice.candidates[0].generalizability is not None
-    for heading in ("k", "strength", "stability", *(["G"] if with_g else [])):
-        table.add_column(heading, justify="right")
-    table.add_column("strength")
-    for candidate in choice.candidates:
-        stability = "-" if candidate.stability is None else f"{candidate.stability:.2f}"
-        bar = block * round(_BAR * candidate.strength)
-        mark = {choice.n_clusters: " recommended", choice.runner_up: " runner-up"}.get(candidate.n_clusters, "")
-        table.add_row(
-            str(candidate.n_clusters),
-            f"{candidate.strength:.2f}",
-            stability,
-            *([f"{candidate.generalizability:.3f}"] if with_g else []),
-            f"{bar}{mark}",
-        )
-    console.print(table)
-    tell(choice.reason)
+        tell(str(choice))

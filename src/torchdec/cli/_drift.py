@@ -34,9 +34,10 @@ def drift(
 ) -> None:
     """Tell whether new rows differ from those of the fit; the exit code is 3 if they do, and 0 if they don't.
 
-    Compared are the sizes of clusters, how many rows lie farther out than nearly all rows of the fit, and the
-    means of columns. A difference counts if it is more than chance and its effect large enough. How sure and how
-    near the centre rows are is told too, but doesn't decide: of its own rows a fit is always surer.
+    Compared are the sizes of clusters, how many rows lie farther out than nearly all rows of the fit, the means of
+    columns, and in a table of kinds and gaps how many rows have no value that the fit knew. A difference counts
+    if it is more than chance and its effect large enough. How sure and how near the centre rows are is told too,
+    but doesn't decide: of its own rows a fit is always surer.
     """
     from torchdec._model_file import load
     from torchdec.clusters._drift import drift
@@ -62,7 +63,7 @@ def _print(found: "Drift", names: "tuple[str, ...] | list[str]") -> None:
         if drifted
         else f"No drift: {found.n_rows:,} rows, {len(found.shifts)} comparisons with the rows of the fit."
     )
-    for what in ("size", "far out", "column"):
+    for what in ("size", "far out", "column", "missing"):
         own = [shift for shift in drifted if shift.what == what]
         for shift in own[:_SHOWN]:
             tell(printable(_line(shift, names)))
@@ -77,7 +78,9 @@ def _line(shift: "Shift", names: "tuple[str, ...] | list[str]") -> str:
     where = "" if shift.of is None else f" {shift.of}"
     if isinstance(shift.of, int):
         where = f" in cluster {shift.of} {names[shift.of]}".rstrip()
-    if shift.what == "column":
-        return f"  column{where}: mean {shift.before:.4g} -> {shift.now:.4g} (d = {shift.effect:+.2f})"
-    what = {"size": "rows", "far out": "rows far out"}[shift.what]
-    return f"  {what}{where}: {shift.before:.1%} -> {shift.now:.1%} (h = {shift.effect:+.2f})"
+    before, now = shift.written
+    what = {"size": "rows", "far out": "rows far out", "column": "column", "missing": "no known value in"}[
+        shift.what
+    ]
+    letter = "d" if shift.what == "column" else "h"
+    return f"  {what}{where}: {before} -> {now} ({letter} = {shift.effect:+.2f})"

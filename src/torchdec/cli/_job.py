@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torchdec._checkpoint import Checkpoint
     from torchdec._dec import DEC
     from torchdec.clusters._align import Known
+    from torchdec.clusters._describe import Description
     from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
 
@@ -154,10 +155,10 @@ def _fit_and_write(job: Job) -> "Run":
 
         model = aligned(model, model.labels_, job.like)
         trained = replace(trained, model=model)
-    run = _write(job, trained)
+    run, description = _write(job, trained)
     if job.checkpoint is not None:
         job.checkpoint.remove()
-    _report(job, model, run)
+    _report(job, model, run, description)
     if trained.interrupted:
         say(f"interrupted after update {model.n_iter_}; the run as it was then is in {job.out}.")
         raise typer.Exit(INTERRUPTED)
@@ -189,17 +190,17 @@ def _train(model: "DEC", rows: "Rows", show: Show, checkpoint: "Checkpoint | Non
     return _Trained(model, seconds, tuple(dict.fromkeys(notes)), tuple(dict.fromkeys(words)), interrupted)
 
 
-def _write(job: Job, trained: _Trained) -> "Run":
+def _write(job: Job, trained: _Trained) -> "tuple[Run, Description]":
     from torchdec.runs._publish import write_run_directory
 
-    runs: list[Run] = []
+    written: list[tuple[Run, Description]] = []
     write_run_directory(
-        job.out, lambda directory: runs.append(_write_files(directory, job, trained)), force=job.force
+        job.out, lambda directory: written.append(_write_files(directory, job, trained)), force=job.force
     )
-    return runs[0]
+    return written[0]
 
 
-def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
+def _write_files(directory: Path, job: Job, trained: _Trained) -> "tuple[Run, Description]":
     import numpy as np
 
     from torchdec.rows._ids import row_ids
@@ -210,7 +211,8 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
     clusters = write_run_files(directory, model, chunks, len(job.rows), row_ids(job.rows))
     for name, array in job.arrays.items():
         np.save(directory / name, array, allow_pickle=False)
-    described, rules = _in_words(job.rows, model, directory)
+    description = _described(job, model, directory)
+    named = any(cluster.automatic_name for cluster in description.clusters)
     dtype = getattr(job.rows, "dtype", None)  # not every source of rows knows it
     history = _record.plain_history(model.history_)
     run = _record.Run(
@@ -226,36 +228,34 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "Run":
         files=(*_record.RUN_FILES, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
         edits=tuple(model.edits_),
-        descriptions=described,
-        rules=rules,
+        descriptions=_for_record(description) if named else (),
+        rules=_record.plain(asdict(description.rules)) if named and description.rules else None,
         choice=None if model.choice_ is None else _record.plain(asdict(model.choice_)),
         levels=tuple(_record.plain([asdict(level) for level in model.levels_])),
     )
     _record.write_record(directory, run)
-    return run
+    return run, description
 
 
-def _in_words(rows: "Rows", model: "DEC", directory: Path) -> tuple[tuple[dict[str, Any], ...], Any]:
-    """Describe the clusters for the record: their names, and what tells them apart; of a table as rules too."""
+def _described(job: Job, model: "DEC", directory: Path) -> "Description":
     from torchdec._assigned import Assigned, assign_parts
-    from torchdec.clusters._describe import described
-    from torchdec.clusters._rules import rules_of
-    from torchdec.clusters._traits import sampled_table
-    from torchdec.runs._record import plain
+    from torchdec.clusters._describe import description_of
     from torchdec.runs._tables import read_embedding
 
     assigned = Assigned(model, assign_parts(model, read_embedding(directory), model.labels_))
-    table = sampled_table(rows, model.labels_, len(model.cluster_names_))
-    clusters = described(model, assigned, rows, table)
-    rules = None if table is None else rules_of(table)
-    if not any(cluster.automatic_name for cluster in clusters):
-        return (), None
+    return description_of(model, assigned, job.rows, are_pictures=job.image_shape is not None)
+
+
+def _for_record(description: "Description") -> tuple[dict[str, Any], ...]:
+    """Return the names of the clusters and what tells them apart."""
+    from torchdec.runs._record import plain
+
     kept = ("automatic_name", "traits", "words")
-    told = [{name: value for name, value in asdict(cluster).items() if name in kept} for cluster in clusters]
-    return tuple(plain(told)), None if rules is None else plain(asdict(rules))
+    every = [asdict(cluster) for cluster in description.clusters]
+    return tuple(plain([{name: own[name] for name in kept} for own in every]))
 
 
-def _report(job: Job, model: "DEC", run: "Run") -> None:
+def _report(job: Job, model: "DEC", run: "Run", description: "Description") -> None:
     """Add the page to a run that is complete, so that nothing is lost where it cannot be made."""
     from torchdec.report import ReportError
     from torchdec.runs._publish import write_file
@@ -264,7 +264,7 @@ def _report(job: Job, model: "DEC", run: "Run") -> None:
     try:
         write_file(
             job.out / REPORT,
-            lambda new: write_report(new, job.out, run, model, job.rows, job.image_shape, job.labels),
+            lambda new: write_report(new, job.out, run, model, job.rows, job.image_shape, job.labels, description),
         )
     except (ReportError, OSError) as error:
         say(f"no report: {error}")

@@ -58,6 +58,13 @@ def predict(
             help="Assign rows to so many groups of clusters, as torchdec levels tells.",
         ),
     ] = None,
+    scores: Annotated[
+        bool,
+        typer.Option(
+            "--scores",
+            help="Write how far out rows lie: a column outlier_score, above 1 farther than any of the fit.",
+        ),
+    ] = False,
     join: Annotated[
         bool, typer.Option("--join", help="Write all columns of DATA, a table, beside the assignments.")
     ] = False,
@@ -83,13 +90,14 @@ def predict(
     fit looked for such rows (fit --noise). A text file is read as that of the fit was, unless it is said anew.
     It is written in chunks, so DATA may be of any size. A folder of Parquet files becomes a folder of files of the
     same names, unless OUT ends in .parquet, .csv or .xlsx. An OUT that ends in .h5ad becomes a copy of DATA with
-    the clusters in .obs and the embedding in .obsm.
+    the clusters in .obs, the embedding and a map of it in .obsm, and genes that mark the clusters in .uns.
     """
     if (data.is_dir() and out.suffix.lower() not in _TABLES) or workers or scheduler:
         of_files: dict[str, Any] = {"--text-column": text_column, "--header/--no-header": file["header"]}
         of_files |= {f"--{name}": file[name] for name in ("delimiter", "decimal", "encoding")}
         of_files |= {
             "--force": force or None,
+            "--scores": scores or None,
             "--join": join or None,
             "--groups": groups,
         }
@@ -112,6 +120,11 @@ def predict(
     rows = rows_like(fitted, data, text_column=text_column, **file)
     with naming("DATA"):
         beside = _all_columns(data, rows, out) if join else row_ids(rows)
+    if scores:
+        if _is_h5ad(out):
+            raise UserError(f"--scores has no place in {out}; name a .parquet, .csv or .xlsx.")
+        with naming_rows(str(data)):
+            beside = _with_scores(fitted.outlier_scores(rows), beside)
     found, n_empty = _write_clusters(out, fitted, rows, data, reject, names, beside, force=force)
     n_rows = rows.shape[0]
     n_none = n_rows - sum(found.sizes)
@@ -153,6 +166,20 @@ def _all_columns(data: Path, rows: "Rows", out: Path) -> "pa.Table":
     return table.drop_columns(lists)
 
 
+def _with_scores(scores: "NDArray[np.float32]", columns: "pa.Table | None") -> "pa.Table":
+    """Put the scores before the columns that stand beside the assignments."""
+    import pyarrow as pa
+
+    from torchdec.rows._ids import beside
+
+    table = pa.table({"outlier_score": scores})
+    if columns is not None:
+        columns = beside(columns, table.column_names)
+        for name, column in zip(columns.column_names, columns.columns, strict=True):
+            table = table.append_column(name, column)
+    return table
+
+
 def _write_clusters(
     out: Path,
     model: "DEC",
@@ -167,7 +194,6 @@ def _write_clusters(
     """Write the clusters of rows as they are predicted; return what they amount to, and how many hold nothing."""
     import numpy as np
 
-    from torchdec.runs._h5ad import write_h5ad
     from torchdec.runs._publish import write_file
     from torchdec.runs._tables import write_assignments
 
@@ -183,12 +209,35 @@ def _write_clusters(
 
     def write(new: Path) -> None:
         if _is_h5ad(out):
-            done.append(write_h5ad(new, data, chunks()))
+            done.append(_write_cells(new, data, model, rows, chunks()))
         else:
             done.append(write_assignments(new, (q for _, q in chunks()), beside, names))
 
     write_file(out, write, force=force)
     return done[0], n_empty
+
+
+def _write_cells(
+    path: Path,
+    source: Path,
+    model: "DEC",
+    rows: "Rows",
+    chunks: "Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]",
+) -> "Clusters":
+    """Write a copy of a file of cells with their clusters, a map of them, and genes that mark the clusters."""
+    import numpy as np
+
+    from torchdec.clusters._layout import laid_out
+    from torchdec.clusters._markers import markers
+    from torchdec.runs._h5ad import write_h5ad
+    from torchdec.runs._tables import Tally
+
+    tally = Tally()
+    parts = [(code, *tally.add(q)) for code, q in chunks]
+    code, cluster, confidence = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    found = markers(rows, cluster, len(model.cluster_names_))
+    write_h5ad(path, source, cluster, confidence, code, laid_out(code), found)
+    return tally.clusters()
 
 
 def _predict_folder(

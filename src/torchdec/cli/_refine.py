@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,7 +71,7 @@ def ask(
         model = load(directory / MODEL)
     rows = rows_of_run(data, text_column=text_column, **file)(model, run)
     handles = _Handles(rows)
-    with naming_rows(str(data)), noting():
+    with naming_rows(str(data)), noting(), handles.naming():
         pairs = ask(model, rows, n, **_known(answers, names, handles), random_state=seed)
     lines = [("a", "b", "same"), *((handles.names[a], handles.names[b], "") for a, b in pairs)]
     if out is None:
@@ -116,7 +117,7 @@ def refine(
         from torchdec.clusters._refine import refine
 
         handles.append(_Handles(rows))
-        with naming_rows(str(data)), noting():
+        with naming_rows(str(data)), noting(), handles[0].naming():
             known = _known(answers, names, handles[0])
             return refine(model, rows, **known, updates=updates, random_state=seed), None
 
@@ -152,6 +153,16 @@ class _Handles:
                 f"{where}: no row of DATA is called {name!r}; rows are called {self.names[0]!r} and so on."
             )
         return self._numbers[name]
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Name rows that contradict each other as the tables do."""
+        from torchdec._core.constraints import ContradictionError
+
+        try:
+            yield
+        except ContradictionError as error:
+            raise UserError(error.told(self.names.__getitem__)) from None
 
 
 def _known(answers: list[Path] | None, names: Path | None, handles: _Handles) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torchdec.cli._terminal import size_of, tell
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
+    from torchdec.clusters._describe import Description
     from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
 
@@ -85,13 +86,23 @@ def write_report(
     rows: "Rows | None",
     image_shape: tuple[int, ...] | None,
     labels: Any,
+    description: "Description | None" = None,
 ) -> None:
     """Write the page of a run whose other files lie in `directory`."""
     from torchdec.report import render
     from torchdec.runs._tables import read_assignments, read_embedding
 
     codes, clusters = read_embedding(directory), read_assignments(directory)
-    page = render(run, model, codes, clusters, rows=rows, image_shape=image_shape, labels=labels)
+    page = render(
+        run,
+        model,
+        codes,
+        clusters,
+        rows=rows,
+        image_shape=image_shape,
+        labels=labels,
+        description=description,
+    )
     path.write_text(page, encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ import typer
 from torchdec.cli import _options
 from torchdec.cli._errors import naming, naming_rows, noting
 from torchdec.cli._run_files import rows_of_run
-from torchdec.cli._summary import print_json
+from torchdec.cli._summary import print_clusters, print_json
 from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
@@ -61,19 +61,11 @@ def _print(run: "Run") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    clusters = Table(box=SIMPLE_HEAD)
-    for heading in ("cluster", "rows", "stability"):
-        clusters.add_column(heading, justify="right")
-    clusters.add_column("name")
-    of_cluster = zip(run.cluster_sizes, run.stability, run.shown_names, strict=True)
-    for number, (size, stable, name) in enumerate(of_cluster):
-        clusters.add_row(str(number), f"{size:,}", "-" if stable is None else f"{stable:.2f}", name)
-    console.print(clusters)
+    print_clusters(run)
     tenths = Table(box=SIMPLE_HEAD)
     for heading in ("rows", "mean confidence", "stay in their cluster"):
         tenths.add_column(heading, justify="right")
     for group in run.reliability:
         tenths.add_row(f"{group['rows']:,}", f"{group['confidence']:.3f}", f"{group['stays']:.1%}")
-    console.print(tenths)
-    tell("Written: stability and reliability in run.json")
+    Console(highlight=False).print(tenths)
+    tell("Written: stability and reliability in run.json; torchdec report puts them on the page")

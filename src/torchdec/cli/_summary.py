@@ -46,7 +46,7 @@ def print_run(out: Path, run: "Run") -> None:
 
 
 def print_clusters(run: "Run") -> None:
-    """Print a table: cluster, its name where one has a name, rows, share of all rows, mean confidence.
+    """Print a table: cluster, its name where one has a name, rows, fraction, mean confidence, stability.
 
     Rows that are in no cluster count nowhere in it, and have a line below.
     """
@@ -57,14 +57,17 @@ def print_clusters(run: "Run") -> None:
 
     table = Table(box=SIMPLE_HEAD)
     named = any(run.cluster_names)
-    for heading in ("cluster", *(("name",) if named else ()), "rows", "share of all rows", "mean confidence"):
+    headings = ["cluster", *(["name"] if named else []), "rows", "fraction", "mean confidence"]
+    for heading in (*headings, *(["stability"] if run.stability else [])):
         table.add_column(heading, justify="left" if heading == "name" else "right")
     n_rows = sum(run.cluster_sizes)
-    pairs = zip(run.cluster_sizes, run.cluster_confidences, strict=True)
-    for cluster, (size, confidence) in enumerate(pairs):
+    stability = run.stability or [None] * len(run.cluster_sizes)
+    of_cluster = zip(run.cluster_sizes, run.cluster_confidences, stability, strict=True)
+    for cluster, (size, confidence, stable) in enumerate(of_cluster):
         name = (escape(printable(run.cluster_names[cluster])),) if named else ()
         sure = "-" if confidence is None else f"{confidence:.3f}"
-        table.add_row(str(cluster), *name, f"{size:,}", f"{size / max(1, n_rows):.1%}", sure)
+        found = ("-" if stable is None else f"{stable:.2f}",) if run.stability else ()
+        table.add_row(str(cluster), *name, f"{size:,}", f"{size / max(1, n_rows):.1%}", sure, *found)
     Console(highlight=False).print(table)
     n_left = run.data.shape[0] - n_rows
     if n_left:

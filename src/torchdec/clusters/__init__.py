@@ -8,7 +8,9 @@ from torchdec.clusters._choose import choose_k
 from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
 from torchdec.clusters._drift import Drift, Shift, drift
 from torchdec.clusters._edits import replay
+from torchdec.clusters._layout import layout
 from torchdec.clusters._namer import name_clusters
+from torchdec.clusters._plot_choice import plot_choice
 from torchdec.clusters._refine import ask, refine
 from torchdec.clusters._rules import Rule, Rules
 from torchdec.clusters._stability import Stability, stability
@@ -34,9 +36,11 @@ __all__ = [
     "describe",
     "drift",
     "exemplars",
+    "layout",
     "merge",
     "name_clusters",
     "outlier_scores",
+    "plot_choice",
     "refine",
     "rename",
     "replay",

@@ -12,9 +12,10 @@ from scipy.spatial.distance import cdist
 from torchdec._assigned import Assigned
 from torchdec._dec import DEC
 from torchdec._representation import validated_rows
-from torchdec.clusters._names import automatic_names, words_of
+from torchdec.clusters._names import automatic_names
 from torchdec.clusters._rules import Rules, rules_of
 from torchdec.clusters._traits import Table, Trait, sampled_table, traits_of
+from torchdec.clusters._words import words_of
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows import Rows, as_rows
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # Rows that are held at a time while features are compared.
 _CHUNK = 4096
+# Features without names say something while a person can count them.
+_COUNTABLE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +214,30 @@ def described(
             )
         )
     return tuple(described)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a run and its page say of clusters; the rules are those of a table, None of other rows."""
+
+    clusters: tuple[Cluster, ...]
+    rules: Rules | None
+
+
+def description_of(
+    model: DEC, assigned: Assigned, rows: Rows | None, *, are_pictures: bool = False
+) -> Description:
+    """Describe clusters by what a person can tell rows by, which pixels and nameless coordinates are not."""
+    table = None if are_pictures else sampled_table(rows, assigned.labels, assigned.n_clusters)
+    n_features = 0 if are_pictures or rows is None or not _tells(rows) else 5
+    clusters = described(model, assigned, rows, table, n_features=n_features)
+    return Description(clusters, None if table is None else rules_of(table))
+
+
+def _tells(rows: Rows) -> bool:
+    """Tell whether features say something by themselves; words are told by `words_of`."""
+    is_text = getattr(rows, "texts", None) is not None
+    return not is_text and (rows.feature_names is not None or rows.shape[1] <= _COUNTABLE)
 
 
 def summary(model: DEC, X: Any) -> "DataFrame":

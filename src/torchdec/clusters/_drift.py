@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from numpy.typing import NDArray
 from scipy.stats import norm, ttest_ind_from_stats
 
@@ -15,12 +15,15 @@ from torchdec._core.landmarks import FAR, MOST, profile_of, scores_of
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec._predictor import UNSURE
+from torchdec.clusters._traits import missing_in, parsed_rows
+from torchdec.prepare._mixed import Mixed
+from torchdec.rows._protocol import Rows
 from torchdec.rows._shown import shown
 
 # How likely it may be that rows like those of the fit are called drift, over all comparisons together.
 _LEVEL = 0.01
 # What decides. The fit has learnt its own rows, so it is less sure of all others, however alike they are.
-_DECIDES = ("size", "far out", "column")
+_DECIDES = ("size", "far out", "column", "missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,16 @@ class Shift:
     what : str
         "size" (the fraction of all rows that a cluster has), "unsure" or "far out" (the fraction of rows that
         are less sure, or lie farther out, than 95 % of the rows of the fit), "distance" (the fraction that lies
-        farther from the centre than the median row of the fit) or "column" (a mean).
+        farther from the centre than the median row of the fit), "column" (a mean; of a level of a prepared table
+        a fraction) or "missing" (the fraction that has no value in a column of a prepared table, or one that the
+        fit did not have).
     of : int, str or None
         A cluster by number or a column by name; None is all rows.
     before, now : float
-        The fraction or mean of the rows of the fit, and of the new ones, in the units of `X`.
+        The fraction or mean of the rows of the fit, and of the new ones, in the units of `X`. Of a number that the
+        preparation transforms, the mean is that of the transformed numbers, brought back.
+    written : tuple of (str, str)
+        Both, as the table writes them: "$61", "2026-10-31", "12.5%".
     effect : float
         Its size, comparable among all: Cohen's h of a fraction, Cohen's d of a mean. From 0.2 on it is small,
         from 0.5 medium, from 0.8 large.
@@ -51,6 +59,7 @@ class Shift:
     of: int | str | None
     before: float
     now: float
+    written: tuple[str, str]
     effect: float
     p: float
     drifted: bool
@@ -133,17 +142,26 @@ def drift(model: DEC, X: Any, *, least_effect: float = 0.3) -> Drift:
     compared = [*_of_clusters(model, assigned, far, empty)]
     profile = profile_of(model.landmarks_, rows, model.scale_, -empty.astype(np.int64), 1, compute)
     compared += _of_columns(model, profile.columns, n_rows, rows.feature_names)
+    compared += _of_gaps(model, rows, np.flatnonzero(~empty))
     shifts = []
-    for what, of, before, now, effect, chance in compared:
-        p = min(1.0, chance * len(compared))
-        drifted = what in _DECIDES and p < _LEVEL and abs(effect) >= least_effect
-        shifts.append(Shift(what, of, before, now, effect, p, drifted))
+    for each in compared:
+        p = min(1.0, each.chance * len(compared))
+        drifted = each.what in _DECIDES and p < _LEVEL and abs(each.effect) >= least_effect
+        shifts.append(Shift(each.what, each.of, each.before, each.now, each.written, each.effect, p, drifted))
     shifts.sort(key=lambda shift: (not shift.drifted, -abs(shift.effect)))
     return Drift(n_rows, float(least_effect), tuple(shifts))
 
 
-# What, of which, before, now, effect, probability.
-_Compared = tuple[str, int | str | None, float, float, float, float]
+class _Compared(NamedTuple):
+    """A `Shift`, and how likely it is by chance alone."""
+
+    what: str
+    of: int | str | None
+    before: float
+    now: float
+    written: tuple[str, str]
+    effect: float
+    chance: float
 
 
 def _of_clusters(
@@ -173,11 +191,12 @@ def _of_clusters(
                 yield _fraction(what, c, usual, found[own].mean(), before[c], now[c])
 
 
-def _fraction(what: str, of: int | None, before: float, now: float, n_before: int, n_now: int) -> _Compared:
+def _fraction(what: str, of: int | str | None, before: float, now: float, n_before: int, n_now: int) -> _Compared:
     """Compare two fractions by Cohen's h, whose chance is normal for any fraction (the arcsine transform)."""
     h = 2 * float(np.arcsin(np.sqrt(now)) - np.arcsin(np.sqrt(before)))
     chance = 2 * norm.sf(abs(h) / np.sqrt(1 / n_before + 1 / n_now))
-    return what, of, float(before), float(now), h, float(chance)
+    written = f"{before:.1%}", f"{now:.1%}"
+    return _Compared(what, of, float(before), float(now), written, h, float(chance))
 
 
 def _of_columns(
@@ -196,7 +215,29 @@ def _of_columns(
     with np.errstate(divide="ignore", invalid="ignore"):
         d = np.where(pooled > 0, (now - before) / pooled, np.sign(now - before) * np.inf)
         chance = ttest_ind_from_stats(now, spread_now, n_now, before, spread, n_before, equal_var=False).pvalue
+    usual, found = (_in_units(model, values * factor + offset) for values in (before, now))
     for i in np.flatnonzero(moved).tolist():
         name = str(i) if names is None or len(names) != len(before) else names[i]
-        usual, found = (float(value * factor[i] + offset[i]) for value in (before[i], now[i]))
-        yield "column", name, usual, found, float(np.clip(d[i], -99, 99)), float(np.nan_to_num(chance[i]))
+        (was, was_written), (is_now, now_written) = usual[i], found[i]
+        effect, by_chance = float(np.clip(d[i], -99, 99)), float(np.nan_to_num(chance[i]))
+        yield _Compared("column", name, was, is_now, (was_written, now_written), effect, by_chance)
+
+
+def _in_units(model: DEC, means: Float[NDArray[np.float64], " features"]) -> list[tuple[float, str]]:
+    """Return means of what the encoder takes as numbers of the table, and as it writes them."""
+    prepared = model.preparation_.prepared
+    if isinstance(prepared, Mixed) and prepared.width == len(means):
+        return prepared.in_units(means)
+    return [(float(mean), f"{mean:.4g}") for mean in means]
+
+
+def _of_gaps(model: DEC, rows: Rows, filled: Int64[NDArray[np.int64], " filled"]) -> Iterator[_Compared]:
+    """Compare how many rows have no value that the fit had in each column of a prepared table."""
+    prepared = model.preparation_.prepared
+    if not isinstance(prepared, Mixed):
+        return
+    some = filled if len(filled) <= MOST else np.random.default_rng(0).choice(filled, MOST, replace=False)
+    n_before = int(model.cluster_sizes_.sum())
+    for column, parsed in zip(prepared.columns, parsed_rows(rows, np.sort(some)), strict=True):
+        missing = float(missing_in(parsed).mean())
+        yield _fraction("missing", column.name, column.coding.missing, missing, n_before, len(some))

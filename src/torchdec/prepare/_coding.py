@@ -6,7 +6,7 @@ they are. Factor analysis of mixed data (Pagès, 2004) gives rarer levels more.
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -33,11 +33,14 @@ class Levels:
         Of each level, then of what is missing: its column, or -1 where the fit had no such row.
     shares : tuple of float
         Of each column, the share of the rows of the fit.
+    missing : float
+        Share of the rows of the fit that had no value.
     """
 
     kind: ClassVar = "levels"
     places: tuple[int, ...]
     shares: tuple[float, ...]
+    missing: float
 
     @classmethod
     def fit(cls, codes: NDArray[np.integer[Any]], n_levels: int) -> Self | None:
@@ -57,7 +60,8 @@ class Levels:
             kept.pop()
         if len(kept) < 2 or sorted(kept)[-2] < fewest_rows(len(codes)):
             return None
-        return cls(tuple(places), tuple(count / sum(kept) for count in kept))
+        shares = tuple(count / sum(kept) for count in kept)
+        return cls(tuple(places), shares, float(counts[n_levels]) / len(codes))
 
     @property
     def width(self) -> int:
@@ -72,11 +76,18 @@ class Levels:
     def transform(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Return the columns, float32 (n, width); rows of no known level are 0, the mean."""
         shares = np.array(self.shares)
-        unit = 1 / math.sqrt(1 - float(np.square(shares).sum()))
         places = np.array(self.places)[codes]
         rows = np.eye(self.width)[places] - shares
         rows[places < 0] = 0
-        return np.asarray(rows * unit, dtype=np.float32)
+        return np.asarray(rows * self._unit, dtype=np.float32)
+
+    def in_units(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the shares of levels that the means of the columns are."""
+        return np.asarray(means / self._unit + np.array(self.shares))
+
+    @property
+    def _unit(self) -> float:
+        return 1 / math.sqrt(1 - sum(share * share for share in self.shares))
 
     def names(self, name: str, levels: Sequence[str]) -> list[str]:
         """Name the columns."""
@@ -98,6 +109,8 @@ class Numbers:
     fill : float
         In place of a missing value: the median, in units of the deviation.
     gaps : Levels or None
+    missing : float
+        Share of the rows of the fit that had no value.
     """
 
     kind: ClassVar = "numbers"
@@ -108,6 +121,7 @@ class Numbers:
     deviation: float
     fill: float
     gaps: Levels | None
+    missing: float
 
     @classmethod
     def fit(cls, values: NDArray[np.float64], role: str = "number") -> Self | None:
@@ -124,11 +138,11 @@ class Numbers:
         if known.min() == known.max() and gaps is None:
             return None
         transform, origin, scale = _transform(known) if role != "date" else _UNCHANGED
-        made = cls(transform, origin, scale, 0.0, 1.0, 0.0, gaps)
+        made = cls(transform, origin, scale, 0.0, 1.0, 0.0, gaps, float(missing.mean()))
         changed = made._changed(known)
         mean, deviation = float(changed.mean()), float(changed.std()) or 1.0
         fill = (float(np.median(changed)) - mean) / deviation
-        return cls(transform, origin, scale, mean, deviation, fill, gaps)
+        return replace(made, mean=mean, deviation=deviation, fill=fill)
 
     @property
     def width(self) -> int:
@@ -154,6 +168,19 @@ class Numbers:
         if self.gaps is None:
             return column
         return np.hstack([column, self.gaps.transform(missing.astype(np.int32))])
+
+    def in_units(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the mean of the first column is as a number of the table, and the shares of gaps.
+
+        Of a column that was transformed that isn't the mean, but what is in the middle after the transform.
+        """
+        middle = means[0] * self.deviation + self.mean
+        if self.transform_ == "log":
+            middle = np.sign(middle) * np.expm1(abs(middle))
+        elif self.transform_ == "asinh":
+            middle = np.sinh(middle)
+        number = np.array([middle * self.scale + self.origin])
+        return number if self.gaps is None else np.append(number, self.gaps.in_units(means[1:]))
 
     def _changed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         apart = values - self.origin
@@ -210,12 +237,16 @@ def coding_from_json(fields: dict[str, Any]) -> Coding:
     parts = dict(fields)
     kind = parts.pop("kind")
     if kind == Levels.kind:
-        return Levels(tuple(map(int, parts["places"])), tuple(map(float, parts["shares"])))
+        return _levels_from(parts)
     if kind != Numbers.kind or parts["transform_"] not in ("none", "log", "asinh"):
         raise ValueError("its columns are coded in no known way")
     gaps = parts.pop("gaps")
-    made = Numbers(**parts, gaps=None if gaps is None else Levels(tuple(gaps["places"]), tuple(gaps["shares"])))
+    made = Numbers(**parts, gaps=None if gaps is None else _levels_from(gaps))
     numbers = (made.origin, made.scale, made.mean, made.deviation, made.fill)
     if not (all(math.isfinite(number) for number in numbers) and made.deviation > 0 and made.scale > 0):
         raise ValueError("its columns are coded by numbers that do not fit")
     return made
+
+
+def _levels_from(fields: dict[str, Any]) -> Levels:
+    return Levels(tuple(map(int, fields["places"])), tuple(map(float, fields["shares"])), float(fields["missing"]))

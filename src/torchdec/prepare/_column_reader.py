@@ -209,7 +209,7 @@ class Reader:
         return floats_of(column)
 
     def _numbers_of_texts(self, column: pa.ChunkedArray) -> NDArray[np.float64]:
-        words, codes = _encoded(column)
+        words, codes = encoded(column)
         known = [word for word in words if word.casefold() not in NOTHING]
         values = (self.written or Amounts(".")).read(known) if known else np.empty(0)
         wrong = np.flatnonzero(np.isnan(values))
@@ -222,7 +222,7 @@ class Reader:
         return table[codes]
 
     def _codes(self, column: pa.ChunkedArray, told: Callable[[str], None] | None) -> NDArray[np.int32]:
-        words, codes = _encoded(column)
+        words, codes = encoded(column)
         place = {level: number for number, level in enumerate(self.levels)}
         bare = {level.casefold(): number for level, number in place.items()}
         other = place.get(OTHER, -1)
@@ -336,7 +336,7 @@ def as_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
 
 
-def _encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+def encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
     """Return the different texts of a column, without blanks around them, and which each row has, -1 for null."""
     combined = as_texts(column).combine_chunks()
     encoded = combined.dictionary_encode()
@@ -349,7 +349,7 @@ def _encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
 
 def _distinct(column: pa.ChunkedArray) -> tuple[list[str], list[int]]:
     """Return the different texts of a column, the first to come first, and how many rows have each."""
-    words, codes = _encoded(column)
+    words, codes = encoded(column)
     counts: dict[str, int] = {}
     for word, count in zip(words, np.bincount(codes[codes >= 0], minlength=len(words)).tolist(), strict=True):
         counts[word] = counts.get(word, 0) + count

@@ -59,10 +59,14 @@ class Column:
         skewed = isinstance(self.coding, Numbers) and self.coding.is_skewed
         return "skewed number" if skewed and self.reader.role == "number" else self.reader.role
 
+    @property
+    def show(self) -> Callable[[float], str]:
+        """Writes a number as the table does."""
+        return show_number if self.reader.written is None else self.reader.written.show
+
     def parsed(self, values: NDArray[Any]) -> Parsed:
         """Return values that were read, to be told in words."""
-        show = show_number if self.reader.written is None else self.reader.written.show
-        return Parsed(self.name, self.parsed_role, values, self.reader.levels, show)
+        return Parsed(self.name, self.parsed_role, values, self.reader.levels, self.show)
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,19 @@ class Mixed:
         matrix = np.hstack(blocks)
         matrix[nothing] = np.nan
         return matrix
+
+    def in_units(self, means: NDArray[np.float64]) -> list[tuple[float, str]]:
+        """Return what means of the columns of the matrix are in the table: numbers or shares, and as written."""
+        told, start = [], 0
+        for column in self.columns:
+            values = column.coding.in_units(means[start : start + column.coding.width]).tolist()
+            is_number = isinstance(column.coding, Numbers)
+            told += [
+                (value, column.show(value) if is_number and not i else f"{value:.1%}")
+                for i, value in enumerate(values)
+            ]
+            start += column.coding.width
+        return told
 
     def parsed(self, values: Values) -> list[Parsed]:
         """Return the columns of a table as they are understood."""

@@ -3,6 +3,9 @@
 from html import escape
 from typing import Any
 
+import numpy as np
+
+from torchdec._core.assignment import clusters_of
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, describe
 from torchdec.report._page import palette, render
@@ -31,10 +34,10 @@ def of_model(model: DEC, rows: Rows, labels: Any = None) -> str:
         cluster_names=tuple(model.cluster_names_),
         edits=tuple(model.edits_),
     )
+    parts = [(code, clusters_of(q)[0]) for code, q in model.predict_chunks(rows)]
+    codes, clusters = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     shape = getattr(rows, "image_shape", None)
-    return render(
-        run, model, model.transform(rows), model.predict(rows), rows=rows, image_shape=shape, labels=labels
-    )
+    return render(run, model, codes, clusters, rows=rows, image_shape=shape, labels=labels)
 
 
 def as_html(model: DEC, rows: Rows | None) -> str:

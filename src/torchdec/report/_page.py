@@ -4,6 +4,7 @@ import base64
 import colorsys
 import json
 from collections import Counter
+from collections.abc import Sequence
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -14,26 +15,24 @@ from numpy.typing import NDArray
 from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
-from torchdec.clusters._describe import Cluster, apart, described
+from torchdec.clusters._describe import Cluster, Description, apart, description_of
 from torchdec.clusters._edits import notes_of
-from torchdec.clusters._rules import Rules, rules_of
-from torchdec.clusters._traits import sampled_table
+from torchdec.clusters._layout import laid_out, sampled
+from torchdec.clusters._rules import Rules
 from torchdec.report._content import Content
-from torchdec.report._layout import layout, sampled
+from torchdec.report._over_time import over_time
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 
 # Examples of a cluster, rows of it that are nearly in another one, and other clusters named as near.
 _EXAMPLES, _BORDERLINE, _NEAR = 10, 5, 3
-# Features, and traits of a table, that are told of a cluster.
-_FEATURES = 5
-# Rows in no cluster that are named.
+# Rows in no cluster, and clusters that refits don't find again, that are named.
 _NAMED = 10
+# Below it a cluster should not be trusted (Hennig, 2007).
+_STABLE = 0.6
 # A row is clear from this confidence on: it is more like its cluster than like all others together. Below the
 # other it may be shown on the border. So many rows that aren't clear tell which clusters run into each other.
 _CLEAR, _BORDER, _MOST_BETWEEN = 0.5, 0.75, 5000
-# Features without names say something while a person can count them.
-_COUNTABLE = 30
 
 
 class ReportError(ValueError):
@@ -49,6 +48,7 @@ def render(
     rows: Rows | None = None,
     image_shape: tuple[int, ...] | None = None,
     labels: NDArray[Any] | None = None,
+    description: Description | None = None,
 ) -> str:
     """Make the page: one HTML file that needs nothing else, and asks for nothing from the network.
 
@@ -68,6 +68,8 @@ def render(
         Height, width and perhaps 3 channels, where each row is an image.
     labels : ndarray of shape (n,), optional
         Known classes, to compare the clusters with.
+    description : Description, optional
+        Of the clusters by these rows, where it was made already.
 
     Returns
     -------
@@ -88,22 +90,23 @@ def render(
         raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
-    table = None if image_shape else sampled_table(rows, assigned.labels, assigned.n_clusters)
-    n_features = _FEATURES if _has_features(rows, image_shape) else 0
-    clusters = described(model, assigned, rows, table, n_features=n_features)
+    if description is None:
+        description = description_of(model, assigned, rows, are_pictures=image_shape is not None)
+    clusters = description.clusters
     content = Content(rows, image_shape, clusters)
     titles = [cluster.shown_name or f"Cluster {cluster.number}" for cluster in clusters]
     colors = palette(len(clusters))
     given = np.flatnonzero(assigned.labels >= 0)  # the others hold nothing, or belong nowhere
     points = given[sampled(len(given))]
     charts = _charts(run, colors, titles)
+    course = _course(rows, assigned, titles, colors)
     tree = _tree(model, titles, colors)
     about = _about_clusters(model, codes, assigned, clusters, content)
     data = {
         "map": _map(codes, assigned, points) | content.of_points(points),
         "clusters": [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)],
         "levels": [list(level.groups) for level in model.levels_[:-1]],
-        "charts": charts,
+        "charts": [*([] if course is None else [course]), *charts],
         "tree": tree,
     }
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -116,16 +119,20 @@ def render(
         warnings=run.warnings,
         map_note=_map_note(len(points), len(given)),
         clusters=[
-            {"title": title, "color": color, "cluster": cluster, **own}
-            for title, color, cluster, own in zip(titles, colors, clusters, about, strict=True)
+            {"title": title, "color": color, "cluster": cluster, "stability": stable, **own}
+            for title, color, cluster, stable, own in zip(
+                titles, colors, clusters, run.stability or [None] * len(clusters), about, strict=True
+            )
         ],
         stands_out=any(
             cluster.words or cluster.traits or own["features"]
             for cluster, own in zip(clusters, about, strict=True)
         ),
-        largest_share=max(cluster.share for cluster in clusters),
-        rules=None if table is None else _rule_lines(rules_of(table), titles, colors),
+        has_stability=bool(run.stability),
+        largest_share=max(cluster.share for cluster in clusters) or 1,
+        rules=_rule_lines(description.rules, titles, colors),
         truth=None if labels is None else _truth(labels, assigned.labels, titles),
+        course=course,
         tree=tree,
         charts=charts,
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
@@ -177,13 +184,6 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("features", f"{d:,}"),
         ("seconds", f"{run.seconds.get('total', 0):,.1f}"),
     ]
-
-
-def _has_features(rows: Rows | None, image_shape: tuple[int, ...] | None) -> bool:
-    """Tell whether the features of rows say something by themselves, unlike pixels and coordinates."""
-    if rows is None or image_shape or getattr(rows, "texts", None) is not None:
-        return False
-    return rows.feature_names is not None or rows.shape[1] <= _COUNTABLE
 
 
 def _about_clusters(
@@ -258,8 +258,10 @@ def _trust(
 ) -> list[str]:
     """Say what to trust, and what not, in sentences."""
     inside = assigned.labels >= 0
-    clear = float((assigned.confidence[inside] >= _CLEAR).mean())
-    said = [f"{_percent(clear)} of the rows are more like their cluster than like all others together."]
+    said = list[str]()
+    if inside.any():
+        clear = float((assigned.confidence[inside] >= _CLEAR).mean())
+        said.append(f"{_percent(clear)} of the rows are more like their cluster than like all others together.")
     between = np.flatnonzero(inside & (assigned.confidence < _CLEAR))
     second = _second(model, codes, between[:: max(1, len(between) // _MOST_BETWEEN)])
     pairs = Counter(tuple(sorted((int(assigned.labels[row]), other))) for row, (other, *_) in second.items())
@@ -273,6 +275,8 @@ def _trust(
         said.append(
             _in_none(np.flatnonzero(~inside), len(codes), content, has_noise=model.noise_level_ is not None)
         )
+    if run.stability:
+        said.append(_stable(run.stability, titles))
     if content.has_pictures:
         said.append(
             "Pictures were compared pixel by pixel, so brightness, background and position count. Photographs are "
@@ -288,13 +292,25 @@ def _in_none(rows: NDArray[np.int64], n_rows: int, content: Content, *, has_nois
     return f"{len(rows):,} of {n_rows:,} rows {why} in no cluster (-1): {which}."
 
 
+def _stable(stability: Sequence[float | None], titles: list[str]) -> str:
+    known = [(value, title) for value, title in zip(stability, titles, strict=True) if value is not None]
+    rarely = [f"“{title}” ({value:.2f})" for value, title in sorted(known) if value < _STABLE]
+    if rarely:
+        others = f" and {len(rarely) - _NAMED} more" if len(rarely) > _NAMED else ""
+        return (
+            f"Refits on parts of the rows don't find these clusters again: {', '.join(rarely[:_NAMED])}{others}."
+        )
+    least = min((value for value, _ in known), default=1.0)
+    return f"Refits on parts of the rows find every cluster again (stability {least:.2f} or more)."
+
+
 def _map_note(n_points: int, n_rows: int) -> str:
     which = "Every row" if n_points == n_rows else f"{n_points:,} of {n_rows:,} rows, drawn at random"
     return f"{which}. Rows that are alike lie near each other; distances between clusters mean little."
 
 
 def _map(codes: NDArray[np.float32], assigned: Assigned, points: NDArray[np.int64]) -> dict[str, Any]:
-    placed = layout(np.array(codes[points]))
+    placed = laid_out(np.array(codes[points]))
     return {
         "x": placed[:, 0],
         "y": placed[:, 1],
@@ -393,6 +409,23 @@ def _charts(run: Run, colors: list[str], titles: list[str]) -> list[dict[str, An
     return charts
 
 
+def _course(rows: Rows | None, assigned: Assigned, titles: list[str], colors: list[str]) -> dict[str, Any] | None:
+    """Return how many rows each cluster has over time, where rows have dates."""
+    course = over_time(rows, assigned.labels, assigned.n_clusters)
+    if course is None:
+        return None
+    chart = _chart("course", "", course.column, course.periods, course.counts.tolist(), titles)
+    undated = f" {course.n_undated:,} rows have no date." if course.n_undated else ""
+    note = (
+        f"Rows of each cluster by {course.unit} of {course.column}.{undated} Point at a line to see whose it is."
+    )
+    return {
+        **chart,
+        "colors": colors,
+        "note": note,
+    }
+
+
 def _losses(epochs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the loss over all steps, a line for each stage, whose own steps begin at 0 again."""
     steps, before = [], 0
@@ -405,7 +438,7 @@ def _losses(epochs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _chart(
-    name: str, title: str, x_title: str, x: list[int], lines: list[Any], names: list[str] | None = None
+    name: str, title: str, x_title: str, x: list[Any], lines: list[Any], names: list[str] | None = None
 ) -> dict[str, Any]:
     return {
         "id": f"chart-{name}",

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, describe
-from torchdec.report._layout import layout, sampled
+from torchdec.clusters._layout import laid_out, sampled
+from torchdec.clusters._plot_choice import new_axes
 from torchdec.report._page import joined, palette
 from torchdec.rows._protocol import Rows
 from torchdec.rows._shown import shown
@@ -22,16 +23,12 @@ _LONGEST = 30
 
 def draw(model: DEC, kind: str, rows: Rows | None, ax: "Axes | None") -> "Axes":
     """Draw what `DEC.plot` documents."""
-    try:
-        from matplotlib import pyplot as plt
-    except ImportError as error:
-        raise ImportError(f"plot needs {error.name}; try pip install 'torchdec[plot]'.") from None
     if kind not in ("map", "profiles", "tree"):
         raise ValueError(f'kind={shown(kind)} must be "map", "profiles" or "tree".')
+    axes = new_axes(ax)
     clusters = () if rows is None else describe(model, rows, n_features=rows.shape[1])
     names = [cluster.shown_name for cluster in clusters] or model.cluster_names_
     titles = [_short(f"{number} {name}".strip()) for number, name in enumerate(names)]
-    axes = plt.subplots(layout="constrained")[1] if ax is None else ax
     if rows is None:
         return _tree(axes, model, titles)
     return _map(axes, model, rows, titles) if kind == "map" else _profiles(axes, clusters, titles)
@@ -45,7 +42,7 @@ def _map(axes: "Axes", model: DEC, rows: Rows, titles: list[str]) -> "Axes":
     labels = model.predict(rows)
     given = np.flatnonzero(labels >= 0)
     points = given[sampled(len(given))]
-    places = layout(model.transform(rows)[points])
+    places = laid_out(model.transform(rows)[points])
     for number, (title, color) in enumerate(zip(titles, palette(len(titles)), strict=True)):
         own = places[labels[points] == number]
         if len(own):

@@ -18,7 +18,7 @@
   const quiet = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color: ink, family: "system-ui, sans-serif"},
     margin: {l: 48, r: 12, t: 28, b: 36}, showlegend: false, hovermode: "closest",
-    modebar: {bgcolor: "rgba(0,0,0,0)", color: dark ? "#a2abb7" : "#5b6470", activecolor: ink},
+    hoverlabel: {namelength: -1}, modebar: {bgcolor: "rgba(0,0,0,0)", color: dark ? "#a2abb7" : "#5b6470", activecolor: ink},
   };
   // Plotly offers to upload a chart to its makers' server; a page that holds somebody's rows must not.
   const options = {responsive: true, displayModeBar: false, showSendToCloud: false, plotlyServerURL: ""};

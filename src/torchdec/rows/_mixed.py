@@ -15,6 +15,7 @@ from torchdec.prepare._mixed import Mixed, Values
 from torchdec.prepare._parsed import Parsed
 from torchdec.prepare._roles import is_number, is_vector
 from torchdec.rows._arrays import DenseRows
+from torchdec.rows._dates import Dated
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 
@@ -46,6 +47,13 @@ class MixedRows(DenseRows):
         super().__init__(mixed.transform(values, tell), mixed.names if mixed.features.named else None)
         self.preparation, self.ids, self.kinds = Preparation(reading, mixed), ids, mixed.kinds
         self._values = values
+
+    @property
+    def dated(self) -> Dated | None:
+        """The first column of dates, or None."""
+        mixed: Mixed = self.preparation.prepared  # type: ignore[assignment]
+        dates = (column for column in mixed.columns if column.reader.role == "date")
+        return next((Dated(column.name, column.read(self._values)) for column in dates), None)
 
     def parsed(self, index: NDArray[np.int64]) -> list[Parsed]:
         """Return the columns of the table, of the rows at `index`, as they are understood."""

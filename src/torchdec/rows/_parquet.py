@@ -20,6 +20,7 @@ from torchdec.prepare._roles import first_of, is_number, is_text, is_vector
 from torchdec.rows._blocks import BlockRows
 from torchdec.rows._columns import as_floats, refuse_text, tell_of, tell_unknown
 from torchdec.rows._convert import refuse_unusable
+from torchdec.rows._dates import Dated, dated, is_date
 from torchdec.rows._ids import beside, ids_in_files
 from torchdec.rows._mixed import lacks_some, naming_cells, needs_roles
 from torchdec.rows._protocol import RowsError, tell
@@ -104,6 +105,12 @@ class ParquetRows(BlockRows):
         named = list(features.features) if features.named and features.length is None else None
         named = named if mixed is None else mixed.names
         super().__init__(sizes, columns.width, n_bytes, named)
+
+    @property
+    def dated(self) -> Dated | None:
+        """The first column of dates, a feature or not, or None; read anew."""
+        names = (field.name for field in self._files[0].schema if is_date(field.type))
+        return next((dated(name, _column(self._files, name)) for name in names), None)
 
     @property
     def ids(self) -> pa.Table | None:

@@ -14,6 +14,7 @@ from torchdec.prepare._features import id_columns
 from torchdec.prepare._texts import Texts
 from torchdec.prepare._words import has_no_blanks
 from torchdec.rows._csv import read_table
+from torchdec.rows._dates import Dated, date_column, dated
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 from torchdec.rows._sparse import SparseRows
@@ -43,13 +44,27 @@ class TextRows(SparseRows):
         Of `Texts`: the words and how rare each was.
     ids : pyarrow.Table of n rows, or None
         The columns beside the texts that name the rows.
+    dated : Dated or None
+        The first column beside the texts that holds dates, which is read when it is asked for.
     """
 
-    def __init__(self, texts: list[str], prepared: Texts, reading: Reading, ids: pa.Table | None = None) -> None:
+    def __init__(
+        self, texts: list[str], prepared: Texts, reading: Reading, beside: pa.Table | None = None
+    ) -> None:
         super().__init__(prepared.transform(texts), list(prepared.words))
-        self.texts, self.ids = texts, ids
+        self.texts, self.ids, self._dates = texts, None, None
+        if beside is not None:
+            names = [name for name in id_columns(beside) if name not in reading.ignore]
+            self.ids = beside.select(names) if names else None
+            dates = date_column(beside)
+            self._dates = None if dates is None else (dates, beside[dates])
         self.preparation = Preparation(reading, prepared)
         self._is_empty = np.diff(self._matrix.indptr) == 0
+
+    @property
+    def dated(self) -> Dated | None:
+        """When the texts are from."""
+        return None if self._dates is None else dated(*self._dates)
 
     def _dense(self, index: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         dense = super()._dense(index)
@@ -59,11 +74,11 @@ class TextRows(SparseRows):
 
 def read_texts(path: Path, reading: Reading, prepared: Texts | None) -> TextRows:
     """Read texts and make rows of them; see `torchdec.rows.read_rows`."""
-    texts, ids = (
+    texts, beside = (
         (lines_of(path, reading.encoding), None) if reading.text_column is None else _column(path, reading)
     )
     try:
-        rows = TextRows(texts, prepared or _learnt(texts), reading, ids)
+        rows = TextRows(texts, prepared or _learnt(texts), reading, beside)
     except ValueError as error:
         raise RowsError(f"{path}: makes no vocabulary ({error}); give texts of words") from None
     return rows
@@ -137,8 +152,8 @@ def _looks_western(content: bytes) -> bool:
     return sum(letter > "\x7f" for letter in letters) < _MOST_ACCENTS * len(letters)
 
 
-def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table | None]:
-    """Return the texts of a column, and the columns beside it that name the rows."""
+def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table]:
+    """Return the texts of a column, and the columns beside it."""
     name = str(reading.text_column)
     if path.suffix.lower() == ".parquet":
         schema = parquet.read_schema(path)
@@ -160,9 +175,7 @@ def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table | None]:
             f"{path}: beside the texts of {name!r}, column {reading.use[0]!r} isn't a feature; leave out --use "
             "or --text-column"
         )
-    ids = [column for column in id_columns(table.drop_columns([name])) if column not in reading.ignore]
-    texts = [text or "" for text in table.column(name).to_pylist()]
-    return texts, table.select(ids) if ids else None
+    return [text or "" for text in table.column(name).to_pylist()], table.drop_columns([name])
 
 
 _TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)

@@ -1,53 +1,61 @@
-"""Assignments in a copy of the `.h5ad` file whose cells they are of."""
+"""Clusters in a copy of the `.h5ad` file whose cells they are of."""
 
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchdec.runs._tables import Clusters, Tally
-
-# The names under which scanpy's users find a clustering in `.obs` and an embedding in `.obsm`.
-_CLUSTER, _CONFIDENCE, _CODE = "torchdec", "torchdec_confidence", "X_torchdec"
+# The names under which scanpy's users find a clustering in `.obs`, embeddings in `.obsm`, and markers in `.uns`.
+_CLUSTER, _CONFIDENCE = "torchdec", "torchdec_confidence"
+_CODE, _LAYOUT, _MARKERS = "X_torchdec", "X_torchdec_2d", "rank_genes_groups_torchdec"
 
 
 def write_h5ad(
     path: str | Path,
     source: str | Path,
-    chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]],
-) -> Clusters:
+    cluster: NDArray[np.int32],
+    confidence: NDArray[np.float32],
+    code: NDArray[np.float32],
+    layout: NDArray[np.float32],
+    markers: dict[str, Any],
+) -> None:
     """Copy an `.h5ad` file and add the clusters of its cells.
 
     The copy has ``.obs["torchdec"]`` (the number of the cluster, categorical, as scanpy plots it),
-    ``.obs["torchdec_confidence"]`` and ``.obsm["X_torchdec"]`` (the embedding); what had these names is
-    replaced. All else is copied as it is, without being read.
+    ``.obs["torchdec_confidence"]``, ``.obsm["X_torchdec"]`` (the embedding), ``.obsm["X_torchdec_2d"]`` (its
+    layout in the plane) and ``.uns["rank_genes_groups_torchdec"]`` (the genes that mark each cluster); what had
+    these names is replaced. All else is copied as it is, without being read.
 
     Parameters
     ----------
     path : str or Path
         File to write.
     source : str or Path
-        The `.h5ad` file of the cells.
-    chunks : iterable of tuple of ndarray
-        Embeddings and soft assignments of the cells in order, as `DEC.predict_chunks` yields them.
-
-    Returns
-    -------
-    Clusters
-        Sizes and mean confidences of the k clusters.
+        The `.h5ad` file of the n cells.
+    cluster : ndarray of shape (n,), int32
+        -1 of cells in none.
+    confidence : ndarray of shape (n,), float32
+    code : ndarray of shape (n, z), float32
+    layout : ndarray of shape (n, 2), float32
+    markers : dict
+        As `torchdec.clusters._markers.markers` returns them.
     """
     import h5py
     import pandas as pd
     from anndata.io import write_elem
 
-    tally = Tally()
-    parts = [(z, *tally.add(q)) for z, q in chunks]
-    code, cluster, confidence = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     numbers = np.unique(cluster)
     categories = pd.Index(numbers.astype(str).tolist(), dtype=object)
     labels = pd.Categorical.from_codes(np.searchsorted(numbers, cluster), categories)
+    about = {
+        "groupby": _CLUSTER,
+        "reference": "rest",
+        "method": "wilcoxon",
+        "corr_method": "benjamini-hochberg",
+        "use_raw": False,
+    }
     shutil.copyfile(source, path)
     with h5py.File(path, "r+") as file:
         cells = file["obs"]
@@ -55,5 +63,7 @@ def write_h5ad(
         write_elem(cells, _CONFIDENCE, confidence)
         columns = [name for name in cells.attrs["column-order"] if name not in (_CLUSTER, _CONFIDENCE)]
         cells.attrs["column-order"] = [*columns, _CLUSTER, _CONFIDENCE]
-        write_elem(file.require_group("obsm"), _CODE, code)
-    return tally.clusters()
+        embeddings = file.require_group("obsm")
+        write_elem(embeddings, _CODE, code)
+        write_elem(embeddings, _LAYOUT, layout)
+        write_elem(file.require_group("uns"), _MARKERS, {"params": about, **markers})
