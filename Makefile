@@ -56,6 +56,7 @@ bench: $(VENV)/installed-bench
 	$(RUN)python bench/benchmarks/growth.py
 	$(RUN)python bench/benchmarks/memory.py
 	$(RUN)python bench/benchmarks/scale.py
+	$(RUN)python bench/benchmarks/serving.py
 	$(RUN)torchdec-bench study bench/experiments/precision.toml
 	$(RUN)python bench/benchmarks/table.py
 

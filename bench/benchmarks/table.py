@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md and docs/scale.md from the files of results.
+"""Write the tables of docs/performance.md, docs/scale.md and docs/deploy.md from the files of results.
 
 python bench/benchmarks/table.py
 """
@@ -16,7 +16,7 @@ DOCS = HERE.parents[1] / "docs"
 
 
 def main() -> None:
-    for path in (DOCS / "performance.md", DOCS / "scale.md"):
+    for path in (DOCS / "performance.md", DOCS / "scale.md", DOCS / "deploy.md"):
         path.write_text(with_tables(path.read_text()))
 
 
@@ -95,6 +95,21 @@ def scoring() -> str:
     return table(["rows", "files", "workers killed", "rows missing", "rows twice", "seconds"], rows)
 
 
+def serving() -> str:
+    rows = [
+        [
+            r["what"],
+            r["rate"],
+            f"{r['p50_ms']:.1f}",
+            f"{r['p99_ms']:.1f}",
+            *([r["server_ms"], f"{r['start_mb']} to {r['end_mb']}"] if r["what"] == "serve" else ["", ""]),
+        ]
+        for r in results_of("serving")
+    ]
+    titles = ["what", "rows/s", "median, ms", "99 %, ms", "server's processor time a request, ms"]
+    return table([*titles, "server's memory, start to end, MB"], rows)
+
+
 def table(titles: list[str], rows: list[list[Any]]) -> str:
     if not rows:
         return "Not measured yet.\n"
@@ -108,6 +123,7 @@ TABLES = {
     "growth": growth,
     "scale": scale,
     "scoring": scoring,
+    "serving": serving,
 }
 
 if __name__ == "__main__":

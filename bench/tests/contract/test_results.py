@@ -66,7 +66,7 @@ def test_the_table_of_own_data_is_made_from_its_file() -> None:
     assert own_data.with_table(text) == text
 
 
-@pytest.mark.parametrize("page", ["performance.md", "scale.md"])
+@pytest.mark.parametrize("page", ["performance.md", "scale.md", "deploy.md"])
 def test_the_tables_of_benchmarks_are_made_from_their_files(page: str) -> None:
     text = (benchmark_tables.DOCS / page).read_text()
     assert benchmark_tables.with_tables(text) == text
