@@ -53,15 +53,6 @@ def fits() -> str:
     return table(titles, rows)
 
 
-def growth() -> str:
-    rows = [
-        [f"{r['n']:,} x {r['d']}", f"{r['fit_s']:.0f}", f"{r['predict_s']:.1f}", r["fit_mb"]]
-        for r in results_of("growth")
-        if "n" in r
-    ]
-    return table(["rows", "fit, s", "predict, s", "memory of the fit, MB"], rows)
-
-
 def scale() -> str:
     rows = [
         [
@@ -120,7 +111,6 @@ def table(titles: list[str], rows: list[list[Any]]) -> str:
 TABLES = {
     "epochs": epochs,
     "fits": fits,
-    "growth": growth,
     "scale": scale,
     "scoring": scoring,
     "serving": serving,
