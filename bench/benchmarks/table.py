@@ -71,21 +71,6 @@ def scale() -> str:
     return table([*headings, "fit, s", "rows/s of self-training", "rows/s of predict"], rows)
 
 
-def scoring() -> str:
-    rows = [
-        [
-            f"{r['n']:,} x {r['d']}",
-            r["files"],
-            r["killed"],
-            r["rows_missing"],
-            r["rows_twice"],
-            f"{r['seconds']:.0f}",
-        ]
-        for r in results_of("scoring")
-    ]
-    return table(["rows", "files", "workers killed", "rows missing", "rows twice", "seconds"], rows)
-
-
 def serving() -> str:
     rows = [
         [
@@ -112,7 +97,6 @@ TABLES = {
     "epochs": epochs,
     "fits": fits,
     "scale": scale,
-    "scoring": scoring,
     "serving": serving,
 }
 
