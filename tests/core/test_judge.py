@@ -91,8 +91,8 @@ def test_evidence_chooses_where_it_is_clear_beside_how_many_rows_are_placed_othe
     graph = {"graph": 2.7, "few moved": 2.5, "turned": 2.6}
     chosen = with_clear_evidence(graph, {"graph": -2.0, "few moved": -1.9, "turned": -1.0}, labels)
     assert chosen == pytest.approx({"graph": 2.7, "few moved": 2.8, "turned": 2.6})  # .02 and .5 of the rows
-    chosen = with_clear_evidence(graph, {"graph": -2.0, "few moved": -1.95, "turned": -0.4}, labels)
-    assert chosen == pytest.approx({"graph": 2.7, "few moved": 2.5, "turned": 4.3})
+    chosen = with_clear_evidence(graph, {"graph": -2.0, "few moved": -1.95, "turned": 0.1}, labels)
+    assert chosen == pytest.approx({"graph": 2.7, "few moved": 2.5, "turned": 4.8})
 
 
 def test_components_of_few_rows_keep_their_distances_up_to_ten_columns() -> None:

@@ -130,3 +130,16 @@ def test_a_table_of_independent_columns_is_one_class() -> None:
     for start, stop in [*columns, *KINDS]:
         values[:, start:stop] = values[random.permutation(600), start:stop]
     assert choose(values, range(1, 6), kinds=KINDS, seed=0).n_clusters == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_levels_of_a_kind_that_tells_nothing_else_are_no_classes(seed: int) -> None:
+    random, n = np.random.default_rng(seed), 1000
+    kinds = [np.eye(levels)[random.integers(0, levels, n)] for levels in (2, 3)]
+    numbers = np.stack([random.normal(size=n), random.exponential(size=n)], axis=1)
+    table = np.hstack([numbers, *kinds]).astype(np.float32)
+    kind_alone = np.hstack([table[:, 1:2], 3 * table[:, 2:4]])  # found again in each half
+    choice = choose(kind_alone, range(1, 6), kinds=((1, 3),), seed=seed)
+    assert choice.candidates[1].strength > 0.8
+    assert choice.n_clusters == 1
+    assert choose(table, range(1, 6), kinds=((2, 4), (4, 7)), seed=seed).n_clusters == 1

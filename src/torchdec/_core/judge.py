@@ -23,8 +23,8 @@ _PIECES, _NO_PIECES = 2.0, 0.0015
 _PRIOR_ROWS, _PRIOR_FREEDOM = 0.01, 2
 # Nats, for each row placed otherwise, by which a partition has to be likelier as Gaussians than the one that the
 # graph likes best. Gaussians that cut moons, rings, spirals, parabolas and sines of 600 to 2,000 rows gain 2.5 at
-# most; thin strips that the graph cuts 3.3 and more.
-_CLEAR = 3.0
+# most; thin strips that the graph cuts 4.2 and more.
+_CLEAR = 4.0
 # In more columns Gaussians of few rows drown the graph: 300 rows of the digits lose .44 ARI in all 64.
 _COMPONENTS = 10
 

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float64, Int32
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
@@ -108,17 +109,17 @@ class LatentClasses:
     mixture: "_Mixture"
     by_distance: KMeans | None
 
-    @property
-    def bic(self) -> float:
-        """Bayesian information criterion of the mixture, per row that it was fitted to; lower is better."""
-        return self.mixture.bic
-
     def predict(self, values: NDArray[np.floating]) -> NDArray[np.integer]:
         """Return the class of each row."""
         with threadpool_limits(1, user_api="blas"):
             if self.by_distance is None:
                 return self.mixture.classes(_Table.of(values, self.kinds))
             return np.asarray(self.by_distance.predict(values.astype(np.float32, copy=False)))
+
+    def log_likelihood(self, values: NDArray[np.floating]) -> Float64[NDArray[np.float64], " rows"]:
+        """Return the log density of each row under the mixture."""
+        with threadpool_limits(1, user_api="blas"):
+            return self.mixture.log_likelihood(_Table.of(values, self.kinds))
 
 
 def _some(rows: Rows, n_clusters: int, random: np.random.RandomState) -> NDArray[np.int64]:
@@ -146,13 +147,10 @@ class _Table:
     numbers : float64 (n, p)
     levels : float64 (n, q)
         1 where a row has a level, 0 elsewhere; it has one of each kind.
-    n_kinds : int
-        How many kinds the levels are of.
     """
 
     numbers: Float64[NDArray[np.float64], "rows numbers"]
     levels: Float64[NDArray[np.float64], "rows levels"]
-    n_kinds: int
 
     @classmethod
     def of(cls, values: NDArray[np.floating], kinds: Sequence[tuple[int, int]]) -> Self:
@@ -161,7 +159,7 @@ class _Table:
         for start, stop in kinds:
             is_number[start:stop] = False
             levels.append(np.eye(stop - start)[values[:, start:stop].argmax(axis=1)])
-        return cls(values[:, is_number].astype(np.float64), np.hstack(levels), len(kinds))
+        return cls(values[:, is_number].astype(np.float64), np.hstack(levels))
 
 
 @dataclass(frozen=True)
@@ -174,20 +172,24 @@ class _Mixture:
     logs : float64 (q, k)
     constants : float64 (k,)
         Of the sizes and means. What the square of a number adds is the same in all classes, and left out.
+    variances : float64 (p,)
+        Of the numbers within every class.
     worth : float
         Log posterior of the mixture, per row that it was fitted to.
-    bic : float
-        Bayesian information criterion, per row.
     """
 
     slopes: Float64[NDArray[np.float64], "numbers classes"]
     logs: Float64[NDArray[np.float64], "levels classes"]
     constants: Float64[NDArray[np.float64], " classes"]
+    variances: Float64[NDArray[np.float64], " numbers"]
     worth: float = -np.inf
-    bic: float = np.inf
 
     def joint(self, table: _Table) -> Float64[NDArray[np.float64], "rows classes"]:
         return np.asarray(table.numbers @ self.slopes + table.levels @ self.logs + self.constants)
+
+    def log_likelihood(self, table: _Table) -> Float64[NDArray[np.float64], " rows"]:
+        of_squares = np.square(table.numbers) / self.variances + np.log(2 * np.pi * self.variances)
+        return np.asarray(logsumexp(self.joint(table), axis=1) - of_squares.sum(axis=1) / 2)
 
     def classes(self, table: _Table) -> NDArray[np.integer]:
         return np.asarray(self.joint(table).argmax(axis=1))
@@ -195,7 +197,7 @@ class _Mixture:
 
 def _fitted(table: _Table, labels: NDArray[np.integer], k: int, tolerance: float) -> _Mixture:
     """Fit a mixture by EM that starts from these labels."""
-    n, (_, p), (_, q) = len(labels), table.numbers.shape, table.levels.shape
+    n = len(labels)
     squares = np.square(table.numbers).mean(axis=0)
     # Levels that only other rows have are improbable, not impossible.
     frequencies = np.maximum(table.levels.mean(axis=0), 1 / n**2)
@@ -211,8 +213,7 @@ def _fitted(table: _Table, labels: NDArray[np.integer], k: int, tolerance: float
         before, worth = worth, likelihood + log_prior / n
         if worth - before < tolerance:
             break
-    n_free = k - 1 + k * p + p + k * (q - table.n_kinds)
-    return replace(mixture, worth=worth, bic=n_free * np.log(n) / n - 2 * likelihood)
+    return replace(mixture, worth=worth)
 
 
 def _maximised(
@@ -240,4 +241,4 @@ def _maximised(
     constants = log_sizes - (np.square(means) / variances[:, None]).sum(axis=0) / 2
     of_squares = -float((squares / variances + np.log(2 * np.pi * variances)).sum()) / 2
     log_prior = float((prior * logs).sum() + _PRIOR_SIZE * log_sizes.sum())
-    return _Mixture(means / variances[:, None], logs, constants), of_squares, log_prior
+    return _Mixture(means / variances[:, None], logs, constants, variances), of_squares, log_prior
