@@ -75,7 +75,7 @@ def test_vectors_of_pictures_are_fitted_and_shown_by_the_pictures(cli, photos, t
     assert "in this order: 00.png, 01.png, ..., 44.png" in told
     table = pq.read_table(tmp_path / "run" / "assignments.parquet").to_pydict()
     assert table["name"] == [f"{number:02}.png" for number in range(45)]
-    assert len({cluster for cluster in table["cluster"][::3]}) == 1
+    assert len(set(table["cluster"][::3])) == 1
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.count("data:image/webp;base64,") >= 30
     cli.ok("report", tmp_path / "run", photos, "--features", tmp_path / "v.npy")
