@@ -110,6 +110,14 @@ def serving() -> str:
     return table([*titles, "server's memory, start to end, MB"], rows)
 
 
+def page() -> str:
+    rows = [
+        [r["rows"], f"{r['n']:,}", f"{r['processor_s']:.1f}", f"{r['seconds']:.1f}", f"{r['mb']:.1f}"]
+        for r in results_of("page")
+    ]
+    return table(["rows", "n", "processor, s", "clock, s", "page, MB"], rows)
+
+
 def table(titles: list[str], rows: list[list[Any]]) -> str:
     if not rows:
         return "Not measured yet.\n"
@@ -121,6 +129,7 @@ TABLES = {
     "epochs": epochs,
     "fits": fits,
     "growth": growth,
+    "page": page,
     "scale": scale,
     "scoring": scoring,
     "serving": serving,
