@@ -57,6 +57,7 @@ bench: $(VENV)/installed-bench
 	$(RUN)python bench/benchmarks/memory.py
 	$(RUN)python bench/benchmarks/scale.py
 	$(RUN)python bench/benchmarks/serving.py
+	$(RUN)python bench/benchmarks/page.py
 	$(RUN)torchdec-bench study bench/experiments/precision.toml
 	$(RUN)python bench/benchmarks/table.py
 

@@ -86,6 +86,14 @@ def serving() -> str:
     return table([*titles, "server's memory, start to end, MB"], rows)
 
 
+def page() -> str:
+    rows = [
+        [r["rows"], f"{r['n']:,}", f"{r['processor_s']:.1f}", f"{r['seconds']:.1f}", f"{r['mb']:.1f}"]
+        for r in results_of("page")
+    ]
+    return table(["rows", "n", "processor, s", "clock, s", "page, MB"], rows)
+
+
 def table(titles: list[str], rows: list[list[Any]]) -> str:
     if not rows:
         return "Not measured yet.\n"
@@ -96,6 +104,7 @@ def table(titles: list[str], rows: list[list[Any]]) -> str:
 TABLES = {
     "epochs": epochs,
     "fits": fits,
+    "page": page,
     "scale": scale,
     "serving": serving,
 }
