@@ -53,15 +53,6 @@ def fits() -> str:
     return table(titles, rows)
 
 
-def growth() -> str:
-    rows = [
-        [f"{r['n']:,} x {r['d']}", f"{r['fit_s']:.0f}", f"{r['predict_s']:.1f}", r["fit_mb"]]
-        for r in results_of("growth")
-        if "n" in r
-    ]
-    return table(["rows", "fit, s", "predict, s", "memory of the fit, MB"], rows)
-
-
 def scale() -> str:
     rows = [
         [
@@ -78,21 +69,6 @@ def scale() -> str:
     ]
     headings = ["rows", "stage 1", "peak of the fit, MB", "peak of predict, MB", "ACC"]
     return table([*headings, "fit, s", "rows/s of self-training", "rows/s of predict"], rows)
-
-
-def scoring() -> str:
-    rows = [
-        [
-            f"{r['n']:,} x {r['d']}",
-            r["files"],
-            r["killed"],
-            r["rows_missing"],
-            r["rows_twice"],
-            f"{r['seconds']:.0f}",
-        ]
-        for r in results_of("scoring")
-    ]
-    return table(["rows", "files", "workers killed", "rows missing", "rows twice", "seconds"], rows)
 
 
 def serving() -> str:
@@ -128,10 +104,8 @@ def table(titles: list[str], rows: list[list[Any]]) -> str:
 TABLES = {
     "epochs": epochs,
     "fits": fits,
-    "growth": growth,
     "page": page,
     "scale": scale,
-    "scoring": scoring,
     "serving": serving,
 }
 

@@ -31,8 +31,20 @@ RESULTS = Path(__file__).with_suffix(".json")
 DOCS = Path(__file__).parents[2] / "docs" / "accuracy.md"
 BEGIN, END = "<!-- partitions: begin -->", "<!-- partitions: end -->"
 DATA = Path(os.environ.get("TORCHDEC_DATA", "."))
-# Tables of the clustering-benchmarks suite, which have one line of means on the page.
+# Tables of the clustering-benchmarks suite, and generated ones, which have one line of means on the page.
+SHAPES = (
+    "moons",
+    "circles",
+    "aniso",
+    "varied",
+    "zigzags",
+    "rings",
+    "unequal rings",
+    "200 + 5 x 4",
+    "1000 + 100 + 30",
+)
 SUITES = {"fcps": "tables of FCPS", "other": "other small tables", "uci": "tables of UCI"}
+SUITES |= dict.fromkeys(SHAPES, "generated shapes")
 # Vectors of other models.
 EMBEDDINGS = ("agnews_minilm", "cifar10_efficientnet")
 

@@ -26,6 +26,14 @@ from torchdec.prepare._names import LABEL_NAMES, is_label_name, label_name
         "Classes",
         "TARGETS",
         "truth",
+        "class_id",
+        "labels_true",
+        "label 1",
+        "kmeans_cluster",
+        "Class.Name",
+        "speciesName",
+        "CellTypeID",
+        "y_pred",
     ],
 )
 def test_names_of_known_classes_are_known_in_any_spelling(name: str) -> None:
@@ -33,7 +41,11 @@ def test_names_of_known_classes_are_known_in_any_spelling(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x", "yy", "labelled", "classic", "target size", "y1", "年", "clusters of stars"]
+    "name",
+    [
+        *("", "x", "yy", "labelled", "classic", "target size", "y1", "年", "clusters of stars"),
+        *("num_classes", "class_size", "target_y", "y_id", "name", "subclass", "label%"),
+    ],
 )
 def test_other_names_are_none(name: str) -> None:
     assert not is_label_name(name)

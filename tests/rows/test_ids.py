@@ -122,6 +122,30 @@ def test_a_counter_over_all_files_names_the_rows(statistics, tmp_path):
     assert read_rows(tmp_path, use=["n"]).feature_names == ["n", "m", "a"]
 
 
+def test_a_counter_that_begins_anew_in_each_file_names_the_rows(tmp_path):
+    for number in range(2):
+        write(tmp_path / f"{number}.parquet", 12 * number, 12 * number + 12, n=np.arange(12))
+    with pytest.warns(RowsWarning, match="column 'n' counts the rows and is left out; --use n"):
+        rows = read_rows(tmp_path)
+    assert rows.feature_names == ["a", "b"]
+    assert rows.ids.column("n").to_pylist() == [*range(12), *range(12)]
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+@pytest.mark.parametrize(
+    "values", [list(range(12)), ["u", "v"] * 6, X[:12].tolist()], ids=["number", "kind", "list"]
+)
+def test_a_column_that_is_empty_in_one_file_has_the_type_of_the_others(values, empty, tmp_path):
+    for number in range(2):
+        column = pa.nulls(12) if number == empty else pa.array(values)
+        pq.write_table(pa.table({"e": column}), tmp_path / f"{number}.parquet")
+    rows = everything(read_rows(tmp_path))
+    there = slice(12, 24) if empty == 0 else slice(12)
+    assert np.isfinite(rows[there]).all()
+    assert len(np.unique(rows[there], axis=0)) == len(np.unique(np.array(values), axis=0))
+    assert np.isnan(np.delete(rows, there, axis=0)).all()
+
+
 def embeddings(**columns):
     return pa.table({"id": [f"d{i}" for i in range(24)], **columns})
 

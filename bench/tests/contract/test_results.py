@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2]
-sys.path[:0] = [str(BENCH / folder) for folder in ("experiments", "benchmarks", "trust")]
+sys.path[:0] = [str(BENCH / folder) for folder in ("experiments", "trust", "benchmarks")]
 
 import accuracy  # noqa: E402
 import block_shuffle  # noqa: E402

@@ -82,7 +82,7 @@ def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
     from torchdec.rows._ids import row_name
 
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("cluster", "rows", "fraction", "confidence", "lowest 10 %", "nearest"):
+    for heading in ("cluster", "rows", "confidence", "lowest 10 %", "nearest"):
         table.add_column(heading, justify="right")
     # Sentences and words have lines of their own, for which a column of a terminal is too narrow.
     has_lines = any(cluster.traits or cluster.words for cluster in clusters)
@@ -98,7 +98,6 @@ def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
         table.add_row(
             escape(name),
             f"{cluster.size:,}",
-            f"{cluster.share:.1%}",
             sure,
             least,
             "-" if cluster.nearest is None else str(cluster.nearest),

@@ -236,8 +236,11 @@ def _column_index(names: Sequence[str], column: str | None, path: Path) -> int:
         raise UserError(f"{path} has no column {column!r} (it has {shown}); name the column of the labels.")
     if len(names) == 1:
         return 0
+    order = {name: number for number, name in enumerate(LABEL_NAMES)}
     known = sorted(
-        (LABEL_NAMES.index(label_name(name)), number) for number, name in enumerate(names) if is_label_name(name)
+        (order.get(label_name(name), len(order)), number)
+        for number, name in enumerate(names)
+        if is_label_name(name)
     )
     if not known:
         shown = _listed(names) if names else "no header"

@@ -58,8 +58,8 @@ class Regions:
     ) -> tuple[Int64[NDArray[np.int64], " regions"], Bool[NDArray[np.bool_], " regions"]]:
         """Return the region that stands for the cluster of each, and which are known to be of another kind.
 
-        Regions of a cluster that aren't known to be apart are on one side, and the side that most rows speak for
-        stands for the cluster. Of another kind are those that at least two rows say so of, together.
+        Regions of a cluster that aren't known to be apart are on one side. The side that most rows speak for
+        stands for the cluster, and any other is of another kind if at least two rows speak for it.
         """
         sizes, mains = self.sizes, np.empty(len(self.groups), dtype=np.int64)
         leaving, votes = np.zeros(len(mains), dtype=bool), np.zeros(len(mains), dtype=np.int64)
@@ -167,9 +167,7 @@ def kinds_of(regions: Regions, facts: Facts) -> Int64[NDArray[np.int64], " regio
     for kind, own in enumerate(opened, n_clusters):
         if sizes[own].sum() >= small:
             kinds[own] = kind
-    certain = np.zeros(len(kinds), dtype=bool)
-    certain[staying] = True
-    certain |= leaving & (kinds != goes_to[clusters])
+    certain = np.where(leaving, kinds != goes_to[clusters], groups >= 0)
     for region in np.flatnonzero(~certain).tolist():
         same = np.flatnonzero(certain & (clusters == clusters[region]))
         if len(same):

@@ -155,17 +155,13 @@ def is_vector(kind: pa.DataType) -> bool:
 
 def _is_label(name: str, names: Sequence[str]) -> bool:
     """Tell whether a column is named like a label; but a `y` beside an `x` is a coordinate."""
-    plain = _plain(name)
-    return is_label_name(plain) and not (plain == "y" and any(_plain(other) == "x" for other in names))
-
-
-def _plain(name: str) -> str:
-    return label_name(name.replace(".", "_"))
+    is_coordinate = label_name(name) == "y" and any(label_name(other) == "x" for other in names)
+    return is_label_name(name) and not is_coordinate
 
 
 def is_id_name(name: str) -> bool:
     """Tell whether a name is that of an id or of the index of a data frame."""
-    return _plain(name) in _ID_NAMES or _INDEX_NAME.fullmatch(name) is not None
+    return label_name(name) in _ID_NAMES or _INDEX_NAME.fullmatch(name) is not None
 
 
 def is_code_name(name: str) -> bool:

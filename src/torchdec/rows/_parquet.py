@@ -72,6 +72,7 @@ class ParquetRows(BlockRows):
         self.folder_of_pictures: Path | None = None
         looks = [_File(path) for path in paths]
         self._files = [file for file in looks if file.n_rows] or looks[:1]
+        _share_types(self._files)
         refuse_unusable((sum(file.n_rows for file in looks), len(looks[0].schema)), np.dtype(np.float32), shown)
         self._folder, self._groups = folder, [(file, group) for file in self._files for group in file.groups]
         features = prepared.features if isinstance(prepared, Mixed) else prepared or _decided(self._files, reading)
@@ -208,6 +209,19 @@ class _File:
         return min(least for least, _ in extents), max(most for _, most in extents)
 
 
+def _share_types(files: Sequence[_File]) -> None:
+    """Give columns that are empty in a file, which have no type there, the type that they have in another."""
+    known: dict[str, pa.DataType] = {}
+    for file in files:
+        for field in file.schema:
+            if not pa.types.is_null(field.type):
+                known.setdefault(field.name, field.type)
+    for file in files:
+        for place, field in enumerate(file.schema):
+            if pa.types.is_null(field.type) and field.name in known:
+                file.schema = file.schema.set(place, field.with_type(known[field.name]))
+
+
 def _decided(files: Sequence[_File], reading: Reading) -> Features:
     """Decide which columns are features, by the first file and, where they are looked at, the values of all."""
     first, n_rows = files[0], sum(file.n_rows for file in files)
@@ -217,10 +231,16 @@ def _decided(files: Sequence[_File], reading: Reading) -> Features:
         same = [file for file in files if name in file.schema.names]
         return [file for file in same if is_number(file.schema.field(name).type) == kind]
 
+    def counts_each_file(name: str) -> bool:
+        if len(files) == 1 or not is_number(first.schema.field(name).type):
+            return False
+        extents = [(file.extent(name), file.n_rows) for file in having(name)]
+        return all(extent in ((0, n - 1), (1, n)) for extent, n in extents)
+
     def may_count(name: str) -> bool:
         extents = [file.extent(name) for file in having(name)]
         known = [extent for extent in extents if extent is not None]
-        if len(known) < len(extents) or not known:
+        if len(known) < len(extents) or not known or counts_each_file(name):
             return True
         least, most = min(least for least, _ in known), max(most for _, most in known)
         return most - least == n_rows - 1
@@ -228,6 +248,8 @@ def _decided(files: Sequence[_File], reading: Reading) -> Features:
     def values(name: str) -> pa.ChunkedArray:
         parts: list[pa.ChunkedArray] = []
         wanted = n_rows if is_number(first.schema.field(name).type) else _TELLING
+        if counts_each_file(name):  # as each was written by itself: one of them tells
+            wanted = 1
         for file in having(name):
             if sum(len(part) for part in parts) < wanted:
                 with _naming(file.path), parquet.ParquetFile(file.path) as opened:
@@ -314,6 +336,8 @@ def _length(files: Sequence[_File], name: str) -> int | None:
             return int(kind.list_size)
         with _naming(file.path), parquet.ParquetFile(file.path) as opened:
             for batch in opened.iter_batches(_BATCH, columns=[name]):
+                if pa.types.is_null(batch.column(0).type):
+                    break
                 lengths = pc.fill_null(pc.list_value_length(batch.column(0)), 0).to_numpy(zero_copy_only=False)
                 if lengths.any():
                     return int(lengths[lengths > 0][0])
@@ -364,6 +388,8 @@ class _Layout:
 
     def _lists(self, column: Any, first: int) -> NDArray[Any]:
         """Return lists as rows; those that are null or empty hold nothing, which NaN says."""
+        if pa.types.is_null(column.type):
+            return np.full((len(column), self.width), np.nan, np.result_type(np.float32, self.dtype))
         name = f"{self._path}: column {self.names[0]!r}"
         lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
         other = np.flatnonzero((lengths != self.width) & (lengths != 0))
