@@ -89,7 +89,7 @@ def serving() -> str:
 def page() -> str:
     rows = [
         [r["rows"], f"{r['n']:,}", f"{r['processor_s']:.1f}", f"{r['seconds']:.1f}", f"{r['mb']:.1f}"]
-        for r in results_of("page")
+        for r in results_of("report")
     ]
     return table(["rows", "n", "processor, s", "clock, s", "page, MB"], rows)
 
