@@ -36,7 +36,6 @@ results: $(VENV)/installed-bench
 	$(RUN)python bench/experiments/partition.py
 	$(RUN)python bench/experiments/changed_rows.py
 	$(RUN)python bench/experiments/choose_k.py
-	$(RUN)python bench/experiments/edits.py
 	$(RUN)python bench/experiments/living.py
 	$(RUN)python bench/experiments/reliability.py
 	$(RUN)python bench/experiments/novelty.py
@@ -45,7 +44,7 @@ results: $(VENV)/installed-bench
 
 # The experiments of the paper at full size: days on two cores, and each goes on where it was stopped.
 reproduce: $(VENV)/installed-bench
-	for plan in quick accuracy sensitivity imbalance number pictures faithful; do \
+	for plan in accuracy sensitivity imbalance number pictures faithful; do \
 		$(RUN)torchdec-bench study bench/experiments/paper-$$plan.toml || exit; done
 	$(RUN)python bench/experiments/run_time.py
 	$(RUN)python bench/experiments/reproduction.py
@@ -57,6 +56,8 @@ bench: $(VENV)/installed-bench
 	$(RUN)python bench/benchmarks/growth.py
 	$(RUN)python bench/benchmarks/memory.py
 	$(RUN)python bench/benchmarks/scale.py
+	$(RUN)python bench/benchmarks/serving.py
+	$(RUN)python bench/benchmarks/report.py
 	$(RUN)torchdec-bench study bench/experiments/precision.toml
 	$(RUN)python bench/benchmarks/table.py
 

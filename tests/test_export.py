@@ -1,5 +1,6 @@
 """Another engine gives the same code, probabilities and labels from the exported file."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from small import blobs, small_dec
 from torchdec import DEC, export_onnx
-from torchdec.clusters import merge
+from torchdec.clusters import merge, rename
 from torchdec.runs import RunError
 
 X, _ = blobs(90, 6, 4)
@@ -34,6 +35,12 @@ def test_another_engine_gives_the_same(n: int, edit: Any, alpha: float, tmp_path
     np.testing.assert_allclose(got["code"], model.transform(rows), atol=1e-4)
     np.testing.assert_allclose(got["probabilities"], model.predict_proba(rows), atol=1e-4)
     np.testing.assert_array_equal(got["labels"], model.predict(rows))
+
+
+def test_the_names_of_the_clusters_go_along(tmp_path: Path) -> None:
+    export_onnx(rename(small_dec(3).fit(X), 1, "zweiter Größe"), tmp_path / "m.onnx")
+    metadata = onnxruntime.InferenceSession(tmp_path / "m.onnx").get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["cluster_names"]) == ["", "zweiter Größe", ""]
 
 
 def test_a_file_that_is_there_is_replaced_only_when_told(tmp_path: Path) -> None:

@@ -1,13 +1,19 @@
 """A served model answers as predict does, alone and together, and refuses what it cannot answer in one line."""
 
+import contextlib
 import http.client
 import json
+import os
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +21,7 @@ import pytest
 import uvicorn
 
 from small import blobs, small_dec
-from torchdec import DEC
+from torchdec import DEC, export_onnx
 from torchdec._serve import application
 from torchdec.clusters import rename
 from torchdec.rows._reading import Reading
@@ -146,3 +152,34 @@ def test_texts_are_served_as_they_are(tmp_path) -> None:
         answer = ask(port, body={"rows": texts})[1]["predictions"]
         assert [each["cluster"] for each in answer] == model.labels_.tolist()
         assert ask(port, body={"rows": [[1.0]]})[0] == 400
+
+
+def test_the_example_without_torch_answers_the_same(model: DEC, tmp_path: Path) -> None:
+    folder = Path(__file__).parents[1] / "examples" / "serve-onnx"
+    command = json.loads(re.search(r"^CMD (.+)$", (folder / "Dockerfile").read_text(), re.MULTILINE)[1])
+    export_onnx(model, tmp_path / "model.onnx")
+    for name in ("torch", "torchdec"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [{"0.0.0.0": "127.0.0.1", "8000": str(port)}.get(word, word) for word in command]
+    environment = {**os.environ, "MODEL": str(tmp_path / "model.onnx"), "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment) as server:
+        try:
+            while True:
+                with contextlib.suppress(ConnectionRefusedError):
+                    assert ask(port, "/health", method="GET")[1]["clusters"] == 3
+                    break
+                assert server.poll() is None
+                time.sleep(0.05)
+            rows = {"rows": [*X.tolist(), [None] * 4]}
+            status, answer = ask(port, body=rows)
+            assert status == 200
+            found = pd.DataFrame(answer["predictions"])
+            np.testing.assert_array_equal(found["cluster"], [*model.predict(X), -1])
+            np.testing.assert_allclose(found["confidence"][:-1], model.predict_proba(X).max(axis=1), atol=1e-5)
+            assert found["name"].eq("second").equals(found["cluster"] == 1)
+            for body in (b"[1]", b"{", {"rows": [[1, 2]]}, {"rows": [["x"] * 4]}, {"rows": []}):
+                assert ask(port, body=body)[0] == 400
+        finally:
+            server.terminate()

@@ -1,20 +1,19 @@
-"""Write the tables of accuracy in README.md and docs/accuracy.md from the results of two plans.
+"""Write the tables of accuracy in README.md and docs/accuracy.md from the results of a plan.
 
 torchdec-bench study bench/experiments/accuracy.toml
-torchdec-bench study bench/experiments/ablation.toml
 python bench/experiments/accuracy.py
 """
 
 from collections import defaultdict
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
-from torchdec_bench.pages import as_code, renewed, spread
+from torchdec_bench.pages import renewed, spread
 from torchdec_bench.study import read_plan, results
 
 HERE = Path(__file__).parent
-PLAN, ABLATION = HERE / "accuracy.toml", HERE / "ablation.toml"
+PLAN = HERE / "accuracy.toml"
 # The data sets, and how many rows are drawn from each (None is all), in order.
 ORDER = (
     ("mnist", None),
@@ -29,64 +28,49 @@ ORDER = (
     ("mouse-bladder", None),
     ("digits", None),
 )
-# The methods of a page; None is all.
-TABLES = {HERE.parents[1] / "README.md": ("neighbors",), HERE.parents[1] / "docs" / "accuracy.md": None}
+README, PAGE = HERE.parents[1] / "README.md", HERE.parents[1] / "docs" / "accuracy.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-ABLATION_PAGE = HERE.parents[1] / "docs" / "accuracy.md"
-ABLATION_BEGIN, ABLATION_END = "<!-- ablation: begin -->", "<!-- ablation: end -->"
+
+# Records by data set, number of rows and method.
+Groups = dict[tuple[str, int | None, str], list[dict[str, Any]]]
 
 
 def main() -> None:
-    for path, methods in TABLES.items():
-        path.write_text(with_table(path.read_text(), methods))
-    ABLATION_PAGE.write_text(with_ablation(ABLATION_PAGE.read_text()))
+    for path in (README, PAGE):
+        path.write_text(with_table(path))
 
 
-def with_table(text: str, methods: tuple[str, ...] | None) -> str:
-    """Return the text with the table between the two marks made anew from the files of results."""
-    return renewed(text, BEGIN, END, table([record for record, _ in results(read_plan(PLAN))], methods))
-
-
-def table(records: list[dict[str, Any]], methods: tuple[str, ...] | None) -> str:
-    from torchdec_bench.study._methods import METHODS
-
-    groups: dict[tuple[str, int | None, str], list[dict[str, Any]]] = defaultdict(list)
-    for record in records:
+def with_table(path: Path) -> str:
+    """Return a page with what stands between its marks made anew: of the default alone, or beside all methods."""
+    groups: Groups = defaultdict(list)
+    for record, _ in results(read_plan(PLAN)):
         groups[rows_and_method(record)].append(record)
-    lines = ["| data | method | ACC | NMI | ARI | seeds | seconds |", "|---|---|---|---|---|---|---|"]
+    made = of_the_default(groups) if path == README else of_all(groups)
+    return renewed(path.read_text(), BEGIN, END, made)
+
+
+def of_the_default(groups: Groups) -> str:
+    lines = ["| data | ACC | NMI | ARI | seeds | seconds |", "|---|---|---|---|---|---|"]
     for data, n_rows in ORDER:
-        for method in methods or METHODS:
-            own = groups.get((data, n_rows, method), [])
-            if own:
-                scores = [spread([record["score"][key] for record in own]) for key in ("acc", "nmi", "ari")]
-                seconds = f"{median(map(fit_seconds, own)):.0f}"
-                cells = [title(own[0]), own[0]["method"], *scores, str(len(own)), seconds]
-                lines.append(f"| {' | '.join(cells)} |")
+        own = groups[data, n_rows, "neighbors"]
+        scores = [spread([record["score"][key] for record in own]) for key in ("acc", "nmi", "ari")]
+        seconds = f"{median(map(fit_seconds, own)):.0f}"
+        lines.append(f"| {title(own[0])} | {' | '.join(scores)} | {len(own)} | {seconds} |")
     return "\n".join(lines) + "\n"
 
 
-def with_ablation(text: str) -> str:
-    """Return the text with the table of settings made anew, the default of the same method and seeds first."""
-    records = [record for record, _ in results(read_plan(ABLATION))]
-    seeds: dict[tuple[str, int | None, str], set[int]] = defaultdict(set)
-    for record in records:
-        seeds[rows_and_method(record)].add(record["seed"])
-    default = [
-        record
-        for record, _ in results(read_plan(PLAN))
-        if record["seed"] in seeds.get(rows_and_method(record), ())
-    ]
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-    for record in [*default, *records]:
-        settings = as_code({**record["case"]["stage_1"], **record["case"]["settings"]})
-        groups[record["method"], title(record), settings or "default"].append(record)
-    lines = ["| method | data | setting | ACC | NMI | seeds | seconds |", "|---|---|---|---|---|---|---|"]
-    for (*place, settings), own in sorted(groups.items(), key=lambda group: group[0][:2]):
-        scores = [spread([record["score"][key] for record in own]) for key in ("acc", "nmi")]
-        seconds = f"{median(map(fit_seconds, own)):.0f}"
-        lines.append(f"| {' | '.join([*place, settings, *scores, str(len(own)), seconds])} |")
-    content = "\n".join(lines) + "\n" if records else "Not run yet.\n"
-    return renewed(text, ABLATION_BEGIN, ABLATION_END, content)
+def of_all(groups: Groups) -> str:
+    """Return the mean accuracies over seeds, a column for each method."""
+    from torchdec_bench.study._methods import METHODS
+
+    methods = [method for method in METHODS if any(key[2] == method for key in groups)]
+    lines = [f"| ACC | {' | '.join(METHODS[method].title for method in methods)} |"]
+    lines.append("|---" * (1 + len(methods)) + "|")
+    for data, n_rows in ORDER:
+        scores = [[r["score"]["acc"] for r in groups.get((data, n_rows, method), ())] for method in methods]
+        cells = [f"{mean(values):.3f}" if values else "" for values in scores]
+        lines.append(f"| {title(groups[data, n_rows, 'neighbors'][0])} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def rows_and_method(record: dict[str, Any]) -> tuple[str, int | None, str]:

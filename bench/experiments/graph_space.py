@@ -1,37 +1,27 @@
 """How the space of the neighbour graph is chosen, on the data sets of TORCHDEC_DATA, and whether labels agree.
 
-    python bench/experiments/graph_space.py           graph_space.json beside it and the table of docs/accuracy.md
-    python bench/experiments/graph_space.py --table   the table alone, from the file
+    python bench/experiments/graph_space.py     graph_space.json beside it
 
 Labels serve to tell how many edges of each graph join rows of one class; the choice does not see them.
 """
 
 import json
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
 from accuracy import ORDER
-
-from torchdec_bench.pages import renewed
 
 MOST_ROWS = 20_000
 N_SPLITS, N_SEEDS = 12, 5
 # The digits have too few features for a choice.
 SETS = [name for name, n_rows in ORDER if n_rows is None and name != "digits"]
 RESULTS = Path(__file__).with_suffix(".json")
-DOCS = Path(__file__).parents[2] / "docs" / "accuracy.md"
-BEGIN, END = "<!-- graph space: begin -->", "<!-- graph space: end -->"
 
 
-def main(arguments: list[str]) -> None:
-    if arguments != ["--table"]:
-        RESULTS.write_text(json.dumps(list(results()), indent=1) + "\n")
-    DOCS.write_text(with_table(DOCS.read_text()))
+def main() -> None:
+    RESULTS.write_text(json.dumps(list(results()), indent=1) + "\n")
 
 
 def results() -> Iterator[dict[str, Any]]:
@@ -75,28 +65,5 @@ def results() -> Iterator[dict[str, Any]]:
         yield result
 
 
-def with_table(text: str) -> str:
-    """Return the text with the table between the two marks made anew from the file of results."""
-    return renewed(text, BEGIN, END, table())
-
-
-def table() -> str:
-    lines = [
-        "| data | edges of one class: components | rows | agreement: components | rows | rows ahead | chosen |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    from torchdec._core.graph_space import MARGIN
-
-    for result in json.loads(RESULTS.read_text()):
-        scores = result["agreement"]
-        for_rows = sum(rows > (1 + MARGIN) * components for components, rows in scores)
-        chosen = ", ".join(f"{space} {n} times" for space, n in Counter(result["chosen"]).items())
-        same = " | ".join(f"{share:.3f}" for share in result["same_class"])
-        agreement = " | ".join(f"{mean(score[kind] for score in scores):.3f}" for kind in range(2))
-        ahead = f"{for_rows} of {len(scores)} splits"
-        lines.append(f"| {result['dataset']} | {same} | {agreement} | {ahead} | {chosen} |")
-    return "\n".join(lines) + "\n"
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from time import process_time
 from typing import Any
 
@@ -22,7 +22,7 @@ from mixed_tables_data import Prepared, Table, made, prepared, tables
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from torchdec_bench.pages import renewed
+from torchdec_bench.pages import renewed, spread
 
 SEEDS = range(5)
 RESULTS = Path(__file__).with_suffix(".json")
@@ -183,43 +183,35 @@ def with_table(text: str) -> str:
 
 
 def table() -> str:
-    """Return the ARI of each method on each table, and below it means of groups of tables and the seconds."""
+    """Return the mean ARI of each method on each group of tables, and the seconds."""
     several = records()
+    groups = {
+        group: [record for record in several if record["group"] == group]
+        for group in dict.fromkeys(record["group"] for record in several)
+    }
     lines = [
-        f"| table | rows, numbers, kinds, k | {' | '.join(METHODS)} |",
-        "|---" * (2 + len(METHODS)) + "|",
+        f"| method | {' | '.join(map(titled, groups.values()))} | seconds |",
+        "|---" * (2 + len(groups)) + "|",
     ]
-    for name in dict.fromkeys(record["table"] for record in several):
-        own = [record for record in several if record["table"] == name]
-        shape = f"{own[0]['n']:,}, {own[0]['numbers']}, {own[0]['kinds']}, {own[0]['k']}"
-        lines.append(_line(name, shape, [_mean(own, method, "ari") for method in METHODS]))
-    for group in dict.fromkeys(record["group"] for record in several):
-        own = [record for record in several if record["group"] == group]
-        lines.append(_line(f"mean of {group}", "", [_mean_of_seeds(own, method) for method in METHODS]))
-    lines.append(_line("seconds, mean", "", [_mean(several, method, "seconds", 1) for method in METHODS]))
+    for method in METHODS:
+        means = " | ".join(mean_of_seeds(own, method) for own in groups.values())
+        seconds = mean(record["seconds"] for record in several if record["method"] == method)
+        lines.append(f"| {method} | {means} | {seconds:.1f} |")
     return "\n".join(lines) + "\n"
 
 
-def _line(name: str, shape: str, cells: list[str]) -> str:
-    return f"| {name} | {shape} | {' | '.join(cells)} |"
+def titled(own: list[dict[str, Any]]) -> str:
+    return f"{own[0]['group']}, {len({record['table'] for record in own})} tables"
 
 
-def _mean(own: list[dict[str, Any]], method: str, figure: str, digits: int = 2) -> str:
-    values = [record[figure] for record in own if record["method"] == method]
-    return f"{mean(values):.{digits}f}" if values else ""
-
-
-def _mean_of_seeds(own: list[dict[str, Any]], method: str) -> str:
+def mean_of_seeds(own: list[dict[str, Any]], method: str) -> str:
     """Return the mean over tables, and how it differs from seed to seed."""
     by_seed = [
         [record["ari"] for record in own if record["method"] == method and record["seed"] == seed]
         for seed in SEEDS
     ]
     n_tables = len({record["table"] for record in own})
-    means = [mean(values) for values in by_seed if len(values) == n_tables]
-    if not means:
-        return ""
-    return f"{mean(means):.3f}" + (f" ± {stdev(means):.3f}" if len(means) > 1 else "")
+    return spread([mean(values) for values in by_seed if len(values) == n_tables])
 
 
 if __name__ == "__main__":

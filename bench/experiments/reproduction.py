@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import reproduction_figures as figures
@@ -52,15 +51,8 @@ def section(name: str) -> str:
         return "Not run yet.\n"
     shown = [f"![{TITLES[kind]}](images/{name}-{kind}.png)\n" for kind in figures_of(name, found)]
     parts = [table for make in TABLES[name] if (table := make(records))]
-    seconds = sum(record["seconds"] for record in records)
-    versions = sorted({f"torchdec {r['versions']['torchdec']}, torch {r['versions']['torch']}" for r in records})
-    machines = sorted({f"{r['machine']['architecture']} ({r['machine']['simd']})" for r in records})
-    sources = sorted({f"{record['dataset']}: {record['source']}" for record in records})
-    about = f"{len(records)} fits, {seconds:,.0f} s in all; {'; '.join(versions)}; {'; '.join(machines)}."
-    return (
-        "\n".join([*parts, *shown, about, "", *(f"- {source}" for source in sources), *missing(plan, records)])
-        + "\n"
-    )
+    about = f"{len(records)} fits, {sum(record['seconds'] for record in records):,.0f} s in all."
+    return "\n".join([*parts, *shown, about, *missing(plan, records)]) + "\n"
 
 
 def missing(plan: Plan, records: list[Record]) -> list[str]:
@@ -76,55 +68,43 @@ def missing(plan: Plan, records: list[Record]) -> list[str]:
         f"{data}: {', '.join(f'{count} of `{method}`' for method, count in own.items())}"
         for data, own in left.items()
     )
-    return [f"- Not run yet, {len(plan.cases) - len(done)} of {len(plan.cases)} fits: {named}."]
-
-
-def named(record: Record) -> str:
-    n_rows = record["case"]["n_rows"]
-    return f"{n_rows:,} rows of {record['dataset']}" if n_rows else str(record["dataset"])
+    return ["", f"Not run yet, {len(plan.cases) - len(done)} of {len(plan.cases)} fits: {named}."]
 
 
 def accuracy(records: list[Record]) -> str:
     """Make a table of what was run with nothing varied but data, method and seed (tables 2 and 3)."""
-    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for record in records:
-        case = record["case"]
-        if not (case["settings"] or case["r_min"] or case["hold_out"] or case["n_clusters"]):
-            groups[named(record), record["method"]].append(record)
-    datasets = list(dict.fromkeys(data for data, _ in groups))
-    lines = [
-        [
-            data,
-            method,
-            spread([100 * r["score"]["acc"] for r in own], 2),
-            str(ACCURACY.get(method, {}).get(own[0]["case"]["data"], "")),
-            spread([r["score"]["nmi"] for r in own], 3),
-            str(len(own)),
-            seconds(own),
-        ]
-        for data in datasets
-        for method in METHODS
-        if (own := groups.get((data, method)))
-    ]
-    return markdown(["data", "method", "ACC, %", "paper, best of nine", "NMI", "seeds", "seconds"], lines)
+
+    def cell(own: list[Record]) -> str:
+        return spread([100 * record["score"]["acc"] for record in own], 2)
+
+    return by_data(records, cell)
 
 
 def best_of_nine(records: list[Record]) -> str:
-    """Make a table of the best setting of each method, by the labels, as table 2 of the paper has it."""
-    groups: dict[tuple[str, str], list[tuple[float, float, Record]]] = defaultdict(list)
+    """Make a table of the best and the worst setting of each method, by the labels, as figure 2 has it."""
+
+    def cell(own: list[Record]) -> str:
+        scores = [100 * record["score"]["acc"] for record in own]
+        return f"{max(scores):.2f}, {min(scores):.2f}"
+
+    return by_data(records, cell)
+
+
+def by_data(records: list[Record], cell: Callable[[list[Record]], str]) -> str:
+    """Make a line of each method and a column of each data set, with the paper's figure in brackets."""
+    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    names = {}
     for record in records:
-        settings = record["case"]["settings"]
-        value = settings.get("update_interval", settings.get("weight"))
-        if value is not None:
-            groups[named(record), record["method"]].append((100 * record["score"]["acc"], -value, record))
+        groups[record["method"], record["case"]["data"]].append(record)
+        names[record["case"]["data"]] = record["dataset"]
     lines = []
-    for (data, method), own in sorted(groups.items(), key=lambda item: METHODS.index(item[0][1])):
-        (best, value, record), (worst, _, _) = max(own, key=itemgetter(0, 1)), min(own, key=itemgetter(0, 1))
-        paper = str(ACCURACY.get(method, {}).get(record["case"]["data"], ""))
-        lines.append([data, method, str(len(own)), f"{best:.2f}", f"{-value:g}", f"{worst:.2f}", paper])
-    lines.sort(key=itemgetter(0))
-    titles = ["data", "method", "settings", "best ACC, %", "with", "worst ACC, %", "paper, best of nine"]
-    return markdown(titles, lines)
+    for method in filter({method for method, _ in groups}.__contains__, METHODS):
+        line = [method]
+        for data in names:
+            paper = ACCURACY.get(method, {}).get(data)
+            line.append(cell(groups[method, data]) + (f" ({paper})" if paper else ""))
+        lines.append(line)
+    return markdown(["ACC, %", *names.values()], lines)
 
 
 def imbalance(records: list[Record]) -> str:
@@ -133,18 +113,12 @@ def imbalance(records: list[Record]) -> str:
         if record["case"]["r_min"]:
             groups[record["method"]][record["case"]["r_min"]].append(100 * record["score"]["acc"])
     shares = sorted({share for own in groups.values() for share in own})
-    of_paper = all(record["case"]["data"] == "mnist" for record in records)
     lines = []
     for method in filter(groups.__contains__, METHODS):
-        lines.append([method, *(counted(groups[method][share]) for share in shares)])
-        if of_paper and method in IMBALANCE:
-            paper = dict(zip(PAPER_SHARES, IMBALANCE[method], strict=True))
-            lines.append([f"*{method}, paper*", *(f"{paper[share]:.2f}" for share in shares)])
+        paper = dict(zip(PAPER_SHARES, IMBALANCE.get(method, ()), strict=False))
+        line = [spread(groups[method][share], 2) + (f" ({paper[share]:.2f})" if paper else "") for share in shares]
+        lines.append([method, *line])
     return markdown(["ACC, %", *(f"r_min = {share}" for share in shares)], lines)
-
-
-def counted(values: list[float]) -> str:
-    return f"{spread(values, 2)} ({len(values)})" if len(values) > 1 else spread(values, 2)
 
 
 def number(records: list[Record]) -> str:
@@ -152,34 +126,33 @@ def number(records: list[Record]) -> str:
     lines = []
     for record in sorted(records, key=lambda record: record["case"]["n_clusters"]):
         k, out = record["case"]["n_clusters"], record["held_out"]
-        paper = [f"{value:.3f}" for value in NUMBER.get(k, ())] or ["", ""]
-        own = [f"{value:.3f}" for value in (record["score"]["nmi"], out["nmi"], out["generalizability"])]
-        lines.append([str(k), own[0], own[1], paper[0], own[2], paper[1]])
-    return markdown(["k", "NMI of fitted rows", "NMI, held out", "NMI, paper", "G", "G, paper"], lines)
+        if k in NUMBER:
+            nmi, g = (f"{value:.3f}" for value in NUMBER[k])
+            lines.append([str(k), f"{out['nmi']:.3f} ({nmi})", f"{out['generalizability']:.3f} ({g})"])
+    return markdown(["k", "NMI, held out", "G"], lines)
 
 
 def faithful(records: list[Record]) -> str:
-    lines = []
-    for record in records:
+    """Make a line for each way of training, with the scores of its seeds."""
+    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for record in sorted(records, key=itemgetter("seed")):
         case = record["case"]
         recipe = as_code(case["stage_1"]) or "the paper's"
-        scores = [f"{100 * record['score']['acc']:.2f}", f"{record['score']['nmi']:.3f}"]
-        stage_3 = [*self_training(case["settings"]), str(record["updates"])]
-        lines.append([recipe, str(record["seed"]), *stage_3, *scores, seconds([record])])
-    titles = ["stage 1", "seed", "steps an update", "stops by", "updates", "ACC, %", "NMI", "seconds"]
-    return markdown(titles, sorted(lines, key=lambda line: (line[0] != "the paper's", *line[:2])))
+        groups[recipe, *self_training(case["settings"])].append(f"{100 * record['score']['acc']:.2f}")
+    lines = [[*way, ", ".join(scores)] for way, scores in groups.items()]
+    titles = ["stage 1", "steps an update", "stops by", "ACC of each seed, %"]
+    return markdown(titles, sorted(lines, key=lambda line: (line[0] != "the paper's", *line[:3])))
 
 
-def self_training(settings: dict[str, Any]) -> list[str]:
+def self_training(settings: dict[str, Any]) -> tuple[str, str]:
     """Name the steps between updates and what ends them."""
     if settings["max_iter"] == 0:
-        return ["", "k-means alone"]
+        return "", "k-means alone"
     rule = "the paper's" if "patience" in settings else "the paper's, or no new low of changes"
-    return [str(settings["update_interval"]), rule]
+    return str(settings["update_interval"]), rule
 
 
 TABLES: dict[str, list[Callable[[list[Record]], str]]] = {
-    "paper-quick": [accuracy, imbalance],
     "paper-accuracy": [accuracy],
     "paper-sensitivity": [best_of_nine],
     "paper-imbalance": [imbalance],
@@ -187,11 +160,6 @@ TABLES: dict[str, list[Callable[[list[Record]], str]]] = {
     "paper-pictures": [],
     "paper-faithful": [faithful],
 }
-
-
-def seconds(records: list[Record]) -> str:
-    """Return the median of the seconds of processor time, or of the clock's in files that have no other."""
-    return f"{median(r.get('cpu_seconds', r['seconds']) for r in records):.0f}"
 
 
 def markdown(titles: list[str], lines: list[list[str]]) -> str:

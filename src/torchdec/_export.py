@@ -1,5 +1,6 @@
 """A fitted DEC as an ONNX file, for engines that have neither Python nor torch."""
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -38,8 +39,9 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
     The input ``rows`` is (n, d), as given to `fit`: the scale is inside. It is float32 (``tensor(float)``), or
     float64 (``tensor(double)``) where `feature_means_` of the model is, as for unix seconds, which float32 would
     round. The outputs are ``code``, float32 (n, z), ``probabilities``, float32 (n, k), which is equation 1, and
-    ``labels``, int64 (n,). n is free. The graph knows no landmarks: it rejects no rows, and assigns those that
-    belong nowhere too, which `DEC.predict` gives -1 where the model was fitted with `noise`.
+    ``labels``, int64 (n,). n is free. The metadata ``cluster_names`` is a JSON list of the names. The graph knows
+    no landmarks: it rejects no rows, and assigns those that belong nowhere too, which `DEC.predict` gives -1 where
+    the model was fitted with `noise`.
 
     A row that holds nothing gets the label -1, probabilities of 0 and an embedding of NaN. A graph cannot
     refuse rows, so this holds for rows with some NaN, or infinite values, too.
@@ -86,6 +88,7 @@ def export_onnx(model: DEC, path: str | os.PathLike[str], *, force: bool = False
     graph.add("Squeeze", label, graph.constant([1], np.int64), output="labels")
     shape = model.n_features_in_, model.cluster_centers_.shape[1], len(model.cluster_names_)
     made = graph.model(_row_dtype(model), *shape)
+    onnx.helper.set_model_props(made, {"cluster_names": json.dumps(model.cluster_names_)})
     onnx.checker.check_model(made, full_check=True)
     write_file(Path(path), lambda new: onnx.save(made, new), force=force)
 

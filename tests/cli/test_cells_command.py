@@ -80,6 +80,14 @@ def test_a_second_writing_replaces_the_first(cli, fitted, tmp_path):
     assert set(data.uns["rank_genes_groups_torchdec"]) > {"names", "scores", "pvals", "params"}
 
 
+def test_cells_that_are_all_in_none_have_no_markers(cli, fitted, tmp_path):
+    write(tmp_path / "far.h5ad", COUNTS[200:] * 0, KINDS[200:])
+    cli.ok("predict", fitted / "run", tmp_path / "far.h5ad", "-o", tmp_path / "out.h5ad")
+    data = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert data.obs["torchdec"].cat.categories.tolist() == ["-1"]
+    assert list(data.uns["rank_genes_groups_torchdec"]) == ["params"]
+
+
 def test_only_a_file_of_cells_becomes_one(cli, fitted, tmp_path):
     np.save(tmp_path / "x.npy", COUNTS)
     result = cli("predict", fitted / "run", tmp_path / "x.npy", "-o", tmp_path / "out.h5ad")

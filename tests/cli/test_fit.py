@@ -55,7 +55,7 @@ def test_the_record_tells_the_whole_story(run, data):
 
 def test_the_summary_names_clusters_and_paths(cli, data, tmp_path):
     result = cli.ok("fit", data, "-k", 3, "-o", tmp_path / "out")
-    for heading in ("cluster", "rows", "share of all rows", "mean confidence"):
+    for heading in ("cluster", "rows", "fraction", "mean confidence"):
         assert heading in result.stdout
     record = read_run(tmp_path / "out")
     pairs = zip(record.cluster_sizes, record.cluster_confidences, strict=True)

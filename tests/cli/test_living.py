@@ -82,24 +82,32 @@ def named_rows(cli, tmp_path_factory):
     return tmp_path / "t.csv", tmp_path / "run", groups
 
 
+def answer(path, questions, groups):
+    """Fill in all questions, and ask the first once more."""
+    lines = []
+    for question in questions:
+        a, b = (groups[int(question[side][1:])] for side in "ab")
+        lines.append(f"{question['a']},{question['b']},{'yes' if a == b else 'no'}\n")
+    path.write_text("a,b,same\n" + "".join(lines) + f"{questions[0]['a']},{questions[0]['b']},\n")
+
+
 def test_questions_are_filled_in_and_refine_a_run(cli, named_rows, tmp_path):
     table, run, groups = named_rows
     assert cli.ok("ask", run, table, "-n", 2).stdout.startswith("a,b\nC0")
     cli.ok("ask", run, table, "-n", 8, "-o", tmp_path / "q.csv")
     questions = list(csv.DictReader((tmp_path / "q.csv").read_text().splitlines()))
     assert len(questions) == 8
-    lines = []
-    for question in questions:
-        a, b = (groups[int(question[side][1:])] for side in "ab")
-        lines.append(f"{question['a']},{question['b']},{'yes' if a == b else 'no'}\n")
-    (tmp_path / "q.csv").write_text("a,b,same\n" + "".join(lines) + f"{questions[0]['a']},{questions[0]['b']},\n")
+    answer(tmp_path / "q.csv", questions, groups)
+    cli.ok("ask", run, table, "-n", 4, "--answers", tmp_path / "q.csv", "-o", tmp_path / "next.csv")
+    questions += csv.DictReader((tmp_path / "next.csv").read_text().splitlines())
+    answer(tmp_path / "q.csv", questions, groups)
     (tmp_path / "names.csv").write_text("row,name\nC000,first\nC003,first\n")
     result = cli.ok(
         *("refine", run, table, "--answers", tmp_path / "q.csv", "--names", tmp_path / "names.csv"),
         *("-o", tmp_path / "better"),
     )
     assert " is split from 0: " in result.stdout
-    assert "10 of 10 answers are kept." in result.stdout
+    assert "14 of 14 answers are kept." in result.stdout
     record = read_run(tmp_path / "better")
     assert len(record.cluster_sizes) == 3
     assert "first" in record.cluster_names
@@ -135,7 +143,7 @@ def test_answers_that_make_no_sense_are_one_line_and_write_nothing(cli, named_ro
 
 
 def test_the_command_of_the_container_serves_and_ends(run, data):
-    page = (Path(__file__).parents[2] / "docs" / "other-tools.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
     dockerfile = page.split("```dockerfile\n")[1].split("```")[0]
     command = json.loads(re.search(r"^CMD (.+)$", dockerfile, re.MULTILINE)[1])
     health = re.search(r'^HEALTHCHECK CMD python -c "(.+)"$', dockerfile, re.MULTILINE)[1]

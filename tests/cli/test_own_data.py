@@ -66,6 +66,23 @@ def test_pictures_are_sorted_into_a_folder_for_each_cluster(cli, photos, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith((".", "new"))) == []
 
 
+def test_vectors_of_pictures_are_fitted_and_shown_by_the_pictures(cli, photos, tmp_path):
+    random = np.random.default_rng(0)
+    np.save(tmp_path / "v.npy", random.normal(size=(45, 5)) + 9 * np.eye(5)[np.arange(45) % 3])
+    told = cli.ok(
+        "fit", photos, "--features", tmp_path / "v.npy", "-k", 3, "-o", tmp_path / "run", "--quiet"
+    ).stderr
+    assert "in this order: 00.png, 01.png, ..., 44.png" in told
+    table = pq.read_table(tmp_path / "run" / "assignments.parquet").to_pydict()
+    assert table["name"] == [f"{number:02}.png" for number in range(45)]
+    assert len(set(table["cluster"][::3])) == 1
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.count("data:image/webp;base64,") >= 30
+    cli.ok("report", tmp_path / "run", photos, "--features", tmp_path / "v.npy")
+    assert (tmp_path / "run" / "report.html").read_text() == page
+    assert "45 pictures" in cli.ok("sort", tmp_path / "run", photos, "-o", tmp_path / "sorted").stdout
+
+
 def test_pictures_of_sixteen_bits_are_fitted_shown_and_predicted_one_by_one(cli, photos, tmp_path):
     (tmp_path / "scans").mkdir()
     for path in sorted(photos.iterdir()):

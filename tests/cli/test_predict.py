@@ -3,6 +3,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
 
+from torchdec import load
+
 
 @pytest.mark.parametrize("name", ["", "model.safetensors"])
 def test_predict_finds_the_clusters_of_the_fit_again(cli, run, data, tmp_path, name):
@@ -61,3 +63,25 @@ def test_columns_are_found_by_name_and_missing_ones_named(cli, tmp_path):
     assert result.exit_code == 2
     assert result.stderr.startswith(f"torchdec: DATA: {tmp_path / 'c.csv'}: lacks column 'width'")
     assert not (tmp_path / "no.parquet").exists()
+
+
+def test_scores_stand_beside_the_assignments(cli, run, data, tmp_path):
+    rows = np.load(data)
+    rows[3] += 50
+    np.save(tmp_path / "new.npy", rows)
+    cli.ok("predict", run, tmp_path / "new.npy", "--scores", "-o", tmp_path / "new.parquet")
+    written = pq.read_table(tmp_path / "new.parquet")
+    assert written.column_names == ["row", "cluster", "confidence", "outlier_score"]
+    scores = written["outlier_score"].to_numpy()
+    np.testing.assert_array_equal(scores, load(run / "model.safetensors").outlier_scores(rows))
+    assert scores[3] > 1 > np.median(scores)
+
+
+def test_ids_called_as_the_scores_keep_their_place(cli, tmp_path):
+    lines = [f"r{i},{i % 3 * 5 + i / 100},{i % 3 * 5 - i / 90}\n" for i in range(30)]
+    (tmp_path / "a.csv").write_text("outlier_score,width,height\n" + "".join(lines))
+    cli.ok("fit", tmp_path / "a.csv", "-k", 3, "--id", "outlier_score", "-o", tmp_path / "out", "--quiet")
+    cli.ok("predict", tmp_path / "out", tmp_path / "a.csv", "--scores", "-o", tmp_path / "new.parquet")
+    table = pq.read_table(tmp_path / "new.parquet")
+    assert table.column_names[-2:] == ["outlier_score", "id_outlier_score"]
+    assert table["id_outlier_score"][7].as_py() == "r7"

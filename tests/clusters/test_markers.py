@@ -39,6 +39,7 @@ def test_one_cluster_and_genes_without_differences_have_no_score() -> None:
     found = markers(as_rows(pd.DataFrame(np.ones((9, 2), np.float32), columns=GENES[:2])), LABELS[1:10] * 0, 1)
     assert found["scores"]["0"].tolist() == [0, 0]
     assert found["pvals"]["0"].tolist() == [1, 1]
+    assert markers(as_rows(VALUES), np.full(len(VALUES), -1, np.int32), 3) == {}
 
 
 def test_of_many_cells_a_part_is_ranked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,20 +25,28 @@ def coarse(model: DEC) -> DEC:
     return merge(model, 0, 1)
 
 
-def answered(pairs: list[tuple[int, int]]) -> dict[str, list[tuple[int, int]]]:
+def answered(pairs: list[tuple[int, int]], kinds: np.ndarray = TRUTH) -> dict[str, list[tuple[int, int]]]:
     return {
-        "together": [(a, b) for a, b in pairs if TRUTH[a] == TRUTH[b]],
-        "apart": [(a, b) for a, b in pairs if TRUTH[a] != TRUTH[b]],
+        "together": [(a, b) for a, b in pairs if kinds[a] == kinds[b]],
+        "apart": [(a, b) for a, b in pairs if kinds[a] != kinds[b]],
     }
 
 
+def rounds(model: DEC, n: int, kinds: np.ndarray = TRUTH) -> list[tuple[int, int]]:
+    """Ask four questions at a time."""
+    pairs: list[tuple[int, int]] = []
+    for _ in range(n):
+        pairs += ask(model, X, 4, **answered(pairs, kinds))
+    return pairs
+
+
 def test_a_few_answers_cut_a_cluster_that_is_two(coarse: DEC, tmp_path) -> None:
-    questions = ask(coarse, X, 6)
+    questions = rounds(coarse, 3)
     assert any(coarse.labels_[a] == coarse.labels_[b] and TRUTH[a] != TRUTH[b] for a, b in questions)
     refined = refine(coarse, X, **answered(questions))
     assert ari(TRUTH, refined.labels_) == 1
     edit = refined.edits_[-1]
-    assert (edit["edit"], edit["together"] + edit["apart"], edit["broken"]) == ("refine", 6, [])
+    assert (edit["edit"], edit["together"] + edit["apart"], edit["broken"]) == ("refine", 12, [])
     assert sorted(change["change"] for change in edit["changes"]) == ["kept", "kept", "kept", "split"]
     save(refined, tmp_path / "model.safetensors")
     np.testing.assert_array_equal(load(tmp_path / "model.safetensors").predict(X), refined.labels_)
@@ -46,16 +54,36 @@ def test_a_few_answers_cut_a_cluster_that_is_two(coarse: DEC, tmp_path) -> None:
 
 def test_answers_merge_clusters_that_are_one(coarse: DEC) -> None:
     """A cluster in two parts is one again, and all others keep number and rows."""
-    fine = refine(coarse, X, **answered(ask(coarse, X, 6)))
-    typical = [np.flatnonzero(fine.predict_proba(X)[:, c] > 0.9) for c in range(4)]
+    fine = refine(coarse, X, **answered(rounds(coarse, 3)))
     one, two = (c for c in range(4) if len(set(coarse.labels_[fine.labels_ == c]) & {0}))
-    # Rows in the middle of both: the ones that ask would name.
-    pairs = [p for p in ask(fine, X, 40) if {fine.labels_[p[0]], fine.labels_[p[1]]} == {one, two}]
-    assert pairs
-    assert all(len(rows) for rows in typical)
-    merged = refine(fine, X, together=pairs, updates=0)
+    pairs = [p for p in ask(fine, X, 40) if {fine.labels_[p[0]], fine.labels_[p[1]]} <= {one, two}]
+    across = [pair for pair in pairs if fine.labels_[pair[0]] != fine.labels_[pair[1]]]
+    assert refine(fine, X, together=across[:1]).n_clusters == 4  # one pair isn't most of both
+    merged = refine(fine, X, together=pairs)
     assert merged.n_clusters == 3
     assert ari(merged.labels_, coarse.labels_) == 1
+
+
+def test_a_part_goes_to_the_cluster_of_its_kind(model: DEC, coarse: DEC) -> None:
+    """Of a cluster of two blobs, one is of the same kind as another cluster."""
+    kinds = np.where(model.labels_ == 2, 1, model.labels_)
+    refined = refine(coarse, X, **answered(rounds(coarse, 5, kinds), kinds))
+    assert refined.n_clusters == 3
+    assert ari(kinds, refined.labels_) == 1
+    assert [change["change"] for change in refined.edits_[-1]["changes"]] == ["kept"] * 3
+
+
+def test_one_odd_answer_changes_nothing(model: DEC) -> None:
+    """A row in the middle of a region that is of another kind than all around it."""
+    questions = rounds(model, 5)
+    said = answered(questions)
+    (a, b), *rest = (pair for pair in said["together"] if model.labels_[pair[0]] == model.labels_[pair[1]])
+    assert rest
+    refined = refine(
+        model, X, together=[p for p in said["together"] if p != (a, b)], apart=[*said["apart"], (a, b)]
+    )
+    np.testing.assert_array_equal(refined.labels_, model.labels_)
+    assert refined.edits_[-1]["broken"] == [["apart", a, b]]
 
 
 def test_names_open_and_name_clusters(coarse: DEC) -> None:
@@ -83,7 +111,7 @@ def test_what_cannot_be_kept_is_listed(model: DEC) -> None:
 
 
 def test_the_same_answers_give_the_same_bits(coarse: DEC) -> None:
-    said = answered(ask(coarse, X, 6))
+    said = answered(rounds(coarse, 3))
     one, two = (refine(coarse, X, **said).predict_proba(X) for _ in range(2))
     np.testing.assert_array_equal(one, two)
     assert coarse.n_clusters == 3

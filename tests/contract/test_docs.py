@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 # engines, several processes, own files.
 BLOCKS = {
     path: re.findall(r"```(python|console)\n(.*?)```", path.read_text(), re.DOTALL)
-    for path in ROOT.glob("docs/**/*.md")
+    for path in [*ROOT.glob("docs/**/*.md"), ROOT / "bench" / "README.md"]
 }
 PACKAGES = [
     f"torchdec.{name}"
@@ -106,8 +106,8 @@ def test_the_reference_has_the_help_of_every_command(site: Path) -> None:
         assert command.help.split(".")[0][:30] in page
 
 
-def test_the_page_about_other_tools_shows_every_example_but_the_quickstart(site: Path) -> None:
-    page = (site / "other-tools/index.html").read_text()
+def test_the_comparison_shows_every_example_but_the_quickstart(site: Path) -> None:
+    page = (site / "comparison/index.html").read_text()
     shown = html.unescape(re.sub(r"<[^>]*>", "", page))
     examples = sorted(path for path in (ROOT / "examples").glob("*.py") if "quickstart" not in path.name)
     assert examples

@@ -18,6 +18,7 @@ NEEDS = {
     "03_anndata": ["scanpy"],
     "04_bertopic": ["bertopic"],
     "05_dataframes": ["polars"],
+    "08_duckdb": ["duckdb"],
 }
 
 
@@ -51,7 +52,7 @@ def test_an_example_runs_and_leaves_nothing_behind(
 def test_an_example_imports_nothing_that_is_not_declared() -> None:
     import ast
 
-    declared = {"torchdec", "sklearn", "scipy", "numpy", "pandas", *sys.stdlib_module_names}
+    declared = {"torchdec", "sklearn", "scipy", "numpy", "pandas", "pyarrow", *sys.stdlib_module_names}
     for path in EXAMPLES:
         imported = {
             name.split(".")[0]

@@ -1,4 +1,4 @@
-"""The commands and manifests of docs/scale.md are ones that the shell, Kubernetes and torchdec understand."""
+"""The commands of docs/scale.md are ones that the shell and torchdec understand."""
 
 import re
 import shlex
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import typer
-import yaml
 
 from torchdec.cli._app import app
 
@@ -24,16 +23,7 @@ def commands() -> list[list[str]]:
     """Return what follows `torchdec`, wherever the page has a command."""
     joined = "\n".join(blocks("") + blocks("bash")).replace("\\\n", " ")
     lines = re.findall(r"^.*?(?:-m )?torchdec ((?:fit|predict) .*)$", joined, re.MULTILINE)
-    manifests = [container(document)["command"] for document in documents() if document["kind"] == "Job"]
-    return [*map(shlex.split, lines), *(command[command.index("torchdec") + 1 :] for command in manifests)]
-
-
-def documents() -> list[dict[str, Any]]:
-    return [document for block in blocks("yaml") for document in yaml.safe_load_all(block)]
-
-
-def container(job: dict[str, Any]) -> dict[str, Any]:
-    return job["spec"]["template"]["spec"]["containers"][0]
+    return list(map(shlex.split, lines))
 
 
 def test_every_command_has_options_that_torchdec_knows() -> None:
@@ -48,22 +38,6 @@ def test_the_batch_script_is_a_script() -> None:
     (script,) = blocks("bash")
     assert script.startswith("#!/bin/bash\n")
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
-
-
-def test_the_manifests_fit_together() -> None:
-    service, job = documents()
-    assert (service["kind"], job["kind"]) == ("Service", "Job")
-    pod = job["spec"]["template"]["spec"]
-    assert service["spec"]["clusterIP"] == "None"
-    assert service["spec"]["selector"] == {"job-name": job["metadata"]["name"]}
-    assert pod["subdomain"] == service["metadata"]["name"]
-    command = container(job)["command"]
-    assert all(isinstance(word, str) for word in command)
-    assert f"--nnodes={job['spec']['completions']}" in command
-    endpoint = f"{job['metadata']['name']}-0.{pod['subdomain']}:29500"
-    assert f"--rdzv-endpoint={endpoint}" in command
-    mounts = {mount["name"] for mount in container(job)["volumeMounts"]}
-    assert mounts == {volume["name"] for volume in pod["volumes"]}
 
 
 @pytest.mark.parametrize(

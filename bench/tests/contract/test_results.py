@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2]
-sys.path[:0] = [str(BENCH / folder) for folder in ("experiments", "benchmarks", "trust")]
+sys.path[:0] = [str(BENCH / folder) for folder in ("experiments", "trust", "benchmarks")]
 
 import accuracy  # noqa: E402
 import block_shuffle  # noqa: E402
 import changed_rows  # noqa: E402
 import choose_k  # noqa: E402
-import edits  # noqa: E402
-import graph_space  # noqa: E402
+import comparison  # noqa: E402
 import mixed_tables  # noqa: E402
 import novelty  # noqa: E402
 import own_data  # noqa: E402
@@ -27,20 +26,14 @@ from torchdec_bench.study import Case, read_plan, results  # noqa: E402
 from torchdec_bench.study._methods import METHODS  # noqa: E402
 
 
-@pytest.mark.parametrize("path", accuracy.TABLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [accuracy.README, accuracy.PAGE], ids=lambda path: path.name)
 def test_a_table_is_made_from_the_results(path: Path) -> None:
-    text = path.read_text()
-    assert accuracy.with_table(text, accuracy.TABLES[path]) == text
+    assert accuracy.with_table(path) == path.read_text()
 
 
 def test_the_table_of_mixed_tables_is_made_from_its_file() -> None:
     text = mixed_tables.DOCS.read_text()
     assert mixed_tables.with_table(text) == text
-
-
-def test_the_table_of_graph_spaces_is_made_from_its_file() -> None:
-    text = graph_space.DOCS.read_text()
-    assert graph_space.with_table(text) == text
 
 
 def test_the_table_of_partitions_is_made_from_its_file() -> None:
@@ -58,14 +51,14 @@ def test_the_table_of_chosen_numbers_is_made_from_its_file() -> None:
     assert choose_k.with_table(text) == text
 
 
+def test_the_tables_beside_others_are_made_from_their_file() -> None:
+    text = comparison.DOCS.read_text()
+    assert comparison.with_tables(text) == text
+
+
 def test_the_table_of_block_shuffles_is_made_from_its_file() -> None:
     text = block_shuffle.DOCS.read_text()
     assert block_shuffle.with_table(text) == text
-
-
-def test_the_table_of_edits_is_made_from_its_file() -> None:
-    text = edits.DOCS.read_text()
-    assert edits.with_table(text) == text
 
 
 def test_the_table_of_own_data_is_made_from_its_file() -> None:
@@ -73,15 +66,10 @@ def test_the_table_of_own_data_is_made_from_its_file() -> None:
     assert own_data.with_table(text) == text
 
 
-@pytest.mark.parametrize("page", ["performance.md", "scale.md"])
+@pytest.mark.parametrize("page", ["performance.md", "scale.md", "deploy.md"])
 def test_the_tables_of_benchmarks_are_made_from_their_files(page: str) -> None:
     text = (benchmark_tables.DOCS / page).read_text()
     assert benchmark_tables.with_tables(text) == text
-
-
-def test_the_table_of_settings_is_made_from_the_results() -> None:
-    text = accuracy.ABLATION_PAGE.read_text()
-    assert accuracy.with_ablation(text) == text
 
 
 @pytest.mark.parametrize("plan", sorted(accuracy.HERE.glob("*.toml")), ids=lambda plan: plan.stem)
@@ -118,6 +106,6 @@ def test_the_counts_of_the_trust_page_are_made_from_their_files() -> None:
     assert trust_page.with_counts(text) == text
 
 
-def test_the_tables_of_what_belongs_nowhere_are_made_from_their_file() -> None:
+def test_the_table_of_new_classes_is_made_from_its_file() -> None:
     text = novelty.DOCS.read_text()
-    assert novelty.with_tables(text) == text
+    assert novelty.with_table(text) == text

@@ -138,9 +138,11 @@ Record = Search | Epoch | Centroids | Update | Stretch
 class StopReason(Enum):
     """Why self-training ended; the value is the sentence that a user sees."""
 
-    CONVERGED = "Converged: fewer rows than tol changed their cluster between two target updates."
-    MAX_ITER = "Stopped at max_iter target updates, before the share of rows that change fell to tol."
-    UNSETTLED = "Stopped: the share of rows that change fell no further; kept the update where it was lowest."
+    CONVERGED = "Converged: the fraction of rows that changed cluster fell below tol."
+    MAX_ITER = "Stopped at max_iter updates, before the fraction of rows that changed cluster fell below tol."
+    UNSETTLED = (
+        "Stopped: the fraction of rows that changed cluster reached no new low; kept the best state so far."
+    )
     INTERRUPTED = "Interrupted: the model is as it was at that moment."
 
     @classmethod

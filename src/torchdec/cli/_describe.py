@@ -82,14 +82,15 @@ def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
     from torchdec.rows._ids import row_name
 
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("cluster", "rows", "share", "sure", "least 10 %", "nearest"):
+    for heading in ("cluster", "rows", "confidence", "lowest 10 %", "nearest"):
         table.add_column(heading, justify="right")
-    has_traits = any(cluster.traits for cluster in clusters)
-    if not has_traits:
+    # Sentences and words have lines of their own, for which a column of a terminal is too narrow.
+    has_lines = any(cluster.traits or cluster.words for cluster in clusters)
+    if not has_lines:
         table.add_column("stands out", overflow="fold")
-    table.add_column("typical rows")
+    table.add_column("exemplars")
     for cluster in clusters:
-        name = f"{cluster.number} {printable(cluster.shown_name)}".strip()
+        name = str(cluster.number) if has_lines else f"{cluster.number} {printable(cluster.shown_name)}".strip()
         sure, least = (
             "-" if value is None else f"{value:.3f}" for value in (cluster.confidence, cluster.confidence_p10)
         )
@@ -97,14 +98,13 @@ def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
         table.add_row(
             escape(name),
             f"{cluster.size:,}",
-            f"{cluster.share:.1%}",
             sure,
             least,
             "-" if cluster.nearest is None else str(cluster.nearest),
-            *(() if has_traits else (escape(features),)),
+            *(() if has_lines else (escape(features),)),
             escape(", ".join(printable(row_name(ids, row)) for row in cluster.exemplars[:4])),
         )
     Console(highlight=False).print(table)
-    for cluster in clusters if has_traits else ():  # sentences, for which a column of a terminal is too narrow
-        told = "; ".join(trait.text for trait in cluster.traits)
+    for cluster in clusters if has_lines else ():
+        told = "; ".join(trait.text for trait in cluster.traits) or ", ".join(cluster.words)
         tell(printable(f"{cluster.number} {cluster.shown_name}: {told}"))

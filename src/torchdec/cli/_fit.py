@@ -39,6 +39,7 @@ def fit(
     text_column: _options.TextColumn = None,
     vector_column: _options.VectorColumn = None,
     image_column: _options.ImageColumn = None,
+    features: _options.Features = None,
     layer: _options.Layer = None,
     use: _options.Use = None,
     ignore: _options.Ignore = None,
@@ -72,13 +73,14 @@ def fit(
             text_column=text_column,
             vector_column=vector_column,
             image_column=image_column,
+            features=features,
             layer=layer,
             use=use or (),
             ignore=ignore or (),
             roles=_options.roles(role, id_column),
             **file,
         )
-    old = None if like is None else _as_known(like, data, file)
+    old = None if like is None else _as_known(like, data, features, file)
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
     moved = shape if augment else None
@@ -107,7 +109,7 @@ def fit(
         print_run(out, run)
 
 
-def _as_known(run: Path, data: Path, file: _options.File) -> "Known":
+def _as_known(run: Path, data: Path, features: Path | None, file: _options.File) -> "Known":
     """Read the model of an earlier run, and what it makes of the rows, before hours go into a fit."""
     from torchdec._model_file import load
     from torchdec.clusters._align import known_to
@@ -118,7 +120,7 @@ def _as_known(run: Path, data: Path, file: _options.File) -> "Known":
         read_run(run)
         model = load(run / MODEL)
     with naming(f"--like {run} reads DATA"):
-        return known_to(model, read_rows(data, preparation=model.preparation_, **file))
+        return known_to(model, read_rows(data, features=features, preparation=model.preparation_, **file))
 
 
 def _checkpoint(out: Path, every: float | None, *, resume: bool) -> "Checkpoint | None":

@@ -68,6 +68,16 @@ ImageColumn = Annotated[
         help="Column of pictures' paths, beside the vectors.",
     ),
 ]
+Features = Annotated[
+    Path | None,
+    typer.Option(
+        "--features",
+        metavar="FILE.npy",
+        show_default=False,
+        help="Vectors of the pictures in the folder DATA, one a row in the order of their names, which are "
+        "clustered in place of pixels.",
+    ),
+]
 Layer = Annotated[
     str | None,
     typer.Option(

@@ -58,6 +58,13 @@ def predict(
             help="Assign rows to so many groups of clusters, as torchdec levels tells.",
         ),
     ] = None,
+    scores: Annotated[
+        bool,
+        typer.Option(
+            "--scores",
+            help="Write how far out rows lie: a column outlier_score, above 1 farther than any of the fit.",
+        ),
+    ] = False,
     join: Annotated[
         bool, typer.Option("--join", help="Write all columns of DATA, a table, beside the assignments.")
     ] = False,
@@ -90,6 +97,7 @@ def predict(
         of_files |= {f"--{name}": file[name] for name in ("delimiter", "decimal", "encoding")}
         of_files |= {
             "--force": force or None,
+            "--scores": scores or None,
             "--join": join or None,
             "--groups": groups,
         }
@@ -112,6 +120,11 @@ def predict(
     rows = rows_like(fitted, data, text_column=text_column, **file)
     with naming("DATA"):
         beside = _all_columns(data, rows, out) if join else row_ids(rows)
+    if scores:
+        if _is_h5ad(out):
+            raise UserError(f"--scores has no place in {out}; name a .parquet, .csv or .xlsx.")
+        with naming_rows(str(data)):
+            beside = _with_scores(fitted.outlier_scores(rows), beside)
     found, n_empty = _write_clusters(out, fitted, rows, data, reject, names, beside, force=force)
     n_rows = rows.shape[0]
     n_none = n_rows - sum(found.sizes)
@@ -151,6 +164,20 @@ def _all_columns(data: Path, rows: "Rows", out: Path) -> "pa.Table":
     if lists:
         say(f"note: {', '.join(map(repr, lists))} holds lists, which {out.suffix} can't hold; left out.")
     return table.drop_columns(lists)
+
+
+def _with_scores(scores: "NDArray[np.float32]", columns: "pa.Table | None") -> "pa.Table":
+    """Put the scores before the columns that stand beside the assignments."""
+    import pyarrow as pa
+
+    from torchdec.rows._ids import beside
+
+    table = pa.table({"outlier_score": scores})
+    if columns is not None:
+        columns = beside(columns, table.column_names)
+        for name, column in zip(columns.column_names, columns.columns, strict=True):
+            table = table.append_column(name, column)
+    return table
 
 
 def _write_clusters(

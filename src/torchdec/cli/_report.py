@@ -34,6 +34,7 @@ def report(
     ] = None,
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
+    features: _options.Features = None,
     file: _options.File = _options.AS_IT_SHOWS,
     labels: Annotated[
         Path | None,
@@ -60,7 +61,9 @@ def report(
     force = force or out is None  # in a run, the page is the command's own
     with naming("-o/--out"):
         check_file(page, force=force)
-    rows = None if data is None else rows_of_run(data, text_column=text_column, **file)(model, run)
+    rows = (
+        None if data is None else rows_of_run(data, text_column=text_column, features=features, **file)(model, run)
+    )
     with naming("--image-shape"):
         shape = None if data is None or rows is None else read_shape(image_shape, data, rows)
         if image_shape and shape is None:

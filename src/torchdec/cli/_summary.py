@@ -46,7 +46,7 @@ def print_run(out: Path, run: "Run") -> None:
 
 
 def print_clusters(run: "Run") -> None:
-    """Print a table: cluster, its name where one has a name, rows, share of all rows, mean confidence, stability.
+    """Print a table: cluster, its name where one has a name, rows, fraction, mean confidence, stability.
 
     Rows that are in no cluster count nowhere in it, and have a line below.
     """
@@ -57,7 +57,7 @@ def print_clusters(run: "Run") -> None:
 
     table = Table(box=SIMPLE_HEAD)
     named = any(run.cluster_names)
-    headings = ["cluster", *(["name"] if named else []), "rows", "share of all rows", "mean confidence"]
+    headings = ["cluster", *(["name"] if named else []), "rows", "fraction", "mean confidence"]
     for heading in (*headings, *(["stability"] if run.stability else [])):
         table.add_column(heading, justify="left" if heading == "name" else "right")
     n_rows = sum(run.cluster_sizes)

@@ -26,11 +26,13 @@ def markers(rows: Rows, labels: NDArray[np.int32], n_clusters: int) -> dict[str,
     rows : Rows of shape (n, d)
         With names of features; of many rows, some are drawn.
     labels : ndarray of shape (n,), int32
-        Their clusters; rows of -1 are left out.
+        Their clusters; rows of -1 are left out, and where all are, there is no result.
     n_clusters : int
         k.
     """
     index = np.flatnonzero(labels >= 0)
+    if not len(index):
+        return {}
     most = max(1, _MOST_VALUES // rows.shape[1])
     if len(index) > most:
         index = np.sort(np.random.default_rng(0).choice(index, most, replace=False))

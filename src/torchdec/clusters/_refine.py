@@ -1,6 +1,7 @@
 """What people know of some rows goes into a model, and the model asks for what it would know."""
 
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from numbers import Integral
 from time import perf_counter
@@ -9,12 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
+from torch.nn.functional import nll_loss
 
-from torchdec._core.batches import to_device
+from torchdec._core.batches import in_order, to_device
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.constraints import Facts, Pairs, constraint_loss, facts
+from torchdec._core.landmarks import placed
 from torchdec._core.randomness import generator
 from torchdec._core.randomness import split as seeds_of
 from torchdec._core.self_training import Penalty
@@ -23,7 +27,7 @@ from torchdec._dec import DEC
 from torchdec._representation import rows_to_fit
 from torchdec.clusters._align import Known, aligned
 from torchdec.clusters._change import recorded, train_briefly
-from torchdec.clusters._regions import Code, Regions, divided, joined, regions_of
+from torchdec.clusters._regions import Places, Regions, kinds_of, regions_of
 from torchdec.rows import Rows
 from torchdec.rows._shown import shown
 
@@ -48,12 +52,12 @@ def refine(
 ) -> DEC:
     """Correct a model by what is known of some rows: pairs of one kind, pairs of two, and names.
 
-    First the clusters: each is cut into regions, and rows near the middle of a region speak for it. Regions that
-    are said to be apart are never in one cluster; clusters whose largest regions are together become one, and a
-    region that is apart from the largest of its own cluster and together with that of another moves there. All
-    others stay with the nearest of their cluster. So the number of clusters follows from what is said. Then
-    encoder and centres are trained for a few updates, as at the end of a fit, with a penalty on each pair that
-    isn't as it should be, so single rows move too.
+    Each cluster is cut into regions, and rows near the middle of a region speak for it. A cluster is of the kind
+    that most of it is said to be. A region leaves it if two rows agree that it is of another kind: to the cluster
+    of that kind, or to open a cluster of its own if it is large enough and not of those nearby. Clusters become
+    one if most of both is said to be of one kind. So the number of clusters follows from what is said. Where
+    clusters are cut, encoder and centres are then trained for a few updates, as at the end of a fit, with a
+    penalty on what isn't as it should be. Else they stay as they are.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ def refine(
         Names by row number. Rows of one name are together, those of two are apart, and the cluster that has most
         of the rows of a name gets it.
     updates : int, default=3
-        Updates that are trained towards; 0 leaves the encoder as it is.
+        Updates that are trained towards where clusters are cut; 0 leaves the encoder as it is.
     random_state : int, default=0
         Of the regions and the order of the rows.
 
@@ -120,9 +124,12 @@ def refine(
         row = known.rows[np.isnan(code[known.rows]).any(axis=1)][0]
         raise ValueError(f"Row {row} of X holds nothing, so nothing can be known of it.")
     compute = resolve(model.device, model.precision)
-    result = _restructured(model, code, labels, known, random_state)
-    penalty = _penalty(known, given, model.scale_, seeds["training"], compute)
-    train_briefly(result, filled, int(updates), seeds["training"], compute, started, penalty)
+    regions = regions_of(_places(model, given, code, labels, compute), labels, _PARTS[0], known, random_state)
+    kinds = np.where(labels < 0, -1, kinds_of(regions, known)[regions.of_row])
+    result, cut = _restructured(model, code, labels, kinds)
+    if len(cut):
+        penalty = _penalty(known, cut, kinds[cut], given, model.scale_, seeds["training"], compute)
+        train_briefly(result, filled, int(updates), seeds["training"], compute, started, penalty)
     result._calibrate(given, compute)
     if not result.cluster_sizes_.all():
         _drop_empty(result)
@@ -147,10 +154,11 @@ def ask(
 ) -> list[tuple[int, int]]:
     """Propose pairs of rows of which to say whether they are of one kind: those whose answers tell most.
 
-    Each cluster is cut into regions of its embedding, and each region is asked for by the row in its middle, so an
-    answer speaks for many rows (as the super-instances of COBRAS). Half of the questions are whether a region
-    belongs to its cluster, the farthest apart first; the other half whether two clusters are one, the nearest
-    first. What follows from what is known already isn't asked.
+    Each cluster is cut into regions, and each region is asked for by the row in its middle, so an answer speaks
+    for many rows (as the super-instances of COBRAS). First come the regions that are known not to be of their
+    cluster: whether another row says so too, where they belong, and what the rest of that cluster is. Half of the
+    other questions are whether a region belongs to its cluster, the farthest apart first; the other half whether
+    two clusters are one, the nearest first. What follows from what is known already isn't asked.
 
     Parameters
     ----------
@@ -178,57 +186,70 @@ def ask(
     check_is_fitted(model)
     if not (isinstance(n, Integral) and n >= 1):
         raise ValueError(f"n={shown(n)} asks nothing; try 1 or more.")
+    given = model._new_rows(X)
     code, labels = model.transform(X), model.predict(X)
     known = facts(
         _pairs("together", together, len(code)), _pairs("apart", apart, len(code)), _names(rows or {}, len(code))
     )
+    places = _places(model, given, code, labels, resolve(model.device, model.precision))
     questions: dict[tuple[int, int], None] = {}
     for parts in _PARTS:
-        regions = regions_of(code, labels, parts, random_state)
-        middle = _middles(regions, code)
-        votes = regions.votes(known)
-        for a, b in _most_telling(regions, code, votes):
-            if not votes[a, b] and len(questions) < n:
-                questions[min(middle[a], middle[b]), max(middle[a], middle[b])] = None
+        regions = regions_of(places, labels, parts, known, random_state)
+        for a, b in _most_telling(regions, places, known):
+            if len(questions) < n:
+                questions[min(a, b), max(a, b)] = None
     return list(questions)
 
 
-def _most_telling(regions: Regions, code: Code, votes: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
-    """Yield pairs of regions: one of a cluster and its largest, and the largest of two clusters, in turn.
+def _most_telling(regions: Regions, places: Places, facts: Facts) -> Iterator[tuple[int, int]]:
+    """Yield pairs of rows of which it isn't known whether they are of one kind, the most telling first.
 
-    First comes where a region belongs that is known not to be of its cluster: to the nearest of the others.
+    First come regions that are said not to be of their cluster: whether another row says so too, and whether they
+    belong to the nearest of the others. Then a region of a cluster and its largest, and the largest of two
+    clusters, in turn; then all others that the first could belong to.
     """
+    speakers = regions.speakers.tolist()
     spreads = np.array(
-        [np.linalg.norm(code[regions.of_row == r] - c, axis=1).mean() for r, c in enumerate(regions.centers)]
+        [np.linalg.norm(places[regions.of_row == r] - c, axis=1).mean() for r, c in enumerate(regions.centers)]
     )
-    apart = np.linalg.norm(regions.centers[:, None] - regions.centers, axis=2)
+    apart = cdist(regions.centers, regions.centers)
     apart /= np.maximum(spreads[:, None] + spreads, _NARROWEST * spreads.mean() or 1.0)
-    clusters = [np.flatnonzero(regions.clusters == cluster) for cluster in np.unique(regions.clusters)]
-    mains = regions.mains[np.unique(regions.clusters)]
-    within, between = [], []
-    for i, (own, main) in enumerate(zip(clusters, mains, strict=True)):
-        within += [(-apart[main, region], main, region) for region in own if region != main]
-        for lost in own[(votes[own, main] < 0) & ~(votes[own][:, mains] > 0).any(axis=1)]:
-            left = mains[votes[lost, mains] == 0]
-            if len(left):
-                yield int(lost), int(left[apart[lost, left].argmin()])
-        for other, theirs in zip(clusters[:i], mains[:i], strict=True):
-            between.append((apart[np.ix_(own, other)].min(), main, theirs))
-    within.sort()
-    between.sort()
-    for i in range(max(len(within), len(between))):
-        for pairs in (within, between):
-            if i < len(pairs):
-                yield int(pairs[i][1]), int(pairs[i][2])
+    relations, clusters, (mains, leaving) = regions.relations(facts), regions.clusters, regions.sides(facts)
+    largest = np.unique(mains)
+    strays = np.flatnonzero(relations[np.arange(len(mains)), mains] < 0)
+    for region in strays[~leaving[strays] & (regions.others[strays] >= 0)]:
+        yield int(regions.others[region]), speakers[region]
+    lost = strays[~(relations[np.ix_(strays, largest)] > 0).any(axis=1)]
+    homes = np.union1d(largest, lost)
+    left = [homes[(relations[region, homes] == 0) & (homes != region)] for region in lost]
+    left = [others[np.argsort(apart[region, others])] for region, others in zip(lost, left, strict=True)]
+    rest = np.setdiff1d(np.arange(len(mains)), largest)
+    within = [(mains[region], region) for region in rest[np.argsort(-apart[rest, mains[rest]])]]
+    torn = [(main, region) for main, region in within if clusters[region] in clusters[strays]]
+    nearest = [
+        (apart[np.ix_(clusters == clusters[a], clusters == clusters[b])].min(), a, b)
+        for a, b in itertools.combinations(largest, 2)
+    ]
+    between = [(a, b) for _, a, b in sorted(nearest)]
+    in_turn = (pair for pairs in itertools.zip_longest(within, between) for pair in pairs if pair)
+    pairs = itertools.chain(
+        ((region, others[0]) for region, others in zip(lost, left, strict=True) if len(others)),
+        (pair for pair in itertools.chain(torn, in_turn) if not relations[pair]),
+        ((region, other) for region, others in zip(lost, left, strict=True) for other in others[1:]),
+    )
+    yield from ((speakers[a], speakers[b]) for a, b in pairs)
 
 
-def _middles(regions: Regions, code: Code) -> list[int]:
-    """Return the row in the middle of each region."""
-    rows = []
-    for region, center in enumerate(regions.centers):
-        own = np.flatnonzero(regions.of_row == region)
-        rows.append(int(own[np.linalg.norm(code[own] - center, axis=1).argmin()]))
-    return rows
+def _places(model: DEC, rows: Rows, code: Places, labels: NDArray[np.int32], compute: Compute) -> Places:
+    """Return where rows lie in the embedding and, with as much weight, along the axes of the landmarks.
+
+    The embedding alone wouldn't tell apart what the fit put together.
+    """
+    landmarks = model.landmarks_.to(compute.device)
+    parts = (placed(chunk, landmarks.means, landmarks.axes)[0] for chunk in in_order(rows, model.scale_, compute))
+    both = code, torch.cat(list(parts)).cpu().numpy()
+    widths = (np.sqrt(each[labels >= 0].var(axis=0).sum()) or 1.0 for each in both)
+    return np.hstack([each / width for each, width in zip(both, widths, strict=True)])
 
 
 def _pairs(argument: str, pairs: Pairs, n_rows: int) -> list[tuple[int, int]]:
@@ -256,24 +277,29 @@ def _names(rows: Mapping[int, str], n_rows: int) -> dict[int, str]:
     return {int(row): name for row, name in rows.items()}
 
 
-def _restructured(model: DEC, code: Code, labels: NDArray[np.int32], known: Facts, seed: int) -> DEC:
-    """Return a model whose clusters are cut and merged as rows say; only what is cut gets other centres."""
-    regions = divided(regions_of(code, labels, _PARTS[0], seed), code, known)
-    kinds = joined(regions, known)
-    centers, owners = [], []
+def _restructured(
+    model: DEC, code: Places, labels: NDArray[np.int32], kinds: NDArray[np.int64]
+) -> tuple[DEC, NDArray[np.int64]]:
+    """Return a model whose clusters are cut and merged as kinds say, and the rows of those that are cut.
+
+    Only what is cut gets other centres.
+    """
+    centers, owners, cut = [], [], [np.empty(0, dtype=np.int64)]
     for cluster in range(len(model.cluster_names_)):
-        own = regions.clusters == cluster
-        if len(set(kinds[own])) > 1:
-            centers.append(regions.centers[own])
-            owners.append(kinds[own])
-        elif own.any():
+        own = labels == cluster
+        found = np.unique(kinds[own])
+        if len(found) > 1:
+            centers.append(np.array([code[own & (kinds == kind)].mean(axis=0) for kind in found]))
+            owners.append(found)
+            cut.append(np.flatnonzero(own))
+        elif len(found):
             centers.append(model.cluster_centers_[model.center_clusters_ == cluster])
-            owners.append(np.full(len(centers[-1]), kinds[own][0]))
+            owners.append(np.full(len(centers[-1]), found[0]))
     result = deepcopy(model)
     result.cluster_centers_ = np.concatenate(centers)
     result.center_clusters_ = np.concatenate(owners).astype(np.int32)
     result.cluster_names_ = [""] * (int(kinds.max()) + 1)
-    return result
+    return result, np.concatenate(cut)
 
 
 def _drop_empty(model: DEC) -> None:
@@ -286,8 +312,20 @@ def _drop_empty(model: DEC) -> None:
     model.cluster_names_ = [name for name, keep in zip(model.cluster_names_, kept, strict=True) if keep]
 
 
-def _penalty(known: Facts, rows: Rows, scale: float, seed: int, compute: Compute) -> Penalty:
-    """Make what self-training adds to its loss: how much the rows of which something is known contradict that."""
+def _penalty(
+    known: Facts,
+    cut: NDArray[np.int64],
+    kinds: NDArray[np.int64],
+    rows: Rows,
+    scale: float,
+    seed: int,
+    compute: Compute,
+) -> Penalty:
+    """Make what self-training adds to its loss: the contradiction of what is known, and of the cuts.
+
+    The encoder has put the parts of a cluster that is cut in one place, and wouldn't learn from its own
+    assignments to tell them apart: so some of their rows are learnt as labels (cross-entropy).
+    """
     values = to_device(rows, torch.from_numpy(known.rows), scale, compute)
     groups, is_apart = (torch.from_numpy(each).to(compute.device) for each in (known.groups, known.apart))
     draws = generator(seed)
@@ -296,7 +334,11 @@ def _penalty(known: Facts, rows: Rows, scale: float, seed: int, compute: Compute
         some = torch.randperm(len(groups), generator=draws)[:_MOST_AT_ONCE].to(compute.device)
         own = groups[some]
         same = (own[:, None] == own) & ~torch.eye(len(own), dtype=torch.bool, device=own.device)
-        return constraint_loss(soft_assignment(values[some]), same, is_apart[own][:, own])
+        contradiction = constraint_loss(soft_assignment(values[some]), same, is_apart[own][:, own])
+        drawn = torch.randint(len(cut), (_MOST_AT_ONCE,), generator=draws)
+        q = soft_assignment(to_device(rows, torch.from_numpy(cut)[drawn], scale, compute))
+        wanted = torch.from_numpy(kinds)[drawn].to(compute.device)
+        return contradiction + nll_loss(q.clamp(min=1e-6).log(), wanted)
 
     return penalty
 

@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from torchdec.prepare._roles import NAMED, LeftOut, Sorter, first_of, is_id_name, is_number, is_readable, is_vector
 
+# Why a column of texts is left out of a table.
+HOLDS_TEXTS = "holds texts"
 # Roles of columns that are no features.
 NO_FEATURES = {"id": "an id", "label": "a label", "text": "text"}
 
@@ -169,7 +171,8 @@ class Features:
                     for name in names
                 ]
             elif len(names) == 1:
-                lines.append(f"column {names[0]!r} {why} and is left out")
+                remedy = f"; --text-column {shlex.quote(names[0])} clusters these" if why == HOLDS_TEXTS else ""
+                lines.append(f"column {names[0]!r} {why} and is left out{remedy}")
             else:
                 remedy = "; --use COLUMN takes one as a feature" if can_be_used else ""
                 each = re.sub(r"^(\w+)", lambda verb: f"each {verb[1]}", why)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from torchdec.prepare._coding import Coding, Levels, Numbers, coding_from_json, coding_to_json
 from torchdec.prepare._column_reader import OTHER, CellsError, Reader
-from torchdec.prepare._features import ColumnsError, Features
+from torchdec.prepare._features import HOLDS_TEXTS, ColumnsError, Features
 from torchdec.prepare._parsed import Parsed, show_number
 from torchdec.prepare._roles import LeftOut, is_code_name
 
@@ -253,7 +253,7 @@ def _numbers(read: NDArray[Any]) -> NDArray[np.float64]:
 
 def _why(reader: Reader) -> str:
     if reader.role == "text":
-        return "holds texts"
+        return HOLDS_TEXTS
     if reader.levels == (OTHER,):
         return "holds kinds that are each in too few rows"
     return reader.why if reader.role in ("constant", "name") else "is the same in nearly all rows that have it"

@@ -1,6 +1,7 @@
 """Rows of a dense array, in memory or mapped from a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,9 @@ class DenseRows:
         self.names = names
         self.kinds = kinds
         self.image_shape: tuple[int, ...] | None = None  # where each row is a picture
+        # The files of pictures that rows are vectors of, below a folder (`rows._beside`).
+        self.pictures: Sequence[str] = ()
+        self.folder_of_pictures: Path | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

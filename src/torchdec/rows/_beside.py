@@ -1,4 +1,4 @@
-"""What vectors came from: the texts, or the pictures' paths, in a column beside them."""
+"""What vectors came from: texts or pictures' paths in a column beside them, or the pictures in a folder."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,8 +9,11 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from torchdec.prepare._roles import is_text
+from torchdec.rows._arrays import DenseRows
+from torchdec.rows._images import SUFFIXES
+from torchdec.rows._inside import files_inside
 from torchdec.rows._parquet import ParquetRows
-from torchdec.rows._protocol import RowsError
+from torchdec.rows._protocol import Rows, RowsError, tell
 from torchdec.rows._reading import Reading
 
 
@@ -50,3 +53,22 @@ def attach(rows: ParquetRows, path: Path, reading: Reading, *, is_needed: bool) 
         rows.pictures = TextsOfColumn(path, pictures)
         rows.folder_of_pictures = path.parent
     return rows
+
+
+def of_pictures(vectors: Rows, features: Path, folder: Path) -> DenseRows:
+    """Let the vectors in a file know which pictures of a folder they are of: one each, in natural order."""
+    paths = files_inside(folder, SUFFIXES) if folder.is_dir() else []
+    if not paths:
+        raise RowsError(f"{folder}: isn't a folder of pictures, which features are of; leave out {features}")
+    if not isinstance(vectors, DenseRows):
+        raise RowsError(f"{features}: isn't one array of vectors; give a .npy of one row for each picture")
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    if len(names) != len(vectors):
+        raise RowsError(
+            f"{features}: holds {len(vectors):,} rows, but {folder} {len(names):,} pictures; give one row for each"
+        )
+    order = names if len(names) < 4 else [*names[:2], "...", names[-1]]
+    tell(f"{features}: its rows are taken for the pictures of {folder} in this order: {', '.join(order)}")
+    vectors.names = vectors.pictures = names
+    vectors.folder_of_pictures = folder
+    return vectors

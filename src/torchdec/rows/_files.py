@@ -13,7 +13,7 @@ from torchdec.prepare._images import Images
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows._anndata import read_cells
-from torchdec.rows._beside import attach
+from torchdec.rows._beside import attach, of_pictures
 from torchdec.rows._cells import CellRows
 from torchdec.rows._columns import read_csv, read_xlsx
 from torchdec.rows._convert import dense_rows, sparse_rows
@@ -34,6 +34,7 @@ def read_rows(
     text_column: str | None = None,
     vector_column: str | None = None,
     image_column: str | None = None,
+    features: str | PathLike[str] | None = None,
     layer: str | None = None,
     use: Sequence[str] = (),
     ignore: Sequence[str] = (),
@@ -88,6 +89,10 @@ def read_rows(
     image_column : str, optional
         Column beside the vectors that holds paths of pictures, as seen from the folder of the file; pages show
         them.
+    features : str or path-like, optional
+        File of vectors of the pictures in the folder `path`, such as a vision model makes: a 2-D ``.npy``, or an
+        ``.npz`` with ``x``, of one row for each picture in the natural order of their paths. Rows are these; pages
+        show the pictures.
     layer : str, optional
         Layer of an AnnData to read in place of its X, such as ``"counts"``.
     use, ignore : sequence of str, default=()
@@ -139,6 +144,10 @@ def read_rows(
     (4, 3)
     """
     path = Path(path)
+    if features is not None:
+        if Path(features).suffix.lower() not in _READERS:
+            raise RowsError(f"{features}: features of pictures are read from a .npy or .npz; write them as one")
+        return of_pictures(read_rows(features), Path(features), path)
     said = preparation.reading if preparation else Reading()
     now = {
         "text_column": text_column,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchdec.prepare._images import Images, Look
+from torchdec.prepare._images import SIDE, Images, Look
 from torchdec.prepare._pictures import has_colours
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._protocol import RowsError, tell
@@ -29,6 +29,8 @@ _BY_SUFFIX = {".tga": ("TGA",)}
 # A file of a few kilobytes can claim any size; decoding is refused beyond this.
 _BOMB = 100_000_000
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# Pictures in colour of this many pixels on each side and more are taken for photographs.
+_PHOTOGRAPH = 128
 # Files that a message names.
 _NAMED = 10
 # TIFF's tags of what a page is (new and old), and their values of thumbnails and of masks.
@@ -165,7 +167,9 @@ def _unread(path: Path) -> str:
     """Say why Pillow does not know a picture; it reads TIFFs of some kinds of values and channels only."""
     with path.open("rb") as file:
         if file.read(4) in _TIFF_STARTS:
-            return "it is a TIFF of values or channels that Pillow does not read; save it as grey float32, or as 8 bits"
+            return (
+                "it is a TIFF of values or channels that Pillow does not read; save it as grey float32 or 8 bits"
+            )
     return "its first bytes are not of a picture that Pillow reads"
 
 
@@ -212,7 +216,8 @@ def _refuse_damaged(folder: Path, files: Sequence[_File]) -> None:
 
 
 def _tell(folder: Path, files: Sequence[_File], images: Images, *, fitted: bool) -> None:
-    for note in (*_notes_on_pages(files), *_notes_on_values(files, images, fitted=fitted)):
+    notes = (*_notes_on_pages(files), *_notes_on_values(files, images, fitted=fitted))
+    for note in (*notes, *(_note_on_photographs(files, images) if fitted else ())):
         tell(f"{folder}: {note}")
 
 
@@ -267,6 +272,18 @@ def _notes_on_values(files: Sequence[_File], images: Images, *, fitted: bool) ->
         yield (
             f"{len(empty)} of {len(looks)} pictures hold NaN or infinite values, so their rows are all NaN "
             f"({_listed(empty)})"
+        )
+
+
+def _note_on_photographs(files: Sequence[_File], images: Images) -> Iterator[str]:
+    """Say what pixels tell of pictures in colour that lose most of their pixels, as photographs do."""
+    sizes = [look.size for file in files for look in file.looks]
+    large = [size for size in sizes if min(size) >= _PHOTOGRAPH]
+    if len(images.shape) == 3 and 2 * len(large) > len(sizes):
+        width, height = large[0]
+        yield (
+            f"pictures in colour, such as of {width} x {height}, are compared by {SIDE} x {SIDE} pixels, which "
+            "show brightness and background; of photographs, give a vision model's vectors (features=, --features)"
         )
 
 

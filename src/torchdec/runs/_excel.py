@@ -27,7 +27,7 @@ class SheetWriter:
             from openpyxl import Workbook
         except ImportError:
             raise RunError(
-                f"{path} is written by openpyxl, which is not installed; pip install 'torchdec[excel]'."
+                f"{path.name}: openpyxl, which writes it, is not installed; try pip install 'torchdec[excel]'."
             ) from None
         self._path, self._book = path, Workbook(write_only=True)
         self.begin("clusters", schema)
@@ -41,7 +41,7 @@ class SheetWriter:
         """Write the rows of a table."""
         self._n_rows += len(table)
         if self._n_rows > MOST_ROWS:
-            raise RunError(f"{self._path} would have more than {MOST_ROWS:,} rows; name a .parquet or .csv.")
+            raise RunError(f"{self._path.name} would have more than {MOST_ROWS:,} rows; name a .parquet or .csv.")
         for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
             self._sheet.append([self._cell(value) for value in row])
 

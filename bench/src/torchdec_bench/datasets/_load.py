@@ -29,7 +29,7 @@ def load(
 ) -> Dataset:
     """Load a data set by its name.
 
-    It is looked for as the `.npz` that docs/datasets.md names, then as the files of its publisher in a folder
+    It is looked for as the `.npz` that bench/README.md names, then as the files of its publisher in a folder
     of the data set's name; only then are other data taken in its place, where there are any: see
     `Dataset.stand_in`.
 

@@ -24,7 +24,7 @@ class Case:
     data : str
         A name of `torchdec_bench.datasets`.
     method : str
-        A name of `torchdec_bench.study` (docs/studies.md lists them).
+        A name of `torchdec_bench.study` (bench/README.md lists them).
     seed : int
         Of the fit.
     n_rows : int or None
@@ -128,7 +128,7 @@ def read_plan(path: str | Path) -> Plan:
     try:
         contents = tomllib.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise PlanError(f"{path}: is no TOML ({error}); see docs/studies.md.") from None
+        raise PlanError(f"{path}: is no TOML ({error}); see bench/README.md.") from None
     _check_keys(path, contents, {"title", "case"}, {"title", "case"})
     if not isinstance(contents["title"], str):
         raise PlanError(f'{path}: title is no text; write title = "...".')
@@ -148,7 +148,7 @@ def _check_keys(path: Path, table: dict[str, Any], known: set[str], needed: set[
         raise PlanError(f"{path}: the key {unknown[0]!r} is unknown; there are {', '.join(sorted(known))}.")
     missing = sorted(needed - set(table))
     if missing:
-        raise PlanError(f"{path}: the key {missing[0]!r} is missing; see docs/studies.md.")
+        raise PlanError(f"{path}: the key {missing[0]!r} is missing; see bench/README.md.")
 
 
 _TYPES = {"data": str, "method": str, "seed": int, "n_rows": int, "n_clusters": int, "pictures": bool}

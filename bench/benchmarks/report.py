@@ -1,6 +1,6 @@
 """Seconds and size of the page of a fit.
 
-    python bench/benchmarks/page.py     prints and writes results/page.json
+    python bench/benchmarks/report.py     prints and writes results/report.json
 
 Each fit runs in a process of its own, on generated rows, and is short: its length changes little on the page. Then
 `DEC.report` is timed, by the clock, and by the processor, which other work on the machine delays less. It imports
@@ -64,7 +64,7 @@ def main() -> None:
             output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
             results.append({"rows": kind, "n": n, **json.loads(output)})
             print(results[-1], flush=True)
-    write("page", results)
+    write("report", results)
 
 
 def fit_and_report(kind: str, n: int) -> None:
