@@ -143,7 +143,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
     header = read_header(file)
     parameters = header.pop("parameters")
     assert header == {
-        "version": 5,
+        "version": 6,
         "class": "DEC",
         "torchdec": __version__,
         "scale": fitted.scale_,
@@ -250,7 +250,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
     [
         (
             {"header": {"version": 99}},
-            "model format version 99; this is torchdec .* which reads version 5",
+            "model format version 99; this is torchdec .* which reads version 6",
         ),
         ({"header": {"class": "Other"}}, "not understood"),
         ({"header": {"n_features_in": 7}}, "tensors do not fit together"),

@@ -28,6 +28,21 @@ def _python(*args, **options):
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "20000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "passive"}, None)],
+)
+def test_threads_spin_briefly_unless_it_is_said_otherwise(given, expected, monkeypatch):
+    seen = []
+    monkeypatch.setattr("torchdec.cli._app.app", lambda **_: seen.append(os.environ.get("GOMP_SPINCOUNT")))
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, given.get(name, ""))  # both are as before after the test
+        if name not in given:
+            monkeypatch.delenv(name)
+    main()
+    assert seen == [expected]
+
+
 @pytest.mark.parametrize("args", [("--help",), ("--version",), *((command, "--help") for command in COMMANDS)])
 def test_help_and_version_import_nothing_heavy(args):
     code = (
