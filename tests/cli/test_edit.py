@@ -79,6 +79,7 @@ def test_a_run_can_take_the_place_of_the_one_it_came_from(cli, run, tmp_path):
             "fewer.npy has the shape (20, 8), but the run is of (60, 8); give its rows.",
         ),
         (("merge", "DATA", 0, 1), "RUN: "),
+        (("edit", "RUN", "absent.json"), "EDITS.json: absent.json: there is no such file; check the path"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(cli, run, data, tmp_path, tmp_path_factory, arguments, message):

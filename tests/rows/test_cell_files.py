@@ -146,7 +146,7 @@ def test_an_unknown_spelling_of_the_marks_is_refused_by_its_values(marks, shown,
 
 def test_marks_of_no_gene_are_told_and_passed_over(tmp_path):
     path = write(tmp_path / "x.h5ad", highly_variable=np.zeros(D, dtype=bool))
-    with pytest.warns(RowsWarning, match="'highly_variable' of var marks no gene, so it is passed over"):
+    with pytest.warns(RowsWarning, match="'highly_variable' of var marks no gene and is ignored"):
         assert read_rows(path).feature_names == GENES
 
 

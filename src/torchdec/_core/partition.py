@@ -130,7 +130,7 @@ def judged_candidates(
             rows = leading_components(points)
         found, raw = list[Found](), list[NDArray[np.integer]]()
         for number, code in enumerate(codes):
-            of = f", code {number + 1}" if number else ""
+            of = f", embedding {number + 1}" if number else ""
             for name, labels in candidates(code, k, graph, edges, None if number else points, random):
                 known = any(np.array_equal(labels, other) for other in raw)
                 if known or np.bincount(labels, minlength=k).min() == 0:

@@ -38,7 +38,7 @@ def choose_k(
             "--hold-out",
             min=0.0,
             max=0.9,
-            metavar="SHARE",
+            metavar="FRACTION",
             help="Show the paper's G on this share of the rows too, as 0.2: it trains a DEC for every k.",
         ),
     ] = 0.0,

@@ -71,7 +71,7 @@ def _print(found: "Drift", names: "tuple[str, ...] | list[str]") -> None:
             tell(f"  and {len(own) - _SHOWN} more of this kind; --json has all")
     told = [shift for shift in found.shifts if shift.what == "unsure" and shift.of is None]
     for shift in told:
-        tell(f"Less sure than 95 % of the rows of the fit: {shift.now:.1%} (for information).")
+        tell(f"Less confident than 95 % of the rows of the fit: {shift.now:.1%} (for information).")
 
 
 def _line(shift: "Shift", names: "tuple[str, ...] | list[str]") -> str:

@@ -121,6 +121,8 @@ def edit(
 
     try:
         edits = json.loads(file.read_text(encoding="utf-8"))["edits"]
+    except FileNotFoundError:
+        raise UserError(f"EDITS.json: {file}: there is no such file; check the path") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"EDITS.json: {file} holds no edits ({error!r}); give what the page exported.") from None
     if not isinstance(edits, list) or not edits:
@@ -144,6 +146,8 @@ def _pairs_of_file(file: Path) -> list[tuple[str, str]]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             lines = list(csv.DictReader(opened))
+    except FileNotFoundError:
+        raise UserError(f"EDITS.json: {file}: there is no such file; check the path") from None
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"--file: {file} cannot be read ({error}).") from None
     if not lines or not {"cluster", "name"} <= lines[0].keys():

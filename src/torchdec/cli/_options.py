@@ -34,8 +34,8 @@ class Precision(StrEnum):
 
 
 DATA_HELP = (
-    "Rows: .npy, .npz (array x, or CSR parts), .csv, .tsv, .parquet, .h5ad, .zarr, .txt (a text a line), or a "
-    "folder of .parquet, CSR .npz or images, or an image."
+    "Rows: .npy, .npz (array x, or CSR parts), .csv, .tsv, .xlsx, .parquet, .h5ad, .zarr, .txt (a text a line), "
+    "or a folder of .parquet, CSR .npz or images, or an image."
 )
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")]
@@ -252,11 +252,11 @@ Noise = Annotated[
     Any,
     typer.Option(
         "--noise",
-        metavar="SHARE",
+        metavar="FRACTION",
         parser=lambda value: _noise(str(value)),
         show_default=False,
         help="Cluster -1 for rows that belong nowhere: auto finds those that lie far from all others, and 0.05 "
-        "leaves out that share of the rows.",
+        "leaves out that fraction of the rows.",
     ),
 ]
 AugmentOption = Annotated[

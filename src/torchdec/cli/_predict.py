@@ -44,7 +44,7 @@ def predict(
             "--reject",
             min=0.0,
             max=0.99,
-            metavar="SHARE",
+            metavar="FRACTION",
             help="Cluster -1 for rows that lie farther out than this share of the rows of the fit, as 0.05.",
         ),
     ] = 0.0,
@@ -132,7 +132,7 @@ def predict(
     which = f", of which {n_empty:,} {holds} nothing" if n_empty else ""
     none = f", {n_none:,} in none (-1){which}" if reject or n_none else ""
     n_used = sum(size > 0 for size in found.sizes)
-    tell(f"{out}: {n_rows:,} rows in {n_used} of {len(found.sizes)} clusters{none}")
+    tell(f"{out}: {n_rows:,} {'row' if n_rows == 1 else 'rows'} in {n_used} of {len(found.sizes)} clusters{none}")
 
 
 def _check_out(out: Path, data: Path, model: Path, *, force: bool) -> None:
@@ -256,13 +256,13 @@ def _predict_folder(
     n_rows = sum(parquet.read_metadata(file).num_rows for file in out.rglob("*.parquet"))
     n_none = n_rows - sum(sizes)
     none = f", {n_none:,} in none (-1)" if reject or n_none else ""
-    tell(f"{out}: {n_rows:,} rows in {n_used} of {len(sizes)} clusters{none}")
+    tell(f"{out}: {n_rows:,} {'row' if n_rows == 1 else 'rows'} in {n_used} of {len(sizes)} clusters{none}")
 
 
 def _refuse_inputs(out: Path, *inputs: Path) -> None:
     for path in inputs:
         if out.exists() and path.exists() and out.samefile(path):
-            raise UserError(f"{out} is also what is read, or part of it; name another file.")
+            raise UserError(f"{out} is the input, or part of it; name another file.")
 
 
 def _is_h5ad(path: Path) -> bool:

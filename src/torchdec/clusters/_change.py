@@ -182,7 +182,7 @@ def split(
     started = perf_counter()
     cluster = cluster_number(model, "cluster", cluster)
     if not (isinstance(into, Integral) and into >= 2):
-        raise ValueError(f"into={shown(into)} makes no parts; try 2 or more.")
+        raise ValueError(f"into={shown(into)} must be a whole number of 2 or more.")
     if not (isinstance(updates, Integral) and updates >= 0):
         raise ValueError(f"updates={shown(updates)} must be 0 or more.")
     into = int(into)

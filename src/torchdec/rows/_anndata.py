@@ -43,7 +43,7 @@ def read_cells(path: Path, reading: Reading, prepared: Cells | None) -> CellRows
 def _marks(file: CellFile, path: Path) -> Any:
     marks = file.marks()
     if marks is not None and not marks.any():
-        tell(f"{path}: 'highly_variable' of var marks no gene, so it is passed over; mark the genes to be used")
+        tell(f"{path}: 'highly_variable' of var marks no gene and is ignored; mark the genes to use")
         return None
     return marks
 

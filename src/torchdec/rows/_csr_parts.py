@@ -62,9 +62,7 @@ class CsrPartRows(BlockRows):
             raise _damaged(path, error) from error
         size = int(self.block_starts[number + 1] - self.block_starts[number])
         if matrix.shape != (size, self.shape[1]):
-            raise RowsError(
-                f"{path}: has shape {matrix.shape} and no longer {(size, self.shape[1])}; open it again"
-            )
+            raise RowsError(f"{path}: now has shape {matrix.shape}, not {(size, self.shape[1])}; open it again")
         refuse_unusable(matrix.shape, matrix.dtype, str(path))
         # scipy cannot compute with these dtypes.
         odd = matrix.dtype == np.float16 or not matrix.dtype.isnative

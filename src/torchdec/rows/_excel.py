@@ -34,9 +34,7 @@ def read_sheet(path: Path, reading: Reading) -> Sheet:
     try:
         import openpyxl
     except ImportError:
-        raise RowsError(
-            f"{path}: is read by openpyxl, which is not installed; pip install 'torchdec[excel]'"
-        ) from None
+        raise RowsError(f"{path}: needs openpyxl, which is not installed; pip install 'torchdec[excel]'") from None
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
         for sheet in book.worksheets:

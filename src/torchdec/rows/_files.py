@@ -228,8 +228,8 @@ def _read_vectors(path: Path, reading: Reading, prepared: Prepared | None) -> Ro
     """Read a column of vectors, and what stands beside it."""
     if path.suffix.lower() != ".parquet" or reading.vector_column is None:
         raise RowsError(
-            f"{path}: vectors with what they came from are read from a .parquet, whose column of lists "
-            "vector_column (--vector-column) names"
+            f"{path}: texts or pictures beside vectors need a .parquet with a column of lists; "
+            "name it with vector_column (--vector-column)"
         )
     rows = ParquetRows([path], reading, prepared if isinstance(prepared, Features) else None)
     return attach(rows, path, reading, is_needed=prepared is None)

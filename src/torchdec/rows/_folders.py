@@ -60,10 +60,7 @@ def _tell_left_out(folder: Path, kind: str, paths: Sequence[Path]) -> None:
             "among them as .png or .jpg"
         )
     elif others:
-        tell(
-            f"{folder}: files of other suffixes than {kind} are left out: {others}; rename tables among them if "
-            f"they are {kind} too"
-        )
+        tell(f"{folder}: files without the suffix {kind} are left out: {others}; rename those that are {kind} too")
 
 
 def _others(folder: Path, paths: Sequence[Path], *, hidden: str) -> str:

@@ -107,7 +107,7 @@ def of_arrow(X: Any) -> Iterator[Column]:
     except (pa.ArrowException, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise RowsError(
-            f"X is a {type(X).__name__} that Arrow does not take ({reason}); cast its columns"
+            f"X is a {type(X).__name__} that Arrow can't convert ({reason}); cast its columns"
         ) from error
     for field, values in zip(table.schema, table.columns, strict=True):
         yield _of_chunks(field.name, values)

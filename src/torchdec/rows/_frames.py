@@ -43,7 +43,7 @@ def is_frame(X: Any) -> bool:
     kind = type(X)
     if hasattr(kind, "collect") or (hasattr(kind, "npartitions") and hasattr(kind, "columns")):
         call = next(name for name in ("toPandas", "collect", "compute") if hasattr(kind, name))
-        raise RowsError(f"X is a {kind.__name__}, whose rows are still to be computed; give X.{call}()")
+        raise RowsError(f"X is a {kind.__name__}, whose rows aren't computed yet; give X.{call}()")
     if hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__") or hasattr(X, "to_frame"):
         return True
     return hasattr(X, "columns") and hasattr(X, "to_numpy")

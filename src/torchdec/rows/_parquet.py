@@ -147,7 +147,7 @@ class ParquetRows(BlockRows):
                 start += len(part)
         if start != group.size:
             raise RowsError(
-                f"{path}: row group {group.number} has {start} rows and no longer {group.size}; open it again"
+                f"{path}: row group {group.number} now has {start} rows, not {group.size}; open it again"
             )
         return block
 
@@ -457,7 +457,7 @@ def rows_of_groups(metadata: parquet.FileMetaData, path: Path) -> list[int]:
     """
     groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
     if min(groups, default=0) < 0 or sum(groups) != metadata.num_rows:
-        raise RowsError(f"{path}: its row groups have not the {metadata.num_rows} rows of it; write it again")
+        raise RowsError(f"{path}: its row groups don't add up to its {metadata.num_rows} rows; write it again")
     return groups
 
 

@@ -172,7 +172,7 @@ def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table]:
         table = read_table(path, reading)
         _check_name(table.column_names, name, path)
     else:
-        raise RowsError(f"{path}: has no columns; a column of texts is taken from a .csv, .tsv or .parquet")
+        raise RowsError(f"{path}: has no columns; give a .csv, .tsv or .parquet for a column of texts")
     kind = table.schema.field(name).type
     held = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not (pa.types.is_null(held) or any(is_text(held) for is_text in _TEXT_TYPES)):
