@@ -433,3 +433,14 @@ def test_records_and_dictionaries_are_to_be_made_data_frames():
     for X in (records, [{"a": 1.0}, {"a": 2.0}], {"a": [1.0, 2.0]}):
         with pytest.raises(RowsError, match=r"names of columns; give pandas\.DataFrame\(X\)"):
             as_rows(X)
+
+
+@pytest.mark.parametrize("beside", [{"b": HALVES}, {"b": X[:, 0]}, {"b": [None, *X[1:, 0]]}])
+def test_whole_numbers_that_lose_digits_are_told(beside):
+    frame = pd.DataFrame({"a": 2**60 + 300 * np.arange(N) ** 2, **beside})
+    with pytest.warns(RowsWarning, match="column 'a' holds whole numbers beyond 9,007,199,254,740,992"):
+        as_rows(frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        as_rows(frame.assign(a=frame["a"] - 2**60))
+        as_rows(pd.DataFrame({"a": frame["a"], "c": frame["a"] - 2**60}))  # which stay whole

@@ -15,6 +15,8 @@ from torchdec.prepare._durations import Durations
 from torchdec.prepare._roles import is_number, is_text
 from torchdec.prepare._scales import in_order, is_yes_no
 
+# Whole numbers up to here have a float64 each.
+_WHOLE = 1 << 53
 # Texts that show how the others are written.
 _TELLING = 1000
 # A level that fewer than five rows have, or than 1 %, is one with other rare ones; of few rows, than a tenth.
@@ -284,6 +286,13 @@ def floats_of(column: pa.ChunkedArray) -> NDArray[np.float64]:
         whole = pa.int32() if pa.types.is_time32(kind) else pa.int64()
         return _plain_floats(column.cast(whole)) / _PER_SECOND[kind.unit]
     return _plain_floats(column)
+
+
+def rounded(values: NDArray[Any]) -> str:
+    """Return what is to be told of whole numbers that float64 doesn't hold; nothing of others."""
+    if values.dtype.kind not in "iu" or not len(values) or max(-int(values.min()), int(values.max())) <= _WHOLE:
+        return ""
+    return f"holds whole numbers beyond {_WHOLE:,}, whose last digits are lost; subtract what they have in common"
 
 
 def _plain_floats(column: pa.ChunkedArray) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from torchdec.prepare._coding import Coding, Levels, Numbers, coding_from_json, coding_to_json
-from torchdec.prepare._column_reader import OTHER, CellsError, Reader
+from torchdec.prepare._column_reader import OTHER, CellsError, Reader, rounded
 from torchdec.prepare._features import HOLDS_TEXTS, ColumnsError, Features
 from torchdec.prepare._parsed import Parsed, show_number
 from torchdec.prepare._roles import LeftOut, is_code_name
@@ -119,6 +119,8 @@ class Mixed:
             except CellsError as error:
                 raise ColumnsError(f"column {name!r} {error}", [name]) from None
             if note:
+                told.append(f"column {name!r} {note}")
+            if pa.types.is_integer(column.type) and (note := rounded(column.drop_null().to_numpy())):
                 told.append(f"column {name!r} {note}")
             coding = None if read is None else _coding(reader, read)
             if coding is None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from torchdec.prepare._column_reader import rounded
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._overview import Overview, overview
@@ -210,7 +211,12 @@ class Frame:
         elif self._is_pandas and chosen and all(_is_zero_but_for_few(self._dtypes[j]) for j in places):
             rows = sparse_rows(self._frame.iloc[:, list(places)].sparse.to_coo(), "X", names)
         else:
-            rows = dense_rows(self._array(places, chosen), "X", names)
+            array = self._array(places, chosen)
+            if array.dtype.kind == "f":
+                for column in chosen:
+                    if what := rounded(numbers_of(column.values())):
+                        tell(f"X: column {column.name!r} {what}")
+            rows = dense_rows(array, "X", names)
         if columns is not None:
             rows.preparation = Preparation(prepared=columns)
         made: Rows = rows
