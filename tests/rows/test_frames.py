@@ -388,7 +388,9 @@ def test_frames_of_polars_are_read_and_lazy_ones_refused():
         np.testing.assert_array_equal(values(as_rows(vectors)), X)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(RowsError, match=r"X is a LazyFrame, whose rows are still to be .* X.collect\(\)"):
+        with pytest.raises(
+            RowsError, match=r"X is a LazyFrame, whose rows aren't computed yet; give X.collect\(\)"
+        ):
             small_dec().fit(frame.lazy())
 
 

@@ -61,7 +61,7 @@ def test_tables_of_another_suffix_beside_parquet_are_told_and_marks_are_not(tmp_
     for name in ("_SUCCESS", "_common_metadata", ".part-0.parquet.crc"):
         (tmp_path / name).write_bytes(b"")
     with pytest.warns(
-        RowsWarning, match=r"suffixes than \.parquet are left out: 2 \.pq, 1 without a suffix;"
+        RowsWarning, match=r"files without the suffix \.parquet are left out: 2 \.pq, 1 without a suffix;"
     ) as told:
         assert read_rows(tmp_path).shape == (12, 2)
     assert len(told) == 1
