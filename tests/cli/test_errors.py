@@ -220,7 +220,7 @@ def test_predict_never_overwrites_what_it_reads(cli, run, tmp_path, name):
     path, copy = _save(tmp_path, "x.npy", X), _copy_of(run, tmp_path)
     before = tree(tmp_path)
     result = cli("predict", copy, path, "-o", tmp_path / name, "--force")
-    _assert_one_line(result, ["--out", name, "what is read"], tmp_path, before)
+    _assert_one_line(result, ["--out", name, "is the input"], tmp_path, before)
 
 
 def test_a_reader_of_a_pipe_who_went_away_is_no_mistake():
