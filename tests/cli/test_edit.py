@@ -80,6 +80,7 @@ def test_a_run_can_take_the_place_of_the_one_it_came_from(cli, run, tmp_path):
         ),
         (("merge", "DATA", 0, 1), "RUN: "),
         (("edit", "RUN", "absent.json"), "EDITS.json: absent.json: there is no such file; check the path"),
+        (("rename", "RUN", "--file", "absent.csv"), "--file: absent.csv: there is no such file; check the path"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(cli, run, data, tmp_path, tmp_path_factory, arguments, message):

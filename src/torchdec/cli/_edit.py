@@ -147,7 +147,7 @@ def _pairs_of_file(file: Path) -> list[tuple[str, str]]:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             lines = list(csv.DictReader(opened))
     except FileNotFoundError:
-        raise UserError(f"EDITS.json: {file}: there is no such file; check the path") from None
+        raise UserError(f"--file: {file}: there is no such file; check the path") from None
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"--file: {file} cannot be read ({error}).") from None
     if not lines or not {"cluster", "name"} <= lines[0].keys():

@@ -214,7 +214,7 @@ class Frame:
             array = self._array(places, chosen)
             if array.dtype.kind == "f":
                 for column in chosen:
-                    if what := rounded(numbers_of(column.values())):
+                    if pa.types.is_integer(column.type) and (what := rounded(numbers_of(column.values()))):
                         tell(f"X: column {column.name!r} {what}")
             rows = dense_rows(array, "X", names)
         if columns is not None:
