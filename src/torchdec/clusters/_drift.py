@@ -1,8 +1,8 @@
 """How new rows differ from those of a fit: clusters that grew, rows that are strange, columns that moved."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
@@ -143,30 +143,21 @@ def drift(model: DEC, X: Any, *, least_effect: float = 0.3) -> Drift:
     profile = profile_of(model.landmarks_, rows, model.scale_, -empty.astype(np.int64), 1, compute)
     compared += _of_columns(model, profile.columns, n_rows, rows.feature_names)
     compared += _of_gaps(model, rows, np.flatnonzero(~empty))
-    shifts = []
-    for each in compared:
-        p = min(1.0, each.chance * len(compared))
-        drifted = each.what in _DECIDES and p < _LEVEL and abs(each.effect) >= least_effect
-        shifts.append(Shift(each.what, each.of, each.before, each.now, each.written, each.effect, p, drifted))
+    shifts = [_judged(shift, len(compared), least_effect) for shift in compared]
     shifts.sort(key=lambda shift: (not shift.drifted, -abs(shift.effect)))
     return Drift(n_rows, float(least_effect), tuple(shifts))
 
 
-class _Compared(NamedTuple):
-    """A `Shift`, and how likely it is by chance alone."""
-
-    what: str
-    of: int | str | None
-    before: float
-    now: float
-    written: tuple[str, str]
-    effect: float
-    chance: float
+def _judged(shift: Shift, n_compared: int, least_effect: float) -> Shift:
+    """Say of a comparison, whose `p` is that of itself alone, whether it is drift beside all others."""
+    p = min(1.0, shift.p * n_compared)
+    drifted = shift.what in _DECIDES and p < _LEVEL and abs(shift.effect) >= least_effect
+    return replace(shift, p=p, drifted=drifted)
 
 
 def _of_clusters(
     model: DEC, assigned: Assigned, far: Bool[NDArray[np.bool_], " rows"], empty: Bool[NDArray[np.bool_], " rows"]
-) -> Iterator[_Compared]:
+) -> Iterator[Shift]:
     """Compare what fraction of all rows each cluster has, and what fraction of its rows is unusual."""
     k, labels = assigned.n_clusters, assigned.labels
     before, kept = model.cluster_sizes_, labels >= 0
@@ -191,17 +182,17 @@ def _of_clusters(
                 yield _fraction(what, c, usual, found[own].mean(), before[c], now[c])
 
 
-def _fraction(what: str, of: int | str | None, before: float, now: float, n_before: int, n_now: int) -> _Compared:
+def _fraction(what: str, of: int | str | None, before: float, now: float, n_before: int, n_now: int) -> Shift:
     """Compare two fractions by Cohen's h, whose chance is normal for any fraction (the arcsine transform)."""
     h = 2 * float(np.arcsin(np.sqrt(now)) - np.arcsin(np.sqrt(before)))
     chance = 2 * norm.sf(abs(h) / np.sqrt(1 / n_before + 1 / n_now))
     written = f"{before:.1%}", f"{now:.1%}"
-    return _Compared(what, of, float(before), float(now), written, h, float(chance))
+    return Shift(what, of, float(before), float(now), written, h, float(chance), drifted=False)
 
 
 def _of_columns(
     model: DEC, columns: Float[NDArray[np.float32], "2 features"], n_now: int, names: Any
-) -> Iterator[_Compared]:
+) -> Iterator[Shift]:
     """Compare the means of columns, which some of the rows tell, of the fit and of the new ones."""
     (before, spread), (now, spread_now) = (each.astype(np.float64) for each in (model.column_profile_, columns))
     n_before, n_now = (min(int(n), MOST) for n in (model.cluster_sizes_.sum(), n_now))
@@ -220,7 +211,7 @@ def _of_columns(
         name = str(i) if names is None or len(names) != len(before) else names[i]
         (was, was_written), (is_now, now_written) = usual[i], found[i]
         effect, by_chance = float(np.clip(d[i], -99, 99)), float(np.nan_to_num(chance[i]))
-        yield _Compared("column", name, was, is_now, (was_written, now_written), effect, by_chance)
+        yield Shift("column", name, was, is_now, (was_written, now_written), effect, by_chance, drifted=False)
 
 
 def _in_units(model: DEC, means: Float[NDArray[np.float64], " features"]) -> list[tuple[float, str]]:
@@ -231,7 +222,7 @@ def _in_units(model: DEC, means: Float[NDArray[np.float64], " features"]) -> lis
     return [(float(mean), f"{mean:.4g}") for mean in means]
 
 
-def _of_gaps(model: DEC, rows: Rows, filled: Int64[NDArray[np.int64], " filled"]) -> Iterator[_Compared]:
+def _of_gaps(model: DEC, rows: Rows, filled: Int64[NDArray[np.int64], " filled"]) -> Iterator[Shift]:
     """Compare how many rows have no value that the fit had in each column of a prepared table."""
     prepared = model.preparation_.prepared
     if not isinstance(prepared, Mixed):
