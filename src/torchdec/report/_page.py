@@ -65,7 +65,7 @@ def render(
     rows : Rows of shape (n, d), optional
         The rows of the run: they tell which features stand out, and are the pictures.
     image_shape : tuple of int, optional
-        Height, width and perhaps 3 channels, where each row is an image.
+        Height, width and perhaps channels, where each row is an image. It is shown where it has 1 channel or 3.
     labels : ndarray of shape (n,), optional
         Known classes, to compare the clusters with.
     description : Description, optional
@@ -169,8 +169,6 @@ def _check(
         raise ReportError(f"DATA has the shape {rows.shape}, but the run was fitted on {(n, d)}; give its rows.")
     if image_shape and int(np.prod(image_shape)) != d:
         raise ReportError(f"image_shape={image_shape} makes {np.prod(image_shape)} values, but rows have {d}.")
-    if image_shape and len(image_shape) == 3 and image_shape[2] not in (1, 3):
-        raise ReportError(f"image_shape={image_shape} has {image_shape[2]} channels; pictures have 1 or 3.")
     if labels is not None and len(labels) != n:
         raise ReportError(f"There are {len(labels)} labels for {n} rows; give one for every row.")
 
