@@ -23,6 +23,7 @@ from torchdec._core.journal import Journal
 from torchdec._core.latent_classes import latent_classes
 from torchdec._core.neighbor_graph import principal_components
 from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
+from torchdec._core.owners import Owners, owners_of
 from torchdec._core.partition import partition
 from torchdec._core.place_centers import place_centers
 from torchdec._core.randomness import generator
@@ -56,6 +57,11 @@ class Start:
     center_clusters: NDArray[np.int32]
     labels: Tensor
     choice: Choice | None
+
+    @property
+    def owners(self) -> Owners | None:
+        """The cluster of each centre, on the device of the centres."""
+        return owners_of(self.center_clusters, self.centers.device)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,7 @@
 """`torchdec summary`."""
 
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from torchdec.cli import _options
 from torchdec.cli._errors import naming, naming_rows
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
 def summary(
     model: _options.Model,
-    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
+    data: _options.Data,
     text_column: _options.TextColumn = None,
     as_json: _options.Json = False,
 ) -> None:

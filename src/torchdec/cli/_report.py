@@ -35,7 +35,7 @@ def report(
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
     features: _options.Features = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     labels: Annotated[
         Path | None,
         typer.Option("--labels", metavar="LABELS", help="Known classes to compare with, as for score."),

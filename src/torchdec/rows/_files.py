@@ -153,37 +153,29 @@ def read_rows(
         if Path(features).suffix.lower() not in _READERS:
             raise RowsError(f"{features}: features of pictures are read from a .npy or .npz; write them as one")
         return of_pictures(read_rows(features), Path(features), path)
-    said = preparation.reading if preparation else Reading()
-    now = {
-        "text_column": text_column,
-        "vector_column": vector_column,
-        "image_column": image_column,
-        "layer": layer,
-        "use": _names(use, "use"),
-        "ignore": _names(ignore, "ignore"),
-        "roles": roles_said(roles or {}),
-        "header": header,
-        "delimiter": delimiter_of(delimiter),
-        "decimal": decimal,
-        "encoding": encoding,
-    }
+    reading = Reading(
+        text_column,
+        vector_column,
+        image_column,
+        layer,
+        use=_names(use, "use"),
+        ignore=_names(ignore, "ignore"),
+        roles=roles_said(roles or {}),
+        header=header,
+        delimiter=delimiter_of(delimiter),
+        decimal=decimal,
+        encoding=encoding,
+    )
     if decimal not in (None, ".", ","):
         raise RowsError(f"decimal={decimal!r}: the decimal mark is '.' or ','")
-    reading = replace(said, **{name: value for name, value in now.items() if value not in (None, ())})  # type: ignore[arg-type]
+    if preparation is not None:
+        reading = reading.over(preparation.reading)
     if reading.vector_column is not None:
         texts = (reading.text_column,) if reading.text_column else ()  # which may look like ids
         reading = replace(reading, use=(reading.vector_column,), ignore=(*reading.ignore, *texts))
     if path.suffix.lower() == ".txt":  # all of a line is its text, whatever the fit read
         reading = replace(reading, text_column=None)
-    if not path.exists():
-        raise RowsError(f"{path}: there is no such file; check the path")
-    if not path.is_dir() and path.suffix.lower() not in (*_SUFFIXES, *_PICTURES):
-        raise RowsError(
-            f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, a "
-            ".zarr array, an image (.png, .jpg, .tif ...), or a folder of .parquet, .npz or images"
-        )
-    if not path.is_dir() and path.stat().st_size == 0:
-        raise RowsError(f"{path}: is empty (0 bytes); write it again")
+    _refuse_unknown(path)
     try:
         rows = _read(path, reading, preparation.prepared if preparation else None)
         if layer is not None and not isinstance(rows, CellRows):
@@ -197,6 +189,19 @@ def read_rows(
             f"{path}: cannot be read as {path.suffix.lower()} ({reason}); "
             "it may be damaged or of another kind: write it again"
         ) from error
+
+
+def _refuse_unknown(path: Path) -> None:
+    """Refuse what isn't there, is empty, or of no known kind."""
+    if not path.exists():
+        raise RowsError(f"{path}: there is no such file; check the path")
+    if not path.is_dir() and path.suffix.lower() not in (*_SUFFIXES, *_PICTURES):
+        raise RowsError(
+            f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, a "
+            ".zarr array, an image (.png, .jpg, .tif ...), or a folder of .parquet, .npz or images"
+        )
+    if not path.is_dir() and path.stat().st_size == 0:
+        raise RowsError(f"{path}: is empty (0 bytes); write it again")
 
 
 def _names(names: Sequence[str], argument: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """How a file is read: what the caller said, and what was learnt from the rows of the fit."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from torchdec.prepare._cells import Cells
@@ -33,6 +33,10 @@ class Reading:
     delimiter: str | None = None
     decimal: str | None = None
     encoding: str | None = None
+
+    def over(self, earlier: Self) -> Self:
+        """Return what was said earlier, but for what is said now."""
+        return replace(earlier, **{name: value for name, value in vars(self).items() if value not in (None, ())})
 
     @property
     def roles_of_columns(self) -> dict[str, str]:
