@@ -158,8 +158,10 @@ def test_history_tells_the_stages_in_order(two_blobs: Blobs) -> None:
     assert model.history_[-1].number == model.n_iter_
 
 
-def test_the_default_is_twenty_starts_of_kmeans() -> None:
-    assert DEC().n_init == 20
+def test_k_means_has_the_twenty_starts_of_the_paper(two_blobs: Blobs) -> None:
+    model = small_dec(2, init="k-means++").fit(two_blobs[0])
+    (start,) = (record for record in model.history_ if isinstance(record, Centroids))
+    assert start.n_init == 20
 
 
 def test_training_stops_when_fewer_rows_than_tol_change(two_blobs: Blobs) -> None:

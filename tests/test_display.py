@@ -119,7 +119,7 @@ def test_an_unknown_plot_is_named(model: DEC) -> None:
 
 
 def test_verbose_tells_how_the_fit_goes(capsys: pytest.CaptureFixture[str]) -> None:
-    small_dec(3, verbose=1).fit(X)
+    small_dec(3).fit(X, verbose=1)
     assert "self-training: 0 of at most 20 updates" in capsys.readouterr().err
     small_dec(3).fit(X)
     assert capsys.readouterr().err == ""

@@ -86,21 +86,16 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         back to the update where it was lowest: self-training that does not settle wears clusters away.
     learning_rate : float or "auto", default="auto"
         Of SGD, for encoder and centres. "auto" is 0.01, or 0.04 with the larger batches of "auto".
-    momentum : float, default=0.9
-        Of SGD.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is 256, or 2,048 from 32,768 rows on where `update_interval` is counted in
         passes: products of more rows run faster, and steps are fewer.
-    n_init : int, default=20
-        Starts of k-means on the embedding, where that is what clusters it; the one with the lowest inertia is
-        kept.
     init : {"auto", "k-means++"}, default="auto"
-        What self-training starts from. "k-means++" is the paper's: k-means on the embedding. "auto" is the best of
-        several partitions of the rows, into clusters of any shape, by the graph of their neighbours, where
-        `NeighborEncoder` embeds the rows before it is trained; it then learns the clusters with the embedding, and
-        a cluster gets several centres where its shape takes them. Few rows are partitioned so too. On a code that
-        was learnt first it is k-means, and where the graph of the embedding shows that k-means took two
-        clusters for one, or cut one in two, they are cut anew.
+        What self-training starts from. "k-means++" is the paper's: the best of 20 runs of k-means on the
+        embedding. "auto" is the best of several partitions of the rows, into clusters of any shape, by the graph
+        of their neighbours, where `NeighborEncoder` embeds the rows before it is trained; it then learns the
+        clusters with the embedding, and a cluster gets several centres where its shape takes them. Few rows are
+        partitioned so too. On a code that was learnt first it is k-means, and where the graph of the embedding
+        shows that k-means took two clusters for one, or cut one in two, they are cut anew.
     noise : "auto", float in (0, 0.5] or False, default=False
         Whether some rows belong nowhere. "auto" looks for rows that lie far from all others before anything is
         learnt, and a number leaves out that share of the rows, those that lie farthest. They are left out of the
@@ -118,8 +113,6 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
     random_state : int, RandomState or None, default=None
         An int gives the same bits each time on one machine. Global generators are never touched. A
         representation with its own random_state keeps it.
-    verbose : int, default=0
-        1 shows how `fit` goes, on stderr: a bar for each stage in a terminal, a line every few seconds elsewhere.
 
     Attributes
     ----------
@@ -214,16 +207,13 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions({"auto", "k-means++"})],
         "noise": [StrOptions({"auto"}), Options(bool, {False}), Interval(Real, 0, 0.5, closed="right")],
         "augment": [callable, None],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -238,16 +228,13 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         max_iter: int = 20,
         patience: int = 5,
         learning_rate: float | Literal["auto"] = "auto",
-        momentum: float = 0.9,
         batch_size: int | Literal["auto"] = "auto",
-        n_init: int = 20,
         init: Literal["auto", "k-means++"] = "auto",
         noise: float | Literal["auto", False] = False,
         augment: Augment | None = None,
         device: str = "auto",
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
     ) -> None:
         self.n_clusters = n_clusters
         self.representation = representation
@@ -258,18 +245,22 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         self.max_iter = max_iter
         self.patience = patience
         self.learning_rate = learning_rate
-        self.momentum = momentum
         self.batch_size = batch_size
-        self.n_init = n_init
         self.init = init
         self.noise = noise
         self.augment = augment
         self.device = device
         self.precision = precision
         self.random_state = random_state
-        self.verbose = verbose
 
-    def fit(self, X: Any, y: None = None, *, checkpoint: Checkpoint | None = None) -> Self:  # noqa: ARG002
+    def fit(
+        self,
+        X: Any,
+        y: None = None,  # noqa: ARG002
+        *,
+        checkpoint: Checkpoint | None = None,
+        verbose: int = 0,
+    ) -> Self:
         """Learn representation, centres and clusters.
 
         Parameters
@@ -283,6 +274,8 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         checkpoint : torchdec.Checkpoint or None, default=None
             Where the fit is kept on the way, and goes on from if it was interrupted; the result is the same bit
             for bit as without an interruption.
+        verbose : int, default=0
+            1 shows how it goes, on stderr: a bar for each stage in a terminal, a line every few seconds elsewhere.
 
         Returns
         -------
@@ -302,7 +295,7 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         sklearn.exceptions.ConvergenceWarning
             If `max_iter` was reached, a cluster lost all its rows, or nearly all rows fell into one cluster.
         """
-        with self._progress() as show:
+        with self._progress(verbose) as show:
             for record in self.iter_fit(X, checkpoint=checkpoint):
                 show(record)
         return self
@@ -407,7 +400,6 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
             reconstruction_weight=reconstruction_weight,
             update_interval=interval,
             learning_rate=self._pace(len(source.rows))[1],
-            momentum=self.momentum,
         )
 
     def _check_row_count(self, rows: Rows, n_others: int = 0, which: str = "hold nothing") -> None:

@@ -188,9 +188,7 @@ def _kmeans(dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: flo
     """Run k-means on the embedding, as the paper does; with "auto", cut anew what its graph separates better."""
     choice, k = _number(dec, code, seeds)
     separate, seed = dec.init == "auto", seeds["centroids"]
-    centers, labels, record = kmeans_centroids(
-        code, k, n_init=dec.n_init, seed=seed, started=began, separate=separate
-    )
+    centers, labels, record = kmeans_centroids(code, k, seed=seed, started=began, separate=separate)
     return (choice, centers, list(range(k)), labels), record
 
 

@@ -30,7 +30,6 @@ DEFAULTS: dict[str, Any] = {
     "alpha": 1.0,
     "reconstruction_weight": 0.0,
     "learning_rate": 0.01,
-    "momentum": 0.9,
 }
 
 

@@ -18,6 +18,8 @@ from torchdec._core.records import Stretch, Update
 from torchdec._core.targets import P, Targets, compute_targets, restored
 from torchdec._core.training import Source
 
+# Of SGD, as in the code of the paper.
+_MOMENTUM = 0.9
 # Steps between two records where updates are farther apart.
 RECORD_EVERY = 2000
 
@@ -34,7 +36,6 @@ class Settings:
     reconstruction_weight: float
     update_interval: int
     learning_rate: float
-    momentum: float
     revive: bool = True
 
 
@@ -76,7 +77,7 @@ class SelfTraining:
         self.owners, self.n_clusters = owners, owners.n_clusters if owners else len(centers)
         networks = nn.ModuleList([encoder, *([self.decoder] if self.decoder else [])])
         self.parameters = [centers, *networks.parameters()]
-        self.optimizer = SGD(self.parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
+        self.optimizer = SGD(self.parameters, lr=settings.learning_rate, momentum=_MOMENTUM, fused=True)
         self.position = Position(
             centers, labels, lambda state: restored(state, encoder, source.compute, settings.alpha, owners)
         )
