@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from torchdec import DEC, Autoencoder, NeighborEncoder, Representation, _starts
-from torchdec._core.networks import stack
+from torchdec._core.layers import stack
 from torchdec._core.partition import Partition
 from torchdec._core.randomness import generator
 

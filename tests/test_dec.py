@@ -22,9 +22,9 @@ from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Autoencoder, NeighborEncoder, _starts, load, save
 from torchdec._core import centroids
 from torchdec._core.objective import log_soft_assignment
-from torchdec._core.optimizers import SGD
 from torchdec._core.records import Centroids, Epoch, StopReason, Update
 from torchdec._core.self_training import SelfTraining
+from torchdec._core.training import SGD
 from torchdec._presets import PRESETS
 from torchdec.metrics import clustering_accuracy
 from torchdec.rows import as_rows

@@ -27,12 +27,11 @@ from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Checkpoint, Journal, opened
 from torchdec._core.layers import embedding_dim
 from torchdec._core.objective import reconstruction_error
-from torchdec._core.optimizers import Adam
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
 from torchdec._core.torch_globals import under_own_globals
-from torchdec._core.training import Source, one_cycle, train
+from torchdec._core.training import Adam, Source, one_cycle, train
 from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images, Pictures
 from torchdec.prepare._mixed import Mixed

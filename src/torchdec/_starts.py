@@ -17,10 +17,10 @@ from torchdec._core import workers
 from torchdec._core.batches import Streamed, code_of
 from torchdec._core.centroids import kmeans_centroids, settled
 from torchdec._core.compute import Compute
-from torchdec._core.distillation import drawn_to_clusters
 from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Journal
 from torchdec._core.latent_classes import latent_classes
+from torchdec._core.neighbor_encoder import drawn_to_clusters
 from torchdec._core.neighbor_graph import principal_components
 from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
 from torchdec._core.owners import Owners, owners_of

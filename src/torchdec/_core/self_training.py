@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torchdec._core import workers
 from torchdec._core.centroids import reseed
 from torchdec._core.objective import kl_divergence, log_soft_assignment, reconstruction_error
-from torchdec._core.optimizers import SGD
 from torchdec._core.owners import Owners
 from torchdec._core.records import Stretch, Update
 from torchdec._core.targets import P, Targets, compute_targets, restored
-from torchdec._core.training import Source
+from torchdec._core.training import SGD, Source
 
 # Of SGD, as in the code of the paper.
 _MOMENTUM = 0.9

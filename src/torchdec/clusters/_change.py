@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from torchdec._core.assignment import clusters_of
+from torchdec._assigned import clusters_of
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.kmeans import kmeans
