@@ -15,7 +15,7 @@ from torchdec.clusters import choose_k, describe, exemplars, merge, outlier_scor
 from torchdec.metrics import ari
 from torchdec.rows import RowsError, RowsWarning, as_rows
 from torchdec.rows._blocks import SlicedRows
-from torchdec.rows._part import FilledRows
+from torchdec.rows._derived import FilledRows
 from torchdec.scoring import Predictor
 
 X, Y = blobs(60, 6, 3)

@@ -27,7 +27,7 @@ from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec._encoder_file import EncoderError, Modules, rebuilt, structure_of, tensors_of
 from torchdec._neighbors import NeighborEncoder
-from torchdec._presets import PRESETS
+from torchdec._starts import PRESETS
 from torchdec._transformed import from_parts, to_parts, transformer_class
 from torchdec._version import __version__
 from torchdec.augment import ShiftRotate

@@ -17,8 +17,8 @@ from torchdec._core.layers import Stack, empty_linear
 from torchdec._core.records import Epoch, Search
 from torchdec._representation import Representation, freeze
 from torchdec.rows import Rows
+from torchdec.rows._derived import TransformedRows
 from torchdec.rows._shown import shown
-from torchdec.rows._transformed import TransformedRows
 
 
 class TransformerError(ValueError):

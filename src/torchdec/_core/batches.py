@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from torchdec._core import workers
 from torchdec._core.compute import Compute
 from torchdec._core.layers import Stack, embedding_dim
-from torchdec.rows._part import PartOfRows
+from torchdec.rows._derived import PartOfRows
 from torchdec.rows._protocol import Rows
 
 # The embedding of all rows is kept up to so many values (256 MB: 6.7 million rows of 10). Of more it is

@@ -25,7 +25,7 @@ from torchdec._core.neighbor_graph import principal_axes
 from torchdec._core.randomness import generator
 from torchdec._core.scaling import learn_scale
 from torchdec.rows import Rows, as_rows
-from torchdec.rows._standardized import standardized
+from torchdec.rows._derived import StandardizedRows
 
 # Landmarks at most, and the most values that their rows hold while they are projected (256 MB).
 MOST, MOST_VALUES = 4096, 2**26
@@ -255,7 +255,7 @@ def scattered(
     This is before anything is learnt, so the rows are scaled as a representation would.
     """
     scale, *columns = learn_scale(rows, standardize, compute)
-    prepared = standardized(rows, *(None if column is None else column.numpy() for column in columns))
+    prepared = StandardizedRows(rows, *(None if column is None else column.numpy() for column in columns))
     of_one = np.zeros(len(rows), dtype=np.int64)
     landmarks = landmarks_of(prepared, scale, of_one, seed, compute, _POWER_AMONG_SCATTER)
     scores = scores_of(landmarks, prepared, scale, compute, _POWER_AMONG_SCATTER)

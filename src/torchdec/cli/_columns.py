@@ -24,7 +24,7 @@ def columns(
     as_json: _options.Json = False,
 ) -> None:
     """Show what each column of a table is taken for, and what fit does with it."""
-    from torchdec.rows._overview import overview_of_file
+    from torchdec.rows._files import overview_of_file
 
     with naming("FILE"):
         notes, lines = overview_of_file(data, **columns, **file)

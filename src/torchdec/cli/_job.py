@@ -1,8 +1,9 @@
 """From rows to a run directory: what `fit` and `demo` have in common."""
 
+import signal
 import warnings
-from collections.abc import Mapping
-from contextlib import closing, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +16,6 @@ from torchdec.cli._options import Precision, Representation
 from torchdec.cli._progress import Show, progress
 from torchdec.cli._report import write_report
 from torchdec.cli._run_files import write_run_files
-from torchdec.cli._signals import Left, leaving
 
 if TYPE_CHECKING:
     from torchdec._checkpoint import Checkpoint
@@ -24,6 +24,30 @@ if TYPE_CHECKING:
     from torchdec.clusters._describe import Description
     from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
+
+
+class Left(BaseException):
+    """The process was told to end, by Ctrl-C or by whoever runs it; `code` is what it is to exit with."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = 128 + number
+
+
+@contextmanager
+def leaving() -> Iterator[None]:
+    """Raise `Left` at either signal; a machine that is taken away sends the second."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def leave(number: int, _: Any) -> None:
+        raise Left(number)
+
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True, slots=True)

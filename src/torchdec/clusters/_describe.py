@@ -12,9 +12,8 @@ from scipy.spatial.distance import cdist
 from torchdec._assigned import Assigned
 from torchdec._dec import DEC
 from torchdec._representation import validated_rows
-from torchdec.clusters._names import automatic_names
 from torchdec.clusters._rules import Rules, rules_of
-from torchdec.clusters._traits import Table, Trait, sampled_table, traits_of
+from torchdec.clusters._traits import Table, Trait, automatic_names, sampled_table, traits_of
 from torchdec.clusters._words import words_of
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts

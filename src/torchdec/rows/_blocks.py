@@ -50,8 +50,7 @@ class BlockRows(ABC):
     ) -> None:
         self.block_starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self.n_kept = max(1, KEPT_BYTES // max(1, block_bytes))
-        self._n_features = n_features
-        self._feature_names = feature_names
+        self.shape, self.feature_names = (int(self.block_starts[-1]), n_features), feature_names
         self._kept: OrderedDict[int, Any] = OrderedDict()
         # Readers such as HDF5's are not safe to be called from two threads at once.
         self._lock = Lock()
@@ -59,16 +58,6 @@ class BlockRows(ABC):
     @abstractmethod
     def _read(self, number: int) -> Any:
         """Read a block: an ndarray of numbers, or a CSR matrix, of shape (rows of the block, d)."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of rows and number of features, (n, d)."""
-        return int(self.block_starts[-1]), self._n_features
-
-    @property
-    def feature_names(self) -> list[str] | None:
-        """The d names of the features, or None."""
-        return self._feature_names
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -83,7 +72,7 @@ class BlockRows(ABC):
             parts.append((here, _dense(self._block(number), index[here] - self.block_starts[number])))
         # Blocks may differ in dtype: a file without missing values holds whole numbers, say.
         dtype = np.result_type(*(values.dtype for _, values in parts)) if parts else np.dtype(np.float32)
-        rows = np.empty((len(index), self._n_features), dtype)
+        rows = np.empty((len(index), self.shape[1]), dtype)
         for here, values in parts:
             rows[here] = values
         return rows

@@ -24,10 +24,10 @@ from torchdec.rows._frame_columns import (
     of_arrow,
     of_numpy,
     of_pandas,
+    refusal,
     searched,
     vectors_of,
 )
-from torchdec.rows._kinds import refusal
 from torchdec.rows._mixed import MixedRows, naming_cells, needs_roles
 from torchdec.rows._protocol import Rows, RowsError, tell
 from torchdec.rows._reading import Preparation, Reading, roles_said

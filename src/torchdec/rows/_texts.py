@@ -13,11 +13,11 @@ from pyarrow import parquet
 from torchdec.prepare._features import id_columns
 from torchdec.prepare._texts import Texts
 from torchdec.prepare._words import has_no_blanks
+from torchdec.rows._arrays import SparseRows
 from torchdec.rows._csv import read_table
 from torchdec.rows._dates import Dated, date_column, dated
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
-from torchdec.rows._sparse import SparseRows
 
 # What a file may begin with, the longer first: UTF-32's begins as UTF-16's does.
 _MARKS = {
