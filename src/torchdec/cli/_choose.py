@@ -89,7 +89,7 @@ def choose_k(
             if first > last:
                 raise UserError(f"--from {first} is more than --to {last}.")
             ks = numbers_to_try(range(first, last + 1), n_filled, "--to")
-    with naming_rows(str(data)), noting():
+    with naming_rows(str(data)):
         choice = choose_k(rows, ks, representation=representation.value, hold_out=hold_out, random_state=seed)
     if as_json:
         print_json(asdict(choice))

@@ -419,17 +419,24 @@ class _MixedLayout:
     dtype = np.dtype(np.float32)
 
     def __init__(self, file: _File, mixed: Mixed) -> None:
-        self._path, self._mixed = file.path, mixed
+        self._path, self._mixed, self._told = file.path, mixed, set[str]()
         self.names = list(mixed.features.features)
         try:
             mixed.features.places(file.schema.names)
         except ColumnsError as error:
             raise RowsError(f"{file.path}: {error}") from None
 
-    def array(self, batch: pa.RecordBatch, first: int) -> NDArray[np.float32]:  # noqa: ARG002
-        """Return the rows of a batch."""
+    def array(self, batch: pa.RecordBatch, first: int) -> NDArray[np.float32]:
+        """Return the rows of a batch; of the first that has something to be told, it is told."""
+
+        def tell_once(note: str) -> None:
+            column = note.split(" holds ")[0]
+            if column not in self._told:
+                self._told.add(column)
+                tell(f"{self._path}, rows {first} to {first + len(batch) - 1}: {note}")
+
         with naming_cells(str(self._path)):
-            return self._mixed.transform(lambda name: pa.chunked_array([batch.column(name)]))
+            return self._mixed.transform(lambda name: pa.chunked_array([batch.column(name)]), tell_once)
 
 
 def _dtype(kind: pa.DataType) -> np.dtype[Any]:
