@@ -411,3 +411,34 @@ def test_a_process_that_ends_right_after_reading_ends_well(encoding, tmp_path):
     script = f"import torch; from torchdec.rows import read_rows; read_rows({str(path)!r})"
     for _ in range(4):
         subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+ROWS = np.random.default_rng(0).normal(size=(12, 9)).round(3)
+LISTS = {
+    "JSON": lambda row: str(row.tolist()),
+    "NumPy": str,
+    "a tuple": lambda row: str(tuple(row.tolist())),
+    "PostgreSQL": lambda row: "{" + ",".join(map(str, row)) + "}",
+    "bare": lambda row: ", ".join(map(str, row)),
+    "semicolons": lambda row: ";".join(map(str, row)),
+    "blanks": lambda row: " ".join(map(str, row)),
+}
+
+
+@pytest.mark.parametrize("written", LISTS)
+def test_lists_that_are_written_as_text_are_named_so(written, tmp_path):
+    frame = pd.DataFrame({"x": ROWS[:, 0], "e": [LISTS[written](row) for row in ROWS]})
+    why = "'e' holds lists written as text (write them as lists into a .parquet to cluster them)"
+    rows, told = read(tmp_path, frame.to_csv(index=False))
+    assert (rows.feature_names, told) == (["x"], [f"column {why} and is left out"])
+    for alone in (frame[["e"]], frame[["e"]].assign(id=range(12))):
+        with pytest.raises(RowsError) as caught:
+            read(tmp_path, alone.to_csv(index=False))
+        assert str(caught.value).endswith(f"t.csv: no column tells rows apart: {why}")
+
+
+def test_addresses_and_telephone_numbers_are_no_lists(tmp_path):
+    frame = pd.DataFrame({"x": ROWS[:, 0], "y": ROWS[:, 1], "at": [f"192.168.{n}.1" for n in range(12)]})
+    frame["call"] = [f"+49 30 12 34 {n:02d} 5" for n in range(12)]
+    _, told = read(tmp_path, frame.to_csv(index=False))
+    assert not any("lists" in note for note in told)

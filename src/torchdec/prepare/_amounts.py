@@ -103,7 +103,9 @@ class Amounts:
             return None
         bare = [cell for cell in found if not (cell.prefix or cell.unit)]
         if 2 * len(bare) >= len(found):  # "5%" among plain numbers may be 5 or .05
-            return cls(decimal or _decimal(bare, is_money=False)), ""
+            made = cls(decimal or _decimal(bare, is_money=False))
+            are_codes = 2 * np.isnan(made.read([cell.digits for cell in bare])).sum() > len(bare)  # 192.168.0.1
+            return None if are_codes else (made, "")
         units = Counter(cell.unit for cell in found if cell.unit)
         prefixes = Counter(cell.prefix for cell in found if cell.prefix)
         money = {name for name in (*units, *prefixes) if name.casefold().rstrip(".") in _CURRENCIES}

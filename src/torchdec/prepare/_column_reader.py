@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torchdec.prepare._amounts import NOTHING, Amounts
 from torchdec.prepare._dates import Dates
 from torchdec.prepare._durations import Durations
-from torchdec.prepare._roles import is_number, is_text
+from torchdec.prepare._roles import are_lists, is_number, is_text
 from torchdec.prepare._scales import in_order, is_yes_no
 
 # Whole numbers up to here have a float64 each.
@@ -26,6 +26,8 @@ OTHER = "(other)"
 _FEW_LEVELS, _REPEATS = 30, 5
 # Rows from which on values tell by how often they repeat; of three rows, any number may have two.
 ENOUGH = 10
+# Why texts that are lists are no feature, and what to do.
+HOLDS_LISTS = "holds lists written as text (write them as lists into a .parquet to cluster them)"
 # What whole numbers are dates of: 20261031.
 _FIRST_DAY, _LAST_DAY = 19000101, 21001231
 Written = Amounts | Dates | Durations
@@ -149,6 +151,8 @@ class Reader:
         if len(words) < 2 and n_rows == len(column):
             return cls("constant", "is the same in all rows")
         if n_rows >= ENOUGH and 2 * len(words) > n_rows:
+            if is_text(column.type) and are_lists(words[:_TELLING]):
+                return cls("name", HOLDS_LISTS)
             if np.median([len(word.split()) for word in words[:_TELLING]]) > 3:
                 return cls("text", "holds texts")
             what = "texts" if is_text(column.type) else "kinds"
