@@ -73,6 +73,53 @@ def test_the_encoding_is_seen_and_told_where_it_is_a_guess(encoding, tmp_path):
     assert all(f"is read as {encoding}" in line for line in told)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "Größe,„Übung“ – 5 €",
+        "prénom,L’Haÿ-les-Roses",
+        "¿qué?,año",
+        "temp °C,±0.5 m²K",
+        "KOŠICE,Ærø",
+        "col·lecció,ação",
+    ],
+)
+def test_names_of_western_europe_are_read_as_windows_1252(names, tmp_path):
+    rows, told = read(tmp_path, f"{names}\n1.5,2\n10,33\n".encode("cp1252"))
+    assert rows.feature_names == names.split(",")
+    assert told == [
+        "is not in UTF-8 and is read as cp1252; if its words look wrong, name its encoding with --encoding"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("gbk", "姓名,年龄"),
+        ("euc_kr", "이름,나이"),
+        ("shift_jis", "データ,年齢"),
+        ("cp1251", "имя,возраст"),
+        ("cp1253", "όνομα,ηλικία"),
+        ("cp1255", "שלום,גיל"),
+        ("cp1256", "اسم,عمر"),
+        ("cp874", "ชื่อ,อายุ"),
+        ("mac_roman", "prénom,Größe"),
+        ("cp850", "Größe,Möbel"),
+        ("iso8859_2", "Wałbrzych,żółw"),
+        ("utf-8", "für,élève"),
+    ],
+)
+def test_names_that_are_not_in_windows_1252_are_refused_until_the_encoding_is_named(encoding, names, tmp_path):
+    content = f"{names}\n1.5,2\n10,33\n".encode(encoding) + b"9,\xff\n" * (encoding == "utf-8")
+    with pytest.raises(
+        RowsError, match=r"not in UTF-8 and seems not to be in Windows-1252; .*--encoding, such as"
+    ):
+        read(tmp_path, content)
+    if encoding != "utf-8":
+        rows, _ = read(tmp_path, content, encoding=encoding)
+        assert rows.feature_names == names.split(",")
+
+
 def test_the_encoding_can_be_named(tmp_path):
     rows, told = read(tmp_path, "длина,b\n1,2\n5,1\n".encode("cp1251"), encoding="cp1251")
     assert (rows.feature_names, told) == (["длина", "b"], [])
