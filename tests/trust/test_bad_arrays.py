@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import torch
 from sklearn.exceptions import NotFittedError
 
 from small import REPRESENTATIONS, blobs, small_dec
@@ -61,6 +62,9 @@ BAD = {
     "objects": np.array([[{} for _ in range(D)] for _ in range(N)], dtype=object),
     "objects that hold None": np.where(X > 1, None, X.astype(object)),
     "dates": X.astype("datetime64[s]"),
+    "objects that are dates": np.array([[np.datetime64("2020-01-01"), 1.0]] * N, dtype=object),
+    "a generator": (row for row in X),
+    "a tensor without values": torch.empty(N, D, device="meta"),
     "records": np.zeros(N, dtype=[("a", "f4"), ("b", "f4")]),
     "bytes": np.full((N, D), b"x"),
     "a frame with bytes": pd.DataFrame(X, columns=list("abcdef")).assign(name=b"Ann"),

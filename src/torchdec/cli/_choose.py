@@ -68,7 +68,7 @@ def choose_k(
         n_filled = len(rows) - len(check_finite(rows))  # the others are left out
     with naming(str(data)):
         ks = _numbers(resolution, first, last, n_filled, is_table=kinds_of(rows) is not None)
-    with naming_rows(str(data)), noting():
+    with naming_rows(str(data)):
         choice = choose_k(rows, ks, representation=representation.value, hold_out=hold_out, random_state=seed)
     if as_json:
         print_json(asdict(choice))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming, naming_rows, noting
+from torchdec.cli._errors import UserError, naming, naming_rows
 from torchdec.cli._run_files import rows_of_run, write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
 from torchdec.cli._terminal import tell
@@ -176,7 +176,7 @@ def _replayed(
         from torchdec.runs._record import read_run
         from torchdec.runs._tables import read_assignments
 
-        with naming_rows(str(data)) if data else nullcontext(), noting():
+        with naming_rows(str(data)) if data else nullcontext():
             names = read_run(directory).shown_names
             return replay(model, edits, read_assignments(directory), rows, names=names)
 

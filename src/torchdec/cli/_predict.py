@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming, naming_rows, noting, say
+from torchdec.cli._errors import UserError, naming, naming_rows, say
 from torchdec.cli._run_files import names_of_run, refuse_inside, rows_like
 from torchdec.cli._terminal import tell
 
@@ -251,7 +251,7 @@ def _predict_folder(
 
     with naming("MODEL"):
         predictor = Predictor(str(model_path(model).resolve()), reject, device)
-    with naming_rows(str(data)), noting():
+    with naming_rows(str(data)):
         sizes = score_folder(predictor, data, out, n_workers=workers, scheduler=scheduler)
     n_rows = sum(parquet.read_metadata(file).num_rows for file in out.rglob("*.parquet"))
     _tell_of(out, n_rows, sizes, reject)

@@ -10,7 +10,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._edit import edited
-from torchdec.cli._errors import UserError, naming, naming_rows, noting
+from torchdec.cli._errors import UserError, naming, naming_rows
 from torchdec.cli._run_files import rows_of_run
 from torchdec.cli._summary import print_changes
 from torchdec.cli._terminal import printable, tell
@@ -71,7 +71,7 @@ def ask(
         model = load(directory / MODEL)
     rows = rows_of_run(data, text_column=text_column, **file)(model, run)
     handles = _Handles(rows)
-    with naming_rows(str(data)), noting(), handles.naming():
+    with naming_rows(str(data)), handles.naming():
         pairs = ask(model, rows, n, **_known(answers, names, handles), random_state=seed)
     lines = [("a", "b", "same"), *((handles.names[a], handles.names[b], "") for a, b in pairs)]
     if out is None:
@@ -117,7 +117,7 @@ def refine(
         from torchdec.clusters._refine import refine
 
         handles.append(_Handles(rows))
-        with naming_rows(str(data)), noting(), handles[0].naming():
+        with naming_rows(str(data)), handles[0].naming():
             known = _known(answers, names, handles[0])
             return refine(model, rows, **known, updates=updates, random_state=seed), None
 

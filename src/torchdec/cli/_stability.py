@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import naming, naming_rows, noting
+from torchdec.cli._errors import naming, naming_rows
 from torchdec.cli._run_files import rows_of_run
 from torchdec.cli._summary import print_clusters, print_json
 from torchdec.cli._terminal import tell
@@ -40,7 +40,7 @@ def stability(
     with naming("RUN"):
         run, model = read_run(directory), load(directory, device=device)
     rows = rows_of_run(data)(model, run)
-    with naming_rows(str(data)), noting():
+    with naming_rows(str(data)):
         found = of_model(model, rows, n_refits, random_state=seed)
     run = replace(
         run, stability=tuple(plain(found.clusters.tolist())), reliability=tuple(plain(found.reliability))

@@ -7,7 +7,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._edit import edited
-from torchdec.cli._errors import naming_rows, noting
+from torchdec.cli._errors import naming_rows
 from torchdec.cli._run_files import rows_like
 from torchdec.cli._terminal import tell
 
@@ -44,7 +44,7 @@ def update(
     def edit(model: "DEC", rows: Any) -> tuple["DEC", None]:
         from torchdec.clusters._update import update
 
-        with naming_rows(str(data)), noting():
+        with naming_rows(str(data)):
             return update(model, rows, min_rows=min_rows, random_state=seed), None
 
     done = edited(directory, edit, out, force, as_json, rows_of_file, data).edits[-1]

@@ -37,6 +37,9 @@ _NUMBER_ENDING = re.compile(
 )
 # Columns of assignments, which `torchdec predict --join` writes beside those of the table.
 _WRITTEN = ("row", "cluster", "confidence", "name")
+# What lists and records begin with, or numbers with marks between them; of a few with blanks, any may be one.
+_ONE = r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?"
+_LIST = re.compile(rf"[\[{{(]|{_ONE}(?:\s*[,;|]\s*{_ONE}){{2,}}$|{_ONE}(?:\s+{_ONE}){{7,}}$", re.IGNORECASE)
 # Scripts without blanks between words: Thai, Lao, Khmer, kana, Han.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
@@ -225,12 +228,17 @@ def _is_name(column: Any) -> bool:
 
 def _are_measured(texts: Sequence[str]) -> bool:
     """Tell whether most texts are amounts, dates, durations or lists."""
-    if 2 * sum(text.startswith(("[", "{", "(")) for text in texts) >= len(texts):
+    if are_lists(texts):
         return True
     try:
         return any(written.fit(texts) is not None for written in (Amounts, Dates, Durations))
     except ValueError:  # they are, but of several kinds
         return True
+
+
+def are_lists(texts: Sequence[str]) -> bool:
+    """Tell whether most texts are lists or records, as "[0.1, 0.2]" and "0.1;0.2;0.3" are."""
+    return 2 * sum(_LIST.match(text) is not None for text in texts) >= len(texts)
 
 
 def first_of(names: Sequence[str]) -> str:

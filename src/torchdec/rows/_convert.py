@@ -159,17 +159,22 @@ def _as_array(X: ArrayLike, name: str = "X") -> NDArray[Any]:
     if isinstance(first, dict) or getattr(getattr(X, "dtype", None), "names", None):
         raise RowsError(f"{name} is a {type(X).__name__} with names of columns; give pandas.DataFrame({name})")
     try:
-        return np.asarray(X)
+        array = np.asarray(X)
     except ValueError as error:
         raise RowsError(
             f"{name} is a {type(X).__name__} that makes no array ({error}); give every row as many numbers"
         ) from error
+    if array.ndim == 0 and array.dtype == object:
+        raise RowsError(f"{name} is a {type(X).__name__}, which isn't a table; give an array or a data frame")
+    return array
 
 
 def _as_floats(array: NDArray[Any], name: str) -> NDArray[np.float64]:
     if any(isinstance(value, complex | np.complexfloating) for value in array.flat):
         raise RowsError(_complex_message(name))
     _refuse_text(array, name)
+    if any(isinstance(value, np.datetime64 | np.timedelta64) for value in array.flat):
+        raise RowsError(f"{name} holds dates or durations of NumPy; {INSTEAD_OF_DATES}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:

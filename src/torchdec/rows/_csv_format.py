@@ -11,6 +11,7 @@ from typing import Any
 
 from torchdec.rows._csv_cells import MOST_CELLS, decimal_mark, is_comment, is_number, of_either_mark
 from torchdec.rows._csv_header import has_header
+from torchdec.rows._encodings import BEGINNINGS, is_windows_1252
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Reading
 
@@ -20,14 +21,6 @@ _BLOCK = 1 << 24
 _DELIMITERS = (",", ";", "\t", "|", " ")
 # Words have blanks between them too: these are marks between columns where so many of the cells are numbers.
 _NUMBERS_BETWEEN_BLANKS = 1 / 3
-# What a file may begin with, the longer first: UTF-32's begins as UTF-16's does.
-_BEGINNINGS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 @dataclass(frozen=True)
@@ -107,7 +100,7 @@ def look(path: Path, reading: Reading, known: Collection[str] = ()) -> Format:
 def _encoding(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(_BLOCK)
-        for beginning, name in _BEGINNINGS.items():
+        for beginning, name in BEGINNINGS.items():
             if head.startswith(beginning):
                 return name
         zeros = [head[:2000][offset::2].count(0) for offset in (0, 1)]
@@ -125,6 +118,11 @@ def _encoding(path: Path) -> str:
                 block = file.read(_BLOCK)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
+            if not is_windows_1252(block):
+                raise RowsError(
+                    f"{path}: is not in UTF-8 and seems not to be in Windows-1252; name its encoding with "
+                    "--encoding, such as gbk, cp1251 or mac_roman"
+                ) from None
             return _told(path, "cp1252")
     return "utf-8"
 

@@ -15,6 +15,7 @@ from torchdec.rows._reading import Reading
 _RISING = 5
 # Lines of decimals below whole numbers from which on these are names.
 _ENOUGH_BELOW = 3
+_YEAR = re.compile(r"(?:18|19|20)\d\d")
 _WHOLE = re.compile(r"[-+]?\d+")
 
 
@@ -58,7 +59,7 @@ def has_header(
     has_role = any(
         _names_a_role(first[j]) and all(row[j] != first[j] for row in below if j < len(row)) for j in texts
     )
-    if has_role or is_quoted or _stands_above(first, numbers, below):
+    if has_role or is_quoted or _are_years(numbers, below) or _stands_above(first, numbers, below):
         tell(
             f"{path}: its first line ({shown}) holds numbers, and as the lines below tell, names the columns; "
             "--no-header makes it a row"
@@ -107,6 +108,16 @@ def _has_leading_zeros(cells: Sequence[str]) -> bool:
 
 def _names_a_role(cell: str) -> bool:
     return is_id_name(cell) or is_label_name(cell)
+
+
+def _are_years(numbers: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Tell whether numbers are years in their order, above lines without any."""
+    in_order = len(set(numbers)) == len(numbers) > 1 and sorted(numbers) in (numbers, numbers[::-1])
+    return (
+        in_order
+        and all(map(_YEAR.fullmatch, numbers))
+        and not any(_YEAR.fullmatch(cell) for row in below for cell in row)
+    )
 
 
 def _stands_above(first: Sequence[str], numbers: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

@@ -34,7 +34,7 @@ def dated(name: str, column: pa.ChunkedArray) -> Dated:
     if is_date(column.type):
         return Dated(name, floats_of(column))
     words, codes = encoded(column)
-    dates = _written(words) or Dates()
+    dates = _written(words) or Dates("day first")
     return Dated(name, np.append(dates.read(words), np.nan)[codes])
 
 

@@ -10,7 +10,7 @@ from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._roles import first_of
 from torchdec.rows._csr_parts import CsrPartRows
 from torchdec.rows._images import SUFFIXES, read_images
-from torchdec.rows._inside import files_inside
+from torchdec.rows._inside import OF_SYSTEMS, files_inside
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError, tell
 from torchdec.rows._reading import Prepared, Reading
@@ -70,8 +70,8 @@ def _others(folder: Path, paths: Sequence[Path], *, hidden: str) -> str:
         path.suffix.lower() or "without a suffix"
         for path in folder.rglob("*")
         if path not in taken
-        and not any(part[0] in hidden for part in path.relative_to(folder).parts)
-        and not path.is_dir()
+        and not any(part[0] in hidden or part in OF_SYSTEMS for part in path.relative_to(folder).parts)
+        and path.is_file()
     )
     return ", ".join(
         f"{count:,} {suffix}" for suffix, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -74,11 +74,11 @@ class Frame:
         self._frame, self._is_pandas = X, hasattr(X, "iloc") and hasattr(X, "dtypes")
         self._is_polars = type(X).__module__.partition(".")[0] == "polars"
         if self._is_pandas:
-            self._dtypes = X.dtypes.tolist()
+            self._dtypes, names = X.dtypes.tolist(), _spelt(X.columns)
             if len(set(self._dtypes)) == 1 and is_plain(self._dtypes[0]):  # quicker than one by one
-                self._columns = [of_numpy(*column) for column in zip(X.columns, X.to_numpy().T, strict=True)]
+                self._columns = [of_numpy(*column) for column in zip(names, X.to_numpy().T, strict=True)]
             else:
-                self._columns = [of_pandas(name, X, j, self._dtypes[j]) for j, name in enumerate(X.columns)]
+                self._columns = [of_pandas(name, X, j, self._dtypes[j]) for j, name in enumerate(names)]
         elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
             self._columns = list(of_arrow(X))
         else:
@@ -264,6 +264,15 @@ class Frame:
 def _tell_of(prepared: Features | Mixed) -> None:
     for note in prepared.notes():
         tell(f"X: {_in_python(note)}")
+
+
+def _spelt(names: Iterable[Any]) -> list[Any]:
+    """Return names of columns as strings, if some are or hold such: ("pay", "mean") is "pay_mean", 1 is "1"."""
+    names = list(names)
+    parts = [[part for part in (name if isinstance(name, tuple) else (name,)) if part != ""] for name in names]
+    spelt = ["_".join(map(str, part)) for part in parts]
+    is_unique = len(set(spelt)) == len(spelt) or all(isinstance(name, str) for name in names)
+    return spelt if is_unique and any(isinstance(one, str) for part in parts for one in part) else names
 
 
 def _is_zero_but_for_few(dtype: Any) -> bool:

@@ -7,7 +7,14 @@ from pathlib import Path
 from torchdec.rows._protocol import RowsError, tell
 
 # Of tools that keep a table's current state in a log, beside files that are no part of it any more.
-_LOGS = {"_delta_log": "Delta Lake", ".hoodie": "Hudi", ".hoodie_partition_metadata": "Hudi"}
+_LOGS = {
+    "_delta_log": "Delta Lake",
+    ".hoodie": "Hudi",
+    ".hoodie_partition_metadata": "Hudi",
+    "snapshot/LATEST": "Paimon",
+}
+# Folders of thumbnails and of what was deleted.
+OF_SYSTEMS = ("@eaDir", "#recycle", "$RECYCLE.BIN")
 _OF_ICEBERG = (".metadata.json", ".metadata.json.gz", "version-hint.text")
 # Folders above the one to be read in which such a log is looked for.
 _LEVELS_ABOVE = 4
@@ -19,21 +26,26 @@ def files_inside(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     """Return the files below a folder that have one of the suffixes, in the natural order of their paths.
 
     Hidden ones, and those in hidden folders, are left out: unfinished files of other programs lie there. So are
+    thumbnails and deleted files that systems keep, and
     tables under names that begin with an underscore, which is told.
 
     Raises
     ------
     RowsError
-        If one is a link that leads out of the folder, or the files are those of a Delta, Hudi or Iceberg table.
+        If one is a link that leads out of the folder, or the files are those of a table of Delta Lake or the like.
     """
     found = [
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes and not _begins(path.relative_to(folder), ".") and not path.is_dir()
+        if path.suffix.lower() in suffixes
+        and not _begins(path.relative_to(folder), (".", *OF_SYSTEMS))
+        and (path.is_file() or (path.is_symlink() and not path.is_dir()))  # a pipe would be waited for
     ]
     if found:
         _refuse_logs(folder, found)
-    marked = [path for path in found if path.suffix.lower() in _TABLES and _begins(path.relative_to(folder), "_")]
+    marked = [
+        path for path in found if path.suffix.lower() in _TABLES and _begins(path.relative_to(folder), ("_",))
+    ]
     if marked:
         first = marked[0].relative_to(folder).as_posix()
         tell(f"{folder}: {len(marked)} files under names that begin with _ are left out, such as {first}")
@@ -50,8 +62,8 @@ def natural(path: Path) -> list[list[tuple[bool, int, str]]]:
     ]
 
 
-def _begins(path: Path, mark: str) -> bool:
-    return any(part.startswith(mark) for part in path.parts)
+def _begins(path: Path, marks: tuple[str, ...]) -> bool:
+    return any(part.startswith(marks) for part in path.parts)
 
 
 def _refuse_logs(folder: Path, found: Sequence[Path]) -> None:
