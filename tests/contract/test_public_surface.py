@@ -70,7 +70,6 @@ def test_every_parameter_is_documented_with_its_default_and_constrained(name: st
         "torchdec.clusters._describe",
         "torchdec.clusters._drift",
         "torchdec.clusters._edits",
-        "torchdec.clusters._namer",
         "torchdec.clusters._refine",
         "torchdec.clusters._update",
         "torchdec.metrics",

@@ -25,7 +25,7 @@ from torchdec.report._content import Content
 from torchdec.report._over_time import over_time
 from torchdec.report._page import palette
 from torchdec.rows import as_rows, read_rows
-from torchdec.rows._dates import Dated
+from torchdec.rows._ids import Dated
 from torchdec.runs import Run, fingerprint
 from torchdec.runs._record import plain_history
 

@@ -104,13 +104,6 @@ class Journal:
         """Tell whether a stage was finished before the state was kept."""
         return stage in self._state.finished
 
-    def begin_again(self, *kept: str) -> None:
-        """Forget which stages were finished, and all results but those that are named: they are to be run anew."""
-        for name in set(self.results) - set(kept):
-            del self.results[name]
-        self._state.finished.clear()
-        self._state.stage, self._state.parts, self._live = "", {}, {}
-
     def follow(self, stage: str, **parts: Stateful) -> None:
         """Keep the state of these parts, put back first where they were if the fit stopped in this stage.
 

@@ -140,7 +140,7 @@ def run_job(job: Job) -> "Run":
 
 def _run_job(job: Job) -> "Run":
     from torchdec._core import workers
-    from torchdec.runs._lock import locked
+    from torchdec.runs._publish import locked
 
     _check_clusters(job)
     with locked(job.out) if workers.rank() == 0 else nullcontext():

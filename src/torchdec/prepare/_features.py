@@ -62,24 +62,6 @@ class Features:
     kept: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     @classmethod
-    def fit(cls, table: pa.Table, use: Collection[str] = (), ignore: Collection[str] = ()) -> Self:
-        """Decide by names, types and values which columns are features.
-
-        Parameters
-        ----------
-        table : pyarrow.Table of n rows
-        use, ignore : collection of str, default=()
-            Columns that are features, and that are none, whatever they look like.
-
-        Raises
-        ------
-        ColumnsError
-            A ValueError, if a name is unknown or there twice, a column holds neither numbers nor what can be left
-            out, or none remains.
-        """
-        return cls.of(table.schema, table.column, use=use, ignore=ignore)
-
-    @classmethod
     def of(
         cls,
         schema: pa.Schema,
@@ -92,7 +74,7 @@ class Features:
         named: bool = True,
         row_names: Collection[str] = (),
     ) -> Self:
-        """Do what `fit` does, with columns that are read only where their names and types do not tell.
+        """Decide by names and types which columns are features, and by values only where those do not tell.
 
         Parameters
         ----------
@@ -103,13 +85,19 @@ class Features:
         may_count : callable
             Tells whether a column of numbers may count the rows, and has to be looked at.
         use, ignore : collection of str, default=()
-            As in `fit`.
+            Columns that are features, and that are none, whatever they look like.
         roles : mapping of str to str, optional
             What columns are: "id" and "label" are left out, and so is "text"; all others are features.
         named : bool, default=True
             Whether the names are the table's own, and tell something.
         row_names : collection of str, default=()
             Columns that are known to name the rows, such as an index that pandas stored.
+
+        Raises
+        ------
+        ColumnsError
+            A ValueError, if a name is unknown or there twice, a column holds neither numbers nor what can be left
+            out, or none remains.
         """
         roles = roles or {}
         _refuse_names(schema.names, use, ignore, roles)

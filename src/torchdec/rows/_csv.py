@@ -90,8 +90,8 @@ def refuse_cells(path: Path, form: Format, table: pa.Table, names: Sequence[str]
             mark = " with a decimal comma" if form.decimal == "," else ""
             raise RowsError(
                 f"{path}: line {_line_of(path, form, row)}, column {name!r}: {shown} is not a number{mark}{more}; "
-                f"empty or mend the cell, read its values as kinds with --role {name}=kind, or leave the column out "
-                "with --ignore"
+                f"empty or mend the cell, read its values as kinds with --role {name}=kind, or leave the column "
+                "out with --ignore"
             )
 
 

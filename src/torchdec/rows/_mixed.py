@@ -15,7 +15,7 @@ from torchdec.prepare._mixed import Mixed, Values
 from torchdec.prepare._parsed import Parsed
 from torchdec.prepare._roles import is_code_name, is_number, is_vector
 from torchdec.rows._arrays import DenseRows
-from torchdec.rows._dates import Dated
+from torchdec.rows._ids import Dated
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 

@@ -20,8 +20,7 @@ from torchdec.prepare._roles import first_of, is_number, is_text, is_vector
 from torchdec.rows._blocks import BlockRows
 from torchdec.rows._columns import as_floats, refuse_text, tell_of, tell_unknown
 from torchdec.rows._convert import refuse_unusable
-from torchdec.rows._dates import Dated, dated, is_date
-from torchdec.rows._ids import beside, ids_in_files
+from torchdec.rows._ids import Dated, beside, dated, ids_in_files, is_date
 from torchdec.rows._mixed import lacks_some, naming_cells, needs_roles
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading

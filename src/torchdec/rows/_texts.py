@@ -14,8 +14,8 @@ from torchdec.prepare._texts import Texts
 from torchdec.prepare._words import has_no_blanks
 from torchdec.rows._arrays import SparseRows
 from torchdec.rows._csv import read_table
-from torchdec.rows._dates import Dated, date_column, dated
 from torchdec.rows._encodings import BEGINNINGS, is_windows_1252
+from torchdec.rows._ids import Dated, date_column, dated
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 

@@ -139,11 +139,6 @@ class Run:
         return max((record["number"] for record in self.history if record["record"] == "Update"), default=0)
 
     @property
-    def n_in_none(self) -> int:
-        """Rows in no cluster: they hold nothing, or belong nowhere."""
-        return self.data.shape[0] - sum(self.cluster_sizes)
-
-    @property
     def shown_names(self) -> tuple[str, ...]:
         """The name that each cluster was given, else its automatic one, else nothing."""
         automatic = [about["automatic_name"] for about in self.descriptions] or [""] * len(self.cluster_names)
