@@ -144,30 +144,14 @@ class Start:
 
 @dataclass(frozen=True)
 class Partitioned:
-    """Rows that were partitioned.
+    """Rows that were partitioned."""
 
-    Attributes
-    ----------
-    choice : Choice or None
-        Why there are as many clusters, where their number was to be chosen.
-    n_clusters : int
-        k.
-    found_by : str
-        The way of finding clusters that the judge preferred.
-    index : Tensor of shape (m,), int64, or None
-        Which rows they are; None where they are all.
-    labels : Tensor of shape (m,), int32
-        Their clusters.
-    places : Tensor of shape (m, z), float32, or None
-        Where an encoder that is still to be learnt had better put them.
-    """
-
-    choice: Choice | None
-    n_clusters: int
-    found_by: str
-    index: Tensor | None
-    labels: Tensor
-    places: Tensor | None
+    choice: Choice | None  # why there are as many clusters, where their number was to be chosen
+    n_clusters: int  # k
+    found_by: str  # the way of finding clusters that the judge preferred
+    index: Tensor | None  # which rows they are; None where they are all
+    labels: Tensor  # their clusters
+    places: Tensor | None  # where an encoder that is still to be learnt had better put them
 
 
 def first_clusters(

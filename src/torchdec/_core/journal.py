@@ -27,26 +27,13 @@ class Stateful(Protocol):
 
 @dataclass
 class State:
-    """All that a fit needs to go on as if it had never been interrupted.
+    """All that a fit needs to go on as if it had never been interrupted."""
 
-    Attributes
-    ----------
-    history : list of Record
-        All records so far.
-    results : dict
-        What is computed once: seeds, scale, graph, centroids.
-    finished : list of str
-        Stages that are done.
-    stage : str
-        The stage that is being trained.
-    parts : dict
-        Its networks, optimiser and position, as their `state_dict`.
-    """
-
-    history: list[Record] = field(default_factory=list)
-    results: dict[str, Any] = field(default_factory=dict)
-    finished: list[str] = field(default_factory=list)
-    stage: str = ""
+    history: list[Record] = field(default_factory=list)  # all records so far
+    results: dict[str, Any] = field(default_factory=dict)  # what is computed once: seeds, scale, graph, centroids
+    finished: list[str] = field(default_factory=list)  # stages that are done
+    stage: str = ""  # the stage that is being trained
+    # Its networks, optimiser and position, as their `state_dict`.
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 

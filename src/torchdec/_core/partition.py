@@ -28,27 +28,14 @@ _FEW_ROWS, _FEW_COLUMNS, _MORE_ROWS = 500, 10, 5000
 
 @dataclass(frozen=True)
 class Partition:
-    """The chosen partition of n rows, and what it was chosen from.
+    """The chosen partition of n rows, and what it was chosen from."""
 
-    Attributes
-    ----------
-    labels : int32 (n,)
-        The cluster of each row, from 0 to k - 1, numbered by their first rows; each has a row.
-    name : str
-        How it was found.
-    code : int
-        The number of the code that it was found in, from 0; 0 too where it was found in the points.
-    runner_up : str or None
-        How the next best one was found that differs from it.
-    scores : dict
-        What each candidate is worth to the judge.
-    """
-
+    # The cluster of each row, from 0 to k - 1, numbered by their first rows; each has a row.
     labels: Int32[NDArray[np.int32], " rows"]
-    name: str
-    code: int
-    runner_up: str | None
-    scores: dict[str, float]
+    name: str  # how it was found
+    code: int  # the number of the code that it was found in, from 0; 0 too where it was found in the points
+    runner_up: str | None  # how the next best one was found that differs from it
+    scores: dict[str, float]  # what each candidate is worth to the judge
 
 
 @dataclass(frozen=True)

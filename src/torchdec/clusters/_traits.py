@@ -67,18 +67,10 @@ class Trait:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a table as they were understood, and their clusters.
-
-    Attributes
-    ----------
-    columns : list of Parsed, of m rows each
-    labels : ndarray of shape (m,), int32
-        None of them -1.
-    n_clusters : int
-    """
+    """Rows of a table as they were understood, and their clusters."""
 
     columns: list[Parsed]
-    labels: NDArray[np.int32]
+    labels: NDArray[np.int32]  # none of them -1
     n_clusters: int
 
 

@@ -35,30 +35,16 @@ class ColumnsError(ValueError):
 
 @dataclass(frozen=True)
 class Features:
-    """The columns of a table that are features, and those that are left out.
-
-    Attributes
-    ----------
-    features : tuple of str
-        In their order; or the one column of lists whose values are the features.
-    left_out : tuple of LeftOut
-        Each with its name, why it is left out, and its role.
-    names : tuple of str
-        All columns in their order.
-    named : bool
-        Whether the table had names of its own; else they are the places "0", "1", ...
-    length : int or None
-        Numbers in each list where the feature is a column of lists; the reader, who sees them, sets it.
-    kept : tuple of str
-        What to tell of features that were taken although their names or values leave a doubt.
-    """
+    """The columns of a table that are features, and those that are left out."""
 
     kind: ClassVar = "columns"
-    features: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
-    names: tuple[str, ...]
-    named: bool = True
+    features: tuple[str, ...]  # in their order; or the one column of lists whose values are the features
+    left_out: tuple[LeftOut, ...]  # each with its name, why it is left out, and its role
+    names: tuple[str, ...]  # all columns in their order
+    named: bool = True  # whether the table had names of its own; else they are the places "0", "1",
+    # Numbers in each list where the feature is a column of lists; the reader, who sees them, sets it.
     length: int | None = None
+    # What to tell of features that were taken although their names or values leave a doubt.
     kept: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     @classmethod

@@ -71,21 +71,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Mixed:
-    """How rows are made of a table whose columns are not all numbers, or have gaps.
-
-    Attributes
-    ----------
-    features : Features
-        Which columns they are.
-    columns : tuple of Column
-        How each of them is read and coded.
-    told : tuple of str
-        What is to be said of how columns were read.
-    """
+    """How rows are made of a table whose columns are not all numbers, or have gaps."""
 
     kind: ClassVar = "mixed"
-    features: Features
-    columns: tuple[Column, ...]
+    features: Features  # which columns they are
+    columns: tuple[Column, ...]  # how each of them is read and coded
+    # What is to be said of how columns were read.
     told: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     @classmethod

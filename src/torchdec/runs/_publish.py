@@ -88,24 +88,13 @@ def discard(old: Path, target: Path) -> None:
 def check_directory(directory: str | Path, *, force: bool = False) -> None:
     """Check that a run can be written, before the hours that it takes to make one.
 
-    Parameters
-    ----------
-    directory : str or Path
-        Where the run is to appear. Folders above it that do not exist are made later.
-    force : bool, default=False
-        Whether an empty directory, or a run and nothing else, may be replaced.
+    With `force`, an empty directory, or a run and nothing else, may be replaced. Folders above it that do not
+    exist are made later.
 
     Raises
     ------
     RunError
         If something is there that may not be replaced, or the folder above cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from torchdec.runs import check_directory
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     check_directory(folder + "/run")
     """
     target = Path(directory).resolve()
     if os.path.lexists(target):
@@ -159,34 +148,15 @@ def _check_parent(target: Path, shown: str | Path) -> None:
 def write_run_directory(directory: str | Path, write: Callable[[Path], None], *, force: bool = False) -> None:
     """Make a run directory appear complete or not at all.
 
-    The files are written to a directory beside it with a hidden name, flushed to the disk, and renamed. With
-    `force` old and new run change their places in one step, where the system can do that, and the old one is
-    deleted; elsewhere it is moved aside for the moment of the renaming.
-
-    Parameters
-    ----------
-    directory : str or Path
-        Where the run is to appear; missing folders above it are made.
-    write : callable
-        Called once with a new, empty directory; writes the files into it.
-    force : bool, default=False
-        Whether an empty directory, or a run and nothing else, may be replaced.
+    `write` is called once with a new, empty directory beside it, of a hidden name; what it writes there is flushed
+    to the disk, and renamed. With `force` old and new run change their places in one step, where the system can do
+    that, and the old one is deleted; elsewhere it is moved aside for the moment of the renaming.
 
     Raises
     ------
     RunError
-        As `check_directory`, which is called before and after the writing; or if the directory cannot be
-        renamed to its place. What is complete is then kept under its hidden name, which the message tells.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from torchdec.runs import write_run_directory
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_run_directory(folder + "/run", lambda new: (new / "a.txt").write_text("a"))
-    ...     [path.name for path in Path(folder, "run").iterdir()]
-    ['a.txt']
+        As `check_directory`, which is called before and after the writing; or if the directory cannot be renamed
+        to its place. What is complete is then kept under its hidden name, which the message tells.
     """
     check_directory(directory, force=force)
     target = Path(directory).resolve()
@@ -240,26 +210,12 @@ def _exchange(first: Path, second: Path) -> bool:
 
 
 def check_file(path: str | Path, *, force: bool = False) -> None:
-    """Check that a file can be written, before the work that it takes to make it.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where the file is to appear. Folders above it that do not exist are made later.
-    force : bool, default=False
-        Whether a file that is there may be replaced.
+    """Check that a file can be written, with `force` over one that is there, before the work of making it.
 
     Raises
     ------
     RunError
         If something is there that may not be replaced, or the folder above cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from torchdec.runs import check_file
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     check_file(folder + "/new.parquet")
     """
     target = Path(path).resolve()
     if target.is_dir():
@@ -270,31 +226,14 @@ def check_file(path: str | Path, *, force: bool = False) -> None:
 
 
 def write_file(path: str | Path, write: Callable[[Path], None], *, force: bool = False) -> None:
-    """Make a file appear complete or not at all.
+    """Make a file appear complete or not at all; with `force`, in place of one that is there, in one step.
 
-    Parameters
-    ----------
-    path : str or Path
-        Where the file is to appear; missing folders above it are made.
-    write : callable
-        Called once with the path of a file to make, of the final name and in a hidden folder beside it.
-    force : bool, default=False
-        Whether a file that is there may be replaced; it is, in one step, after the new one is complete.
+    `write` is called once with the path of a file to make, of the final name and in a hidden folder beside it.
 
     Raises
     ------
     RunError
         As `check_file`, which is called before and after the writing.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from torchdec.runs import write_file
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_file(folder + "/a.txt", lambda new: new.write_text("a"))
-    ...     Path(folder, "a.txt").read_text()
-    'a'
     """
     check_file(path, force=force)
     target = Path(path).resolve()
@@ -331,25 +270,13 @@ def locked(path: str | Path) -> Iterator[None]:
     """Keep other processes from writing to a path for as long as it takes.
 
     The lock is a hidden file beside the path, ``.<name>.lock``. A process that is killed loses it, and the next
-    one takes it over. Where the file system has no locks, there is none.
-
-    Parameters
-    ----------
-    path : str or Path
-        What is to be written. Folders above it that do not exist are made, and removed again if they stay empty.
+    one takes it over. Where the file system has no locks, there is none. Folders above the path that do not exist
+    are made, and removed again if they stay empty.
 
     Raises
     ------
     RunError
         If another process holds the lock; the message names it.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from torchdec.runs import locked
-    >>> with tempfile.TemporaryDirectory() as folder, locked(folder + "/run"):
-    ...     with locked(folder + "/other"):
-    ...         pass
     """
     target = Path(path).resolve()
     missing = [folder for folder in target.parents if not folder.exists()]

@@ -111,38 +111,12 @@ def write_assignments(
     ids: pa.Table | None = None,
     names: Sequence[str] = (),
 ) -> Clusters:
-    """Write the cluster of each row and the confidence in it to a Parquet, CSV or Excel file.
+    """Write the cluster of each row and the confidence in it to a Parquet, CSV or Excel file, by its suffix.
 
     The columns are ``row`` (int64, from 0), ``cluster`` (int32, the most probable one; -1 for a row that is in
-    none, whose probabilities are all 0) and ``confidence`` (float32, its probability). The file is written in
-    row groups of at most 131,072 rows.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to write: CSV or a sheet of Excel where its name ends in .csv or .xlsx, else Parquet.
-    probabilities : iterable of ndarray of shape (chunk, k) and dtype float32
-        Soft assignments q of the rows in order; at least one chunk.
-    ids : pyarrow.Table, optional
-        What names the rows, such as the files that they were; its columns come last. One that has the name of
-        another column gets ``id_`` before it.
-    names : sequence of str, optional
-        What the clusters are called: a column ``name`` after the confidence, empty where the cluster is -1.
-
-    Returns
-    -------
-    Clusters
-        Sizes and mean confidences of the k clusters.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import numpy as np
-    >>> from torchdec.runs import write_assignments
-    >>> q = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_assignments(os.path.join(folder, "assignments.parquet"), [q])
-    Clusters(sizes=(2, 0), confidences=(0.625, None))
+    none, whose probabilities are all 0), ``confidence`` (float32, its probability) and, where clusters have
+    `names`, ``name``, empty where the cluster is -1. Those of `ids`, which name the rows, come last, with ``id_``
+    before a name that is taken. The file is written in row groups of at most 131,072 rows.
     """
     tally = Tally()
     with _RowGroups(Path(path), ids, names) as table:
@@ -226,22 +200,7 @@ class _RowGroups:
 def save_embedding(
     path: str | Path, chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]], n_rows: int
 ) -> Iterator[NDArray[np.float32]]:
-    """Save the z of each chunk to an `.npy` file on the way, and pass its q on.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to write: an array (n_rows, z) of float32.
-    chunks : iterable of tuple of ndarray
-        z of shape (chunk, z) and q of shape (chunk, k), both float32, of the rows in order.
-    n_rows : int
-        Rows that the chunks add up to.
-
-    Yields
-    ------
-    ndarray of shape (chunk, k) and dtype float32
-        The q of each chunk, after its z is in the file.
-    """
+    """Save the z of each chunk to an `.npy` file on the way, float32 (n_rows, z), and pass its q on."""
     embedding = None
     start = 0
     for z, q in chunks:
@@ -285,17 +244,7 @@ def read_ids(directory: str | Path) -> pa.Table | None:
 
 
 def read_assignments(directory: str | Path) -> NDArray[np.int32]:
-    """Read the cluster of each row of a run.
-
-    Parameters
-    ----------
-    directory : str or Path
-        A run directory.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) and dtype int32
-        Clusters in the order of the rows.
+    """Read the cluster of each row of a run, int32 (n,), in the order of the rows.
 
     Raises
     ------
