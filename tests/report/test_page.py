@@ -21,8 +21,7 @@ from torchdec.clusters import _layout as placing
 from torchdec.clusters import describe, merge, rename, rules
 from torchdec.report import ReportError, render
 from torchdec.report import _content as pictures
-from torchdec.report._content import Content
-from torchdec.report._over_time import over_time
+from torchdec.report._content import Content, over_time
 from torchdec.report._page import palette
 from torchdec.rows import as_rows, read_rows
 from torchdec.rows._ids import Dated

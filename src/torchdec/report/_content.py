@@ -1,11 +1,11 @@
-"""What a person recognises rows by: their ids, and their texts, pictures or values."""
+"""What a person recognises rows by: their ids, their texts, pictures or values, and when they were."""
 
 import base64
 import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,11 @@ _MOST_CHARACTERS = 220
 _MOST_VALUES = 1 << 22
 # Rows that the range of brightness is taken from.
 _BRIGHTNESS = 1000
+
+# Days up to which rows are counted by the day, and from which on by the year.
+_SHORT, _LONG = 92, 3_700
+# Fewer dates in time are no course of it.
+_FEWEST = 3
 
 
 def as_pixels(rows: NDArray[np.float32], low: float, high: float, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -220,3 +225,33 @@ class Content:
 def _at_a_time(numbers: NDArray[np.int64], rows: Rows) -> list[NDArray[np.int64]]:
     """Cut numbers of rows so that the rows of each part fit well into memory."""
     return np.array_split(numbers, max(1, math.ceil(len(numbers) * rows.shape[1] / _MOST_VALUES)))
+
+
+class OverTime(NamedTuple):
+    """Rows of each cluster by day, month or year of a column, (clusters, periods), and how many have no date."""
+
+    column: str
+    unit: Literal["day", "month", "year"]
+    periods: list[str]
+    counts: NDArray[np.int64]
+    n_undated: int
+
+
+def over_time(rows: Rows | None, labels: NDArray[np.int32], n_clusters: int) -> OverTime | None:
+    """Count the rows of each cluster over time; None of rows without dates, or of fewer than three periods."""
+    dated: Any = getattr(rows, "dated", None)
+    if dated is None:
+        return None
+    known = np.isfinite(dated.days) & (labels >= 0)
+    days = np.floor(dated.days[known]).astype(np.int64)
+    if not len(days):
+        return None
+    span = int(days.max() - days.min())
+    unit: Literal["day", "month", "year"] = "day" if span < _SHORT else "month" if span < _LONG else "year"
+    at = days.astype("datetime64[D]").astype(f"datetime64[{unit[0].upper()}]")
+    periods = np.arange(at.min(), at.max() + 1)  # those without rows too
+    if len(periods) < _FEWEST:
+        return None
+    counts = np.zeros((n_clusters, len(periods)), dtype=np.int64)
+    np.add.at(counts, (labels[known], (at - at.min()).astype(np.int64)), 1)
+    return OverTime(dated.name, unit, periods.astype(str).tolist(), counts, int((labels >= 0).sum() - len(days)))

@@ -19,8 +19,7 @@ from torchdec.clusters._describe import Cluster, Description, apart, description
 from torchdec.clusters._edits import notes_of
 from torchdec.clusters._layout import laid_out, sampled
 from torchdec.clusters._rules import Rules
-from torchdec.report._content import Content
-from torchdec.report._over_time import over_time
+from torchdec.report._content import Content, over_time
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 

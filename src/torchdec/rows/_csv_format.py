@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torchdec.rows._csv_cells import MOST_CELLS, decimal_mark, is_comment, is_number, of_either_mark
-from torchdec.rows._csv_header import has_header
+from torchdec.rows._csv_cells import MOST_CELLS, decimal_mark, has_header, is_comment, is_number, of_either_mark
 from torchdec.rows._encodings import BEGINNINGS, is_windows_1252
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Reading

@@ -13,10 +13,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from torchdec.prepare._cells import Cells
+from torchdec.prepare._columns import Overview, overview
 from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
 from torchdec.prepare._mixed import Mixed
-from torchdec.prepare._overview import Overview, overview
 from torchdec.prepare._texts import Texts
 from torchdec.rows._anndata import CellRows, read_cells
 from torchdec.rows._arrays import DenseRows, SparseRows

@@ -11,9 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from torchdec.prepare._column_reader import rounded
+from torchdec.prepare._columns import Overview, overview
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed
-from torchdec.prepare._overview import Overview, overview
 from torchdec.prepare._roles import is_number, is_vector
 from torchdec.rows._columns import tell_unknown
 from torchdec.rows._convert import dense_rows, sparse_rows

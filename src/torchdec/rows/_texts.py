@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from torchdec.prepare._features import id_columns
-from torchdec.prepare._texts import Texts
-from torchdec.prepare._words import has_no_blanks
+from torchdec.prepare._texts import Texts, has_no_blanks
 from torchdec.rows._arrays import SparseRows
 from torchdec.rows._csv import read_table
 from torchdec.rows._encodings import BEGINNINGS, is_windows_1252
