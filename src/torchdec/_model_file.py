@@ -36,7 +36,7 @@ from torchdec.rows._shown import shown
 from torchdec.runs._publish import write_file
 from torchdec.runs._record import MODEL, read_run
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 _HEADER: dict[str, tuple[type, ...]] = {
     "version": (int,),
     "class": (str,),

@@ -27,13 +27,13 @@ from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Checkpoint, Journal, opened
 from torchdec._core.layers import embedding_dim
 from torchdec._core.objective import reconstruction_error
-from torchdec._core.optimizers import Adam
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
 from torchdec._core.torch_globals import under_own_globals
-from torchdec._core.training import Source, one_cycle, train
+from torchdec._core.training import Adam, Source, one_cycle, train
 from torchdec.prepare._features import Features
+from torchdec.prepare._images import Images, Pictures
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows import Preparation, Rows, as_rows, check_finite
@@ -108,6 +108,7 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
         # AnnData.
         rows = as_rows(X)
         _check_columns(estimator, rows, reset=reset)
+        _check_pictures(estimator, rows, reset=reset)
     elif not issparse(X) and is_frame(X):
         rows = _rows_of_frame(estimator, Frame(X), reset=reset)
     else:
@@ -190,6 +191,20 @@ def _check_columns(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None
         raise ValueError(
             f"X has {width} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
+        )
+
+
+def _check_pictures(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None:
+    """Refuse pictures of another shape than those of the fit, though they have as many pixels."""
+    if reset:
+        return
+    prepared = getattr(estimator, "preparation_", Preparation()).prepared
+    given = getattr(rows, "preparation", Preparation()).prepared
+    pictures = Images | Pictures
+    if isinstance(prepared, pictures) and isinstance(given, pictures) and prepared.shape != given.shape:
+        raise ValueError(
+            f"X has pictures of shape {given.shape}, but those at fit were {prepared.shape}; bring them to that "
+            "shape."
         )
 
 

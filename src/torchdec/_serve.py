@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from torchdec._core.assignment import clusters_of
+from torchdec._assigned import clusters_of
 from torchdec._dec import DEC
 from torchdec._version import __version__
 from torchdec.prepare._images import Images

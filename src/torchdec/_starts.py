@@ -17,12 +17,13 @@ from torchdec._core import workers
 from torchdec._core.batches import Streamed, code_of
 from torchdec._core.centroids import kmeans_centroids, settled
 from torchdec._core.compute import Compute
-from torchdec._core.distillation import drawn_to_clusters
 from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Journal
 from torchdec._core.latent_classes import latent_classes
+from torchdec._core.neighbor_encoder import drawn_to_clusters
 from torchdec._core.neighbor_graph import principal_components
 from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
+from torchdec._core.owners import Owners, owners_of
 from torchdec._core.partition import partition
 from torchdec._core.place_centers import place_centers
 from torchdec._core.randomness import generator
@@ -56,6 +57,11 @@ class Start:
     center_clusters: NDArray[np.int32]
     labels: Tensor
     choice: Choice | None
+
+    @property
+    def owners(self) -> Owners | None:
+        """The cluster of each centre, on the device of the centres."""
+        return owners_of(self.center_clusters, self.centers.device)
 
 
 @dataclass(frozen=True)
@@ -188,9 +194,7 @@ def _kmeans(dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: flo
     """Run k-means on the embedding, as the paper does; with "auto", cut anew what its graph separates better."""
     choice, k = _number(dec, code, seeds)
     separate, seed = dec.init == "auto", seeds["centroids"]
-    centers, labels, record = kmeans_centroids(
-        code, k, n_init=dec.n_init, seed=seed, started=began, separate=separate
-    )
+    centers, labels, record = kmeans_centroids(code, k, seed=seed, started=began, separate=separate)
     return (choice, centers, list(range(k)), labels), record
 
 

@@ -13,8 +13,7 @@ from torch import Tensor
 from torchdec._core.batches import CHUNK
 from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Journal
-from torchdec._core.layers import Stack
-from torchdec._core.networks import empty_linear
+from torchdec._core.layers import Stack, empty_linear
 from torchdec._core.records import Epoch, Search
 from torchdec._representation import Representation, freeze
 from torchdec.rows import Rows

@@ -74,7 +74,7 @@ class Predictor:
         import numpy as np
         import pandas as pd
 
-        from torchdec._core.assignment import clusters_of
+        from torchdec._assigned import clusters_of
 
         if not len(frame):  # engines try a function on a frame without rows, to learn its columns
             empty = {"cluster": np.empty(0, np.int32), "confidence": np.empty(0, np.float32)}

@@ -144,7 +144,7 @@ def test_images_are_augmented_in_the_shape_given_or_read(cli, data, tmp_path):
 @pytest.mark.parametrize(
     ("shape", "says"),
     [
-        ((), "no array image_shape"),
+        ((), "does not tell the shape"),
         (("--image-shape", "8"), "a shape of images"),
         (("--image-shape", "3x3"), "9 values"),
     ],

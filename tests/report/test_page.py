@@ -281,7 +281,6 @@ def test_merged_models_and_single_clusters_have_pages_too(model: DEC) -> None:
     [
         ({"rows": as_rows(X[:5])}, "DATA has the shape"),
         ({"rows": as_rows(X), "image_shape": (4, 4)}, "makes 16 values, but rows have 6"),
-        ({"rows": as_rows(X), "image_shape": (1, 3, 2)}, "has 2 channels"),
         ({"labels": TRUTH[:4]}, "4 labels for 60 rows"),
     ],
 )

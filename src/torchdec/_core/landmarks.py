@@ -4,9 +4,10 @@ The distance to the nearest landmarks alone would call every row of a wide clust
 nothing in the middle of narrow ones not; the ratio to what landmarks there are apart themselves would forgive rows
 that lie among other strange ones. The score is in between: mean distance to the nearest landmarks, over a power
 of what these are apart. It is told in the space of the rows and not in the code: an encoder maps what it has never
-seen to what it knows.
+seen to what it knows. Among rows that lie far out there may be groups, of what the fit has not seen.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64
 from numpy.typing import NDArray
+from sklearn.cluster import HDBSCAN
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -313,3 +315,27 @@ def _weighted_quantiles(
     # The lowest score is the 0th thousandth, and the highest the last one.
     shares = below / max(below[-1], np.finfo(np.float64).tiny)
     return np.interp(SHARES, shares, scores[order]).astype(np.float32)
+
+
+# Rows of a group lie nearer to each other than this part of how far they lie from the rows of the fit. Scatter
+# lies about as far from its like as from all else.
+_NEARER = 0.85
+
+
+def groups(
+    rows: Float32[Tensor, "rows features"], landmarks: Landmarks, least: int, seed: int, compute: Compute
+) -> Iterator[Int64[Tensor, " group"]]:
+    """Yield which rows are a group of at least so many, by density (HDBSCAN) along their principal components."""
+    if len(rows) < least:
+        return
+    _, means, axes = principal_axes(as_rows(rows.cpu().numpy()), AXES, generator(seed), compute)
+    places, rests = placed(rows, means, axes)
+    labels = HDBSCAN(min_cluster_size=least, allow_single_cluster=True, copy=True).fit_predict(
+        places.cpu().numpy()
+    )
+    from_fit = landmarks.distances(*placed(rows, landmarks.means, landmarks.axes))
+    for number in range(labels.max() + 1):
+        group = torch.from_numpy((labels == number).nonzero()[0])
+        own = Landmarks(means, axes, places[group], rests[group], rests[group], rests[group])
+        if (own.distances(places[group], rests[group]) / from_fit[group]).median() < _NEARER:
+            yield group

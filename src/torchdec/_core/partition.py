@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from torchdec._core.candidates import candidates
+from torchdec._core.communities import between, refined, weighted
 from torchdec._core.judge import gaussian_evidence, graph_score, leading_components, with_clear_evidence
 from torchdec._core.nearest import nearest
-from torchdec._core.refinement import between, refined, weighted
 
 # Neighbours of each row where no graph is given.
 _NEIGHBORS = 15

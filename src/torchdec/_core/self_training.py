@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torchdec._core import workers
 from torchdec._core.centroids import reseed
 from torchdec._core.objective import kl_divergence, log_soft_assignment, reconstruction_error
-from torchdec._core.optimizers import SGD
 from torchdec._core.owners import Owners
 from torchdec._core.records import Stretch, Update
 from torchdec._core.targets import P, Targets, compute_targets, restored
-from torchdec._core.training import Source
+from torchdec._core.training import SGD, Source
 
+# Of SGD, as in the code of the paper.
+_MOMENTUM = 0.9
 # Steps between two records where updates are farther apart.
 RECORD_EVERY = 2000
 
@@ -34,7 +35,6 @@ class Settings:
     reconstruction_weight: float
     update_interval: int
     learning_rate: float
-    momentum: float
     revive: bool = True
 
 
@@ -76,7 +76,7 @@ class SelfTraining:
         self.owners, self.n_clusters = owners, owners.n_clusters if owners else len(centers)
         networks = nn.ModuleList([encoder, *([self.decoder] if self.decoder else [])])
         self.parameters = [centers, *networks.parameters()]
-        self.optimizer = SGD(self.parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
+        self.optimizer = SGD(self.parameters, lr=settings.learning_rate, momentum=_MOMENTUM, fused=True)
         self.position = Position(
             centers, labels, lambda state: restored(state, encoder, source.compute, settings.alpha, owners)
         )

@@ -19,24 +19,15 @@ def columns(
     data: Annotated[
         Path, typer.Argument(metavar="FILE", show_default=False, help="A table: .csv, .tsv, .xlsx or .parquet.")
     ],
-    use: _options.Use = None,
-    ignore: _options.Ignore = None,
-    role: _options.Role = None,
-    id_column: _options.Id = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    columns: _options.Said = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     as_json: _options.Json = False,
 ) -> None:
     """Show what each column of a table is taken for, and what fit does with it."""
     from torchdec.rows._overview import overview_of_file
 
     with naming("FILE"):
-        notes, lines = overview_of_file(
-            data,
-            use=use or (),
-            ignore=ignore or (),
-            roles=_options.roles(role, id_column),
-            **file,
-        )
+        notes, lines = overview_of_file(data, **columns, **file)
     if as_json:
         print_json({"columns": [line._asdict() for line in lines], "notes": notes})
         return

@@ -29,7 +29,7 @@ def drift(
         typer.Option("--effect", min=0.01, help="Effects from which on a difference counts (Cohen's h or d)."),
     ] = 0.3,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     as_json: _options.Json = False,
 ) -> None:
     """Tell whether new rows differ from those of the fit; the exit code is 3 if they do, and 0 if they don't.

@@ -50,7 +50,7 @@ def split(
         int, typer.Option("--updates", min=0, help="Updates of self-training after the cut; 0 trains nothing.")
     ] = 3,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,

@@ -16,21 +16,23 @@ if TYPE_CHECKING:
     from torchdec._checkpoint import Checkpoint
     from torchdec.clusters._align import Known
 
+Like = Annotated[
+    Path | None,
+    typer.Option(
+        "--like",
+        metavar="OLD_RUN",
+        show_default=False,
+        help="An earlier run: clusters that it had too keep their numbers and names, and changes are told.",
+    ),
+]
+
 
 @_options.reads_files
 def fit(
-    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
+    data: _options.Data,
     clusters: _options.Clusters,
     out: _options.Out,
-    like: Annotated[
-        Path | None,
-        typer.Option(
-            "--like",
-            metavar="OLD_RUN",
-            show_default=False,
-            help="An earlier run: clusters that it had too keep their numbers and names, and changes are told.",
-        ),
-    ] = None,
+    like: Like = None,
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     reconstruction_weight: _options.ReconstructionWeight = 0.0,
     noise: _options.Noise = None,
@@ -41,11 +43,8 @@ def fit(
     image_column: _options.ImageColumn = None,
     features: _options.Features = None,
     layer: _options.Layer = None,
-    use: _options.Use = None,
-    ignore: _options.Ignore = None,
-    role: _options.Role = None,
-    id_column: _options.Id = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    columns: _options.Said = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     device: _options.Device = "auto",
     precision: _options.PrecisionOption = _options.Precision.AUTO,
@@ -75,41 +74,27 @@ def fit(
             image_column=image_column,
             features=features,
             layer=layer,
-            use=use or (),
-            ignore=ignore or (),
-            roles=_options.roles(role, id_column),
+            **columns,
             **file,
         )
     old = None if like is None else _as_known(like, data, features, file)
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
-    moved = shape if augment else None
-    settings = Settings(
-        clusters, representation, reconstruction_weight, seed, device, precision, moved, noise or False
-    )
+    moved, left_out = shape if augment else None, noise or False
+    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision, moved, left_out)
     checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
+    job = Job(
+        rows, str(data), settings, out, force, quiet, shape, checkpoint=checkpoint, notes=tuple(notes), like=old
+    )
     with joined():
-        run = run_job(
-            Job(
-                rows,
-                str(data),
-                settings,
-                out,
-                force,
-                quiet,
-                shape,
-                checkpoint=checkpoint,
-                notes=tuple(notes),
-                like=old,
-            )
-        )
+        run = run_job(job)
     if as_json:
         print_json(run_json(out, run))
     else:
         print_run(out, run)
 
 
-def _as_known(run: Path, data: Path, features: Path | None, file: _options.File) -> "Known":
+def _as_known(run: Path, data: Path, features: Path | None, file: _options.Said) -> "Known":
     """Read the model of an earlier run, and what it makes of the rows, before hours go into a fit."""
     from torchdec._model_file import load
     from torchdec.clusters._align import known_to

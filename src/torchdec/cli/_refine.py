@@ -49,7 +49,7 @@ def ask(
     answers: Answers = None,
     names: Names = None,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
 ) -> None:
@@ -98,7 +98,7 @@ def refine(
         int, typer.Option("--updates", min=0, help="Updates of self-training; 0 leaves the encoder as it is.")
     ] = 3,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,

@@ -27,7 +27,7 @@ def update(
         ),
     ] = None,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,

@@ -133,7 +133,7 @@ class Reader:
                 others = f", as {len(unread) - 1:,} more are not" if len(unread) > 1 else ""
                 raise CellsError(
                     f"holds {unread[0][:40]!r}, which is no {written.kind.removesuffix('s')} as its other cells "
-                    f"are{others}; empty or mend the cell"
+                    f"are{others}; empty or mend the cell, or give the column the role kind (--role COLUMN=kind)"
                 )
             told = (
                 f"holds numbers and other words, such as {unread[0][:40]!r}, and is read as {len(known)} kinds; "

@@ -64,6 +64,45 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """The shape of pictures that came as an array, whose values are kept as they are.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Height and width, and the number of channels where there are several.
+    """
+
+    kind: ClassVar = "pictures"
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...]) -> Self:
+        """Make it of a shape that may have a single channel, which says nothing more."""
+        return cls(shape[:2] if shape[2:] == (1,) else shape)
+
+    @property
+    def width(self) -> int:
+        """Number of values of a row."""
+        return math.prod(self.shape)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` makes the same of."""
+        return {"shape": list(self.shape)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Make it of what `to_json` returned.
+
+        Raises
+        ------
+        ValueError
+            If that is no shape.
+        """
+        return cls(_read_shape(fields))
+
+
+@dataclass(frozen=True)
 class Images:
     """The shape and the range of values that images are brought to.
 
@@ -139,10 +178,14 @@ class Images:
         ValueError
             If that is no shape, or no range.
         """
-        match fields:
-            case {"shape": [_, _, *_] as shape} if all(type(side) is int and side > 0 for side in shape):
-                return cls(tuple(shape), _read_range(fields.get("values")))
-        raise ValueError("its shape of images is none")
+        return cls(_read_shape(fields), _read_range(fields.get("values")))
+
+
+def _read_shape(fields: dict[str, Any]) -> tuple[int, ...]:
+    match fields:
+        case {"shape": [_, _, *_] as shape} if all(type(side) is int and side > 0 for side in shape):
+            return tuple(shape)
+    raise ValueError("its shape of images is none")
 
 
 def _black_and_white(looks: Collection[Look]) -> tuple[float, float]:

@@ -33,7 +33,7 @@ class Content:
     rows : Rows or None
         Without them, rows have numbers alone.
     image_shape : tuple of int or None
-        Height, width and perhaps 3 channels, where each row is a picture.
+        Height, width and perhaps channels, where each row is a picture; shown where it has 1 channel or 3.
     clusters : tuple of Cluster
         What tells these apart is told first.
     """
@@ -42,7 +42,9 @@ class Content:
         self, rows: Rows | None, image_shape: tuple[int, ...] | None, clusters: tuple[Cluster, ...]
     ) -> None:
         self._rows = rows
-        self._pictures = None if rows is None or image_shape is None else (rows, image_shape)
+        self._pictures = None
+        if rows is not None and image_shape is not None and image_shape[2:] in ((), (1,), (3,)):
+            self._pictures = rows, image_shape
         self._ids = None if rows is None else row_ids(rows)
         self._texts: Sequence[str] | None = getattr(rows, "texts", None)
         self._paths: Sequence[str] = getattr(rows, "pictures", ())

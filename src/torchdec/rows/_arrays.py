@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from torchdec.rows._precision import row_dtype
 from torchdec.rows._protocol import spans
+from torchdec.rows._reading import Preparation
 
 
 class DenseRows:
@@ -43,6 +44,7 @@ class DenseRows:
         self.names = names
         self.kinds = kinds
         self.image_shape: tuple[int, ...] | None = None  # where each row is a picture
+        self.preparation = Preparation()
         # The files of pictures that rows are vectors of, below a folder (`rows._beside`).
         self.pictures: Sequence[str] = ()
         self.folder_of_pictures: Path | None = None

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
+from torchdec.prepare._images import Pictures
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._reading import Preparation
 from torchdec.rows._shown import shown
 from torchdec.rows._sparse import SparseRows
 from torchdec.rows._vectors import plain, unmasked
@@ -92,7 +94,7 @@ def as_rows(
 
         return text_rows(X)
     if is_pictures(X):
-        return _picture_rows(X)
+        return picture_rows(X, "X")
     if not (isinstance(X, Rows) or issparse(X) or hasattr(X, "obs_names")) and is_frame(X):
         return frame_rows(X, use, ignore, roles)
     if use or ignore or roles:
@@ -209,12 +211,16 @@ def is_pictures(X: Any) -> bool:
     return isinstance(X, np.ndarray) and X.ndim in (3, 4)
 
 
-def _picture_rows(pictures: NDArray[Any]) -> DenseRows:
-    """Return the pixels of each picture as a row, and remember the shape where a page can show it."""
-    rows = dense_rows(pictures.reshape(len(pictures), math.prod(pictures.shape[1:])), "X")
-    if pictures.ndim == 3 or pictures.shape[3] in (1, 3):
-        rows.image_shape = pictures.shape[1:]
+def picture_rows(pictures: NDArray[Any], name: str) -> DenseRows:
+    """Return the pixels of each picture as a row that knows its shape, or an error that calls them `name`."""
+    rows = dense_rows(pictures.reshape(len(pictures), math.prod(pictures.shape[1:])), name)
+    as_pictures(rows, pictures.shape[1:])
     return rows
+
+
+def as_pictures(rows: DenseRows | SparseRows, shape: tuple[int, ...]) -> None:
+    """Have rows know the shape of the picture that each is."""
+    rows.preparation, rows.image_shape = Preparation(prepared=Pictures.of(shape)), shape
 
 
 def refuse_unseen(X: Any) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,8 @@ def refuse_cells(path: Path, form: Format, table: pa.Table, names: Sequence[str]
             mark = " with a decimal comma" if form.decimal == "," else ""
             raise RowsError(
                 f"{path}: line {_line_of(path, form, row)}, column {name!r}: {shown} is not a number{mark}{more}; "
-                "empty or mend the cell, or leave the column out with --ignore"
+                f"empty or mend the cell, read all as kinds with --role {shlex.quote(name)}=kind, or leave the "
+                "column out with --ignore"
             )
 
 

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from torchdec.rows._precision import row_dtype
 from torchdec.rows._protocol import spans
+from torchdec.rows._reading import Preparation
 
 
 class SparseRows:
@@ -38,6 +39,8 @@ class SparseRows:
         self._matrix = matrix
         self._feature_names = feature_names
         self.names = names
+        self.image_shape: tuple[int, ...] | None = None  # where each row is a picture
+        self.preparation = Preparation()
 
     @property
     def shape(self) -> tuple[int, int]:

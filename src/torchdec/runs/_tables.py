@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from torchdec._core.assignment import clusters_of
+from torchdec._assigned import clusters_of
 from torchdec.rows._ids import beside
 from torchdec.rows._parquet import rows_of_groups
 from torchdec.runs._excel import SheetWriter
