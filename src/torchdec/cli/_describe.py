@@ -1,12 +1,15 @@
 """`torchdec summary`."""
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import naming, naming_rows
+from torchdec.cli._errors import UserError, naming, naming_rows
 from torchdec.cli._run_files import names_of_run, rows_like
-from torchdec.cli._summary import print_json, print_table
+from torchdec.cli._summary import print_clusters, print_json, print_table, print_traits
 from torchdec.cli._terminal import printable, tell
 
 if TYPE_CHECKING:
@@ -18,7 +21,12 @@ if TYPE_CHECKING:
 
 def summary(
     model: _options.Model,
-    data: _options.Data,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA", show_default=False, help=f"{_options.DATA_HELP} Without it, what the run has is told."
+        ),
+    ] = None,
     text_column: _options.TextColumn = None,
     as_json: _options.Json = False,
 ) -> None:
@@ -35,6 +43,9 @@ def summary(
     from torchdec.clusters._traits import sampled_table
     from torchdec.rows._ids import row_ids
 
+    if data is None:
+        _print_kept(model, as_json=as_json)
+        return
     with naming("MODEL"):
         fitted = load(model)
     rows = rows_like(fitted, data, text_column=text_column)
@@ -60,6 +71,18 @@ def summary(
     _print(clusters, row_ids(rows))
     if rules is not None:
         _print_rules(rules)
+
+
+def _print_kept(directory: Path, *, as_json: bool) -> None:
+    """Print what a run has of its clusters, as the fit did."""
+    from torchdec.runs._record import read_run
+
+    if as_json:
+        raise UserError("--json tells of rows; give DATA, the file of the rows, too.")
+    with naming("MODEL"):
+        run = read_run(directory)
+    print_clusters(run)
+    print_traits(run)
 
 
 def _print_rules(rules: "Rules") -> None:
