@@ -171,12 +171,6 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read what a model file says of itself, without its tensors.
 
-    Returns
-    -------
-    dict
-        version, class, torchdec, parameters, scale, n_features_in, feature_names_in, n_iter, stop_reason,
-        clusters (of each centre, names, sizes, edits), preparation.
-
     Raises
     ------
     ModelFileError

@@ -47,16 +47,8 @@ def free_embedding(
 
     At each step the rows of a group, each with one neighbour drawn by its weight, maximise the likelihood of
     picking that neighbour among all others of the group, by Student's t kernel, the one of equation 1. This is
-    InfoNCE with that kernel, as in t-SimCNE (Böhm, Berens, Kobak, ICLR 2023), on free vectors, as in UMAP.
-
-    Parameters
-    ----------
-    start : Tensor of shape (n, z)
-        Where the rows begin, on the device to compute on: their leading principal components.
-    graph : Tensor of shape (n, w)
-        Neighbours of each row, on the CPU.
-    generator : torch.Generator
-        Of the order of the rows and the neighbours that are drawn.
+    InfoNCE with that kernel, as in t-SimCNE (Böhm, Berens, Kobak, ICLR 2023), on free vectors, as in UMAP. The
+    rows start at their leading principal components, on the device to compute on.
     """
     vectors, (n, z) = start.clone(), start.shape
     probabilities = torch.from_numpy(edge_probabilities(graph.numpy()))

@@ -38,18 +38,11 @@ class State:
 
 
 class Journal:
-    """The state of a fit, written by its stages as they go and read by them when they go on.
+    """The state of a fit, written by its stages as they go, and read by them when they go on.
 
     A stage that trains calls `follow` before its loop, and puts nothing else of its own into the state; what is
     computed at once is kept by `once`. A state is consistent while a stage has handed out a record, so that is
-    when `record` takes a copy, for a caller who wants to keep it.
-
-    Parameters
-    ----------
-    state : State or None, default=None
-        Where an interrupted fit stood. None begins a new one.
-    keep : callable or None, default=None
-        Gets a copy of the state at each record.
+    when `record` hands a copy to `keep`.
     """
 
     def __init__(self, state: State | None = None, keep: Callable[[State], None] | None = None) -> None:

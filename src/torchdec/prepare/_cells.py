@@ -92,16 +92,8 @@ class Cells:
         """Find out how rows are to be made of the X of an AnnData.
 
         Counts are brought to the median of the cells' totals, and their logarithms taken; other values stay as
-        they are. The genes are those `marked`; without marks, the 2,000 of the counts that vary most, or all.
-
-        Parameters
-        ----------
-        seen : Seen
-            What all cells show.
-        genes : sequence of str
-            Their names.
-        marked : ndarray of bool or None
-            The column ``highly_variable`` of `.var`, which scanpy writes.
+        they are. The genes are those `marked`, in the column ``highly_variable`` of `.var` as scanpy writes it;
+        without marks, the 2,000 of the counts that vary most, or all.
         """
         if marked is not None and marked.any():
             chosen = np.flatnonzero(marked)

@@ -45,17 +45,7 @@ class Overview(NamedTuple):
 
 
 def overview(prepared: Features | Mixed, values: Values, names: Sequence[str]) -> list[Overview]:
-    """Return a line for each column of a table, in their order.
-
-    Parameters
-    ----------
-    prepared : Features or Mixed
-        How its rows are made.
-    values : callable
-        Gives the column of a name.
-    names : sequence of str
-        Of its columns.
-    """
+    """Return a line for each column of a table, in their order; `values` gives the column of a name."""
     features = prepared.features if isinstance(prepared, Mixed) else prepared
     of_role = {column.name: column for column in prepared.columns} if isinstance(prepared, Mixed) else {}
     out = {column.name: column for column in features.left_out}

@@ -62,22 +62,11 @@ class Features:
     ) -> Self:
         """Decide by names and types which columns are features, and by values only where those do not tell.
 
-        Parameters
-        ----------
-        schema : pyarrow.Schema
-        values : callable
-            Gives the values of the column of a name, a pyarrow ChunkedArray; of texts, as many as tell
-            whether they repeat.
-        may_count : callable
-            Tells whether a column of numbers may count the rows, and has to be looked at.
-        use, ignore : collection of str, default=()
-            Columns that are features, and that are none, whatever they look like.
-        roles : mapping of str to str, optional
-            What columns are: "id" and "label" are left out, and so is "text"; all others are features.
-        named : bool, default=True
-            Whether the names are the table's own, and tell something.
-        row_names : collection of str, default=()
-            Columns that are known to name the rows, such as an index that pandas stored.
+        `values` gives the column of a name, of texts as many as tell whether they repeat; `may_count` tells
+        whether a column of numbers may count the rows, and has to be looked at. Columns of `use` are features and
+        those of `ignore` none, whatever they look like; of `roles`, "id", "label" and "text" are left out. `named`
+        tells whether the names are the table's own; `row_names` are known to name the rows, such as an index that
+        pandas stored.
 
         Raises
         ------

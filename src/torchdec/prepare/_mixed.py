@@ -83,17 +83,9 @@ class Mixed:
     def fit(
         cls, features: Features, values: Values, roles: Mapping[str, str] | None = None, decimal: str | None = None
     ) -> Self:
-        """Learn what each column means, and its transform, levels and shares.
+        """Learn what each column means, where `roles` do not say it, and its transform, levels and shares.
 
-        Parameters
-        ----------
-        features : Features
-        values : callable
-            Gives the column of a name.
-        roles : mapping of str to str, optional
-            What columns mean, where that is known.
-        decimal : {".", ","}, optional
-            The decimal mark of numbers in texts.
+        `values` gives the column of a name; `decimal` is the mark of numbers in texts, where that is known.
 
         Raises
         ------

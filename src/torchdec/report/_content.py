@@ -101,14 +101,8 @@ def _uri(encoded: bytes, kind: str) -> str:
 class Content:
     """The content of the rows of a run, read only for the rows that are asked for.
 
-    Parameters
-    ----------
-    rows : Rows or None
-        Without them, rows have numbers alone.
-    image_shape : tuple of int or None
-        Height, width and perhaps channels, where each row is a picture; shown where it has 1 channel or 3.
-    clusters : tuple of Cluster
-        What tells these apart is told first.
+    Without rows, they have numbers alone. Where each row is a picture, `image_shape` is its height, width and
+    perhaps channels; with 1 or 3 of these it is shown. What tells the clusters apart is told first.
     """
 
     def __init__(

@@ -16,19 +16,9 @@ from torchdec.rows._reading import Preparation
 class DenseRows:
     """Rows of a 2-D array of any real dtype, handed out a batch at a time: as float32 where that holds the dtype.
 
-    The array is kept as it is, never copied whole and never written to.
-
-    Parameters
-    ----------
-    array : ndarray or memmap of shape (n, d)
-        Booleans, integers or floats, in any byte order and memory layout.
-    feature_names : list of str or None, default=None
-        The d names of the features.
-    names : list of str or None, default=None
-        The n names of the rows.
-    kinds : tuple of (start, stop) or None, default=None
-        Of a prepared table of numbers and kinds: for each kind the columns that hold its levels. All other columns
-        are numbers. None where the array isn't such a table.
+    The array, or memmap, is kept as it is, in any byte order and memory layout, never copied whole and never
+    written to. `kinds` are of a prepared table of numbers and kinds: for each kind the columns that hold its
+    levels.
     """
 
     def __init__(
@@ -76,18 +66,9 @@ class DenseRows:
 class SparseRows:
     """Rows of a CSR matrix, of which only the batch that is asked for is ever dense.
 
-    The matrix is kept as it is: its column indices may be unsorted, and entries at the same place
-    count as their sum, as in ``matrix.toarray()``.
-
-    Parameters
-    ----------
-    matrix : scipy.sparse.csr_array or csr_matrix of shape (n, d)
-        Booleans, integers or floats. Where scipy cannot compute with the dtype (float16 or another
-        byte order), the stored values alone are converted.
-    feature_names : list of str or None, default=None
-        The d names of the features.
-    names : list of str or None, default=None
-        The n names of the rows.
+    The matrix is kept as it is: its column indices may be unsorted, and entries at the same place count as their
+    sum, as in ``matrix.toarray()``. Where scipy cannot compute with the dtype (float16 or another byte order), the
+    stored values alone are converted.
     """
 
     def __init__(

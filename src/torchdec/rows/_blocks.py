@@ -23,26 +23,10 @@ _STEP = 4096
 class BlockRows(ABC):
     """Rows of a source that is read a block at a time: a row group, a chunk, a part.
 
-    A block stays as it was read, in its own dtype, dense or CSR. As many as fit into 256 MB are kept, and at least
-    one; the longest unused goes first. While a pass in order hands out one block, a thread reads the next.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        Rows of each block, at least 1, in order.
-    n_features : int
-        d.
-    block_bytes : int
-        Of the largest block in memory, which tells how many are kept.
-    feature_names : list of str or None, default=None
-        The d names of the features.
-
-    Attributes
-    ----------
-    block_starts : ndarray of int64 of shape (b + 1,)
-        First row of each of the b blocks, then n.
-    n_kept : int
-        Blocks that stay in memory: `take` is fast where the rows of some thousand calls lie in so many.
+    A block stays as it was read, in its own dtype, dense or CSR. As many as fit into 256 MB are kept (`n_kept`),
+    and at least one; the longest unused goes first. While a pass in order hands out one block, a thread reads the
+    next. `sizes` are the rows of each, at least 1, and `block_bytes` those of the largest in memory;
+    `block_starts` are the first row of each of the b blocks, and n, int64 (b + 1,).
     """
 
     def __init__(
@@ -123,14 +107,7 @@ class BlockRows(ABC):
 class SlicedRows(BlockRows):
     """Rows of anything on a disk whose slices ``source[a:b]`` are arrays or CSR matrices: HDF5, Zarr.
 
-    Parameters
-    ----------
-    source : object
-        With ``shape`` (n, d) and slices.
-    block_size : int
-        Rows to read at once; best a multiple of how the file is cut.
-    feature_names, names : list of str or None, default=None
-        Of the features and of the rows.
+    `block_size` rows are read at once; best a multiple of how the file is cut.
     """
 
     def __init__(

@@ -34,19 +34,10 @@ class Written:
 
 
 def read_table(path: Path, reading: Reading) -> pa.Table:
-    """Read the columns of a `.csv` or `.tsv`.
+    """Read the columns of a `.csv` or `.tsv`: missing values are null, numbers of any spelling are numbers.
 
-    Parameters
-    ----------
-    path : Path
-    reading : Reading
-        What the caller said of the file; what it leaves open is seen from the first lines and told where it is a
-        guess. Its column of texts is never taken for numbers.
-
-    Returns
-    -------
-    pyarrow.Table
-        Missing values are null. A column of numbers with a decimal comma or marks of thousands is one of numbers.
+    What `reading` leaves open is seen from the first lines, and told where it is a guess. Its column of texts is
+    never taken for numbers.
 
     Raises
     ------

@@ -76,19 +76,8 @@ def has_header(
 ) -> bool:
     """Tell whether the first line names the columns; where it may be a row, that is told.
 
-    Parameters
-    ----------
-    first : list of str
-        Its cells.
-    below : sequence of lists of str
-        Those of the next lines.
-    path : Path
-    reading : Reading
-        May say it.
-    known : collection of str
-        Names that a header has if there is one.
-    is_quoted : bool
-        Whether it is in quotes, unlike the numbers below it.
+    `below` are the cells of the next lines, `known` names that a header has if there is one; `is_quoted` tells
+    whether it is in quotes, unlike the numbers below it.
     """
     if reading.header is not None:
         return reading.header

@@ -11,19 +11,7 @@ from torchdec.rows._protocol import Rows, RowsError, kinds_of, spans, tell
 
 
 class PartOfRows:
-    """The rows at some row numbers, read from their source when they are asked for.
-
-    Parameters
-    ----------
-    rows : Rows of shape (n, d)
-    index : ndarray of int64 of shape (m,)
-        Row numbers of the source, in the order that the part is to have.
-
-    Attributes
-    ----------
-    kinds : tuple of (start, stop) or None
-        As the source has them.
-    """
+    """The rows at some row numbers, in the order of these, read from their source when they are asked for."""
 
     def __init__(self, rows: Rows, index: NDArray[np.int64]) -> None:
         self._rows, self._index = rows, index
@@ -44,24 +32,9 @@ class PartOfRows:
 
 
 class FilledRows(PartOfRows):
-    """The rows that hold something, in the order of their source.
+    """The rows that hold something, in the order of their source; `empty` are the numbers of the others.
 
     Where the source lies in blocks on a disk, so do they: a pass in any order still reads each block once.
-
-    Parameters
-    ----------
-    rows : Rows of shape (n, d)
-    empty : ndarray of int64 of shape (m,)
-        Numbers of the rows that hold nothing, in order.
-
-    Attributes
-    ----------
-    kinds : tuple of (start, stop) or None
-        As the source has them.
-    block_starts : ndarray of int64, or None
-        As `torchdec.rows._blocks.BlockRows` has it; None where the source has no blocks.
-    n_kept : int
-        Blocks that stay in memory.
     """
 
     def __init__(self, rows: Rows, empty: NDArray[np.int64]) -> None:

@@ -299,14 +299,7 @@ _SUFFIXES = (*_READERS, *_TABLES, ".h5ad", ".txt")
 
 
 def overview_of_file(path: Path, **options: Any) -> tuple[list[str], list[Overview]]:
-    """Return what a fit would tell of a table, and a line about each of its columns.
-
-    Parameters
-    ----------
-    path : Path
-        A .csv, .tsv, .xlsx or .parquet.
-    **options
-        As `read_rows` takes them.
+    """Return what a fit would tell of a table, read with the options of `read_rows`, and a line on each column.
 
     Raises
     ------

@@ -35,8 +35,8 @@ def files_inside(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     """Return the files below a folder that have one of the suffixes, in the natural order of their paths.
 
     Hidden ones, and those in hidden folders, are left out: unfinished files of other programs lie there. So are
-    thumbnails and deleted files that systems keep, and
-    tables under names that begin with an underscore, which is told.
+    thumbnails and deleted files that systems keep, and tables under names that begin with an underscore, which is
+    told.
 
     Raises
     ------

@@ -20,20 +20,10 @@ from torchdec.rows._reading import Preparation, Reading
 
 
 class TextRows(SparseRows):
-    """Rows of tf-idf, each of length 1, with the texts that they are of.
+    """Rows of tf-idf, each of length 1, with the texts that they are of, and what stands beside these.
 
-    A text without a known word, such as an empty one, holds nothing: its row is NaN.
-
-    Attributes
-    ----------
-    texts : list of str
-        One for each row.
-    preparation : Preparation
-        Of `Texts`: the words and how rare each was.
-    ids : pyarrow.Table of n rows, or None
-        The columns beside the texts that name the rows.
-    dated : Dated or None
-        The first column beside the texts that holds dates, which is read when it is asked for.
+    A text without a known word, such as an empty one, holds nothing: its row is NaN. `dated` is the first column
+    beside the texts that holds dates, read when it is asked for.
     """
 
     def __init__(
