@@ -184,12 +184,31 @@ def test_a_pickle_under_another_suffix_is_refused_and_not_loaded(suffix, tmp_pat
     assert f"cannot be read as {suffix}" in refusal(path)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "start", "message"),
+    [
+        (".csv", b"PK\x03\x04\0\0", "begins as a .zip or .xlsx does: unpack it, or rename it to .xlsx"),
+        (".tsv", b"PAR1\0\0PAR1", "begins as a .parquet does: rename it"),
+        (".csv", b"\x93NUMPY\x01\0", "begins as a .npy does: rename it"),
+        (".csv", b"\x1f\x8b\x08\0\0", "begins as a .gz does: unpack it"),
+        (".xlsx", b"\x28\xb5\x2f\xfd\0", "begins as a .zst does: unpack it"),
+        (".h5ad", b"PAR1\0\0PAR1", "begins as a .parquet does: rename it"),
+        (".csv", b'[{"a": 1, "b": 2}]', "begins as JSON does: write it as .csv or .parquet"),
+        (".csv.gz", b"\x1f\x8b\x08\0\0", "x.csv.gz: is compressed; unpack it, and give the file inside"),
+        (".csv", b"a,b\n1,2\n3,\0\n", "it may be damaged or of another kind: write it again"),
+    ],
+)
+def test_a_file_of_another_kind_than_its_suffix_is_named_by_what_it_begins_with(suffix, start, message, tmp_path):
+    (tmp_path / f"x{suffix}").write_bytes(start)
+    assert message in refusal(tmp_path / f"x{suffix}")
+
+
 def test_a_missing_file_is_named(tmp_path):
     path = tmp_path / "nowhere.npy"
     assert refusal(path) == f"{path}: there is no such file; check the path"
 
 
-@pytest.mark.parametrize("name", ["x.doc", "x", "x.csv.gz"])
+@pytest.mark.parametrize("name", ["x.doc", "x", "x.csv.old"])
 def test_another_suffix_is_refused_with_those_that_can_be_read(name, tmp_path):
     path = tmp_path / name
     path.write_text("1,2\n")

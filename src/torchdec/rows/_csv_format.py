@@ -92,10 +92,7 @@ def _encoding(path: Path) -> str:
         if max(zeros) > 2 * min(zeros) + len(head[:2000]) // 8:
             return _told(path, "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le")
         if b"\0" in head:
-            raise RowsError(
-                f"{path}: cannot be read as {path.suffix.lower()} (it holds zero bytes); it may be damaged or of "
-                "another kind: write it again"
-            )
+            raise ValueError("it holds zero bytes")
         decoder, block = codecs.getincrementaldecoder("utf-8")(), head
         try:
             while block:

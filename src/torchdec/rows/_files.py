@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -34,6 +35,18 @@ from torchdec.rows._protocol import Rows, RowsError, RowsWarning
 from torchdec.rows._reading import Preparation, Prepared, Reading, delimiter_of, roles_said
 from torchdec.rows._texts import read_texts
 from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
+
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
+# What files begin with that have the suffix of another kind, and what to do.
+_BEGINNINGS = {
+    b"PK\x03\x04": ("a .zip or .xlsx", "unpack it, or rename it to .xlsx"),
+    b"PAR1": ("a .parquet", "rename it"),
+    b"\x93NUMPY": ("a .npy", "rename it"),
+    b"\x89HDF": ("a .h5ad", "rename it"),
+    b"\x1f\x8b": ("a .gz", "unpack it"),
+    b"\x28\xb5\x2f\xfd": ("a .zst", "unpack it"),
+    b"[{": ("JSON", "write it as .csv or .parquet"),
+}
 
 
 def read_rows(
@@ -190,9 +203,18 @@ def read_rows(
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         reason = " ".join(str(error).split()).rstrip(".")
         raise RowsError(
-            f"{path}: cannot be read as {path.suffix.lower()} ({reason}); "
-            "it may be damaged or of another kind: write it again"
+            f"{path}: cannot be read as {path.suffix.lower()} ({reason}); {_what_to_do(path)}"
         ) from error
+
+
+def _what_to_do(path: Path) -> str:
+    """Advise on a file that cannot be read, by what it begins with."""
+    with suppress(OSError), path.open("rb") as file:
+        start = file.read(8)
+        for first, (kind, remedy) in _BEGINNINGS.items():
+            if start.startswith(first) and path.suffix.lower() not in kind:
+                return f"it begins as {kind} does: {remedy}"
+    return "it may be damaged or of another kind: write it again"
 
 
 def _refuse_unknown(path: Path) -> None:
@@ -200,6 +222,8 @@ def _refuse_unknown(path: Path) -> None:
     if not path.exists():
         raise RowsError(f"{path}: there is no such file; check the path")
     if not path.is_dir() and path.suffix.lower() not in (*_SUFFIXES, *_PICTURES):
+        if path.suffix.lower() in _COMPRESSED:
+            raise RowsError(f"{path}: is compressed; unpack it, and give the file inside")
         raise RowsError(
             f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, a "
             ".zarr array, an image (.png, .jpg, .tif ...), or a folder of .parquet, .npz or images"
