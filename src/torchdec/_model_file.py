@@ -65,8 +65,8 @@ _SKLEARN = "sklearn."
 # Before the names of the tensors that are the landmarks.
 _LANDMARKS = "landmarks."
 _AXES = _LANDMARKS + "axes"
-# Tensors of every model, and those where columns are standardised, or lie far from 0, with the attributes that they
-# are; of float64, the latter leave before the cast.
+# Tensors of every model, and those where columns are standardised, or lie far from 0, with the attributes that
+# they are; of float64, the latter leave before the cast.
 _ARRAYS = {
     "centers": "cluster_centers_",
     "radii": "center_radii_",
