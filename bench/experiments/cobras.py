@@ -1,6 +1,7 @@
 """COBRAS: clusters from answers alone, without a fit, beside which `torchdec.clusters.ask` is measured.
 
-Van Craenendonck, Dumancic, Van Wolputte, Blockeel, "COBRAS: Interactive Clustering with Pairwise Queries", IDA 2018.
+Van Craenendonck, Dumancic, Van Wolputte, Blockeel, "COBRAS: Interactive Clustering with Pairwise Queries",
+IDA 2018.
 """
 
 import itertools

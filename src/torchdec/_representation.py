@@ -158,7 +158,7 @@ def _rows_of_frame(estimator: BaseEstimator, frame: Frame, *, reset: bool) -> Ro
         try:
             validate_data(estimator, header, reset=reset, skip_check_array=True)
         except ValueError as error:  # scikit-learn's own words, which its checks of estimators ask for
-            raise ValueError(f"{error}{_as_at_fit(names, estimator)}") from None
+            raise ValueError(f"{str(error).rstrip()}\n{_as_at_fit(names, estimator)}".rstrip()) from None
         return frame.rows(places, columns)
     rows = frame.rows(places, columns)
     validate_data(estimator, np.empty((0, rows.shape[1])), reset=reset, skip_check_array=True)

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from torchdec._assigned import clusters_of
 from torchdec._dec import DEC
 from torchdec._version import __version__
+from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
 from torchdec.prepare._texts import Texts
 from torchdec.rows._protocol import RowsError
@@ -119,7 +120,7 @@ class Predictions:
         if isinstance(rows[0], dict):
             if odd := [row for row in rows if row.keys() != rows[0].keys()]:
                 raise ValueError(f"rows have different columns: {sorted(rows[0])} and {sorted(odd[0])}.")
-            return pa.Table.from_pylist(rows)
+            return self._table(rows)
         if len({len(row) for row in rows}) > 1:
             raise ValueError("rows have different numbers of values.")
         try:
@@ -128,6 +129,21 @@ class Predictions:
             return np.array(rows, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
             raise ValueError("rows have a value that is no number; give null where one is missing.") from None
+
+    def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
+        """Return objects as columns; of those of a model of numbers, the columns of the fit in their order."""
+        columns = {}
+        for name in rows[0]:
+            try:
+                columns[name] = pa.array([row[name] for row in rows])
+            except (pa.ArrowException, UnicodeError, OverflowError) as error:
+                raise ValueError(
+                    f"column {name!r} holds values of several kinds ({error}); give one kind."
+                ) from None
+        prepared, table = self.model.preparation_.prepared, pa.table(columns)
+        if isinstance(prepared, Features) and set(prepared.features) <= set(columns):
+            table = table.select(list(prepared.features))
+        return table
 
 
 def application(

@@ -68,6 +68,16 @@ def without_plotly(page: str) -> str:
     return max(re.split(r"<script>", page), key=lambda part: 'id="page-data"' in part)
 
 
+def test_changes_are_those_of_the_last_edit_that_made_some(model: DEC) -> None:
+    was = {"cluster": 0, "name": "<b>loops", "change": "kept", "old": 2, "rows": 20, "shared": 19}
+    aligned, named = {"edit": "align", "changes": [was]}, {"edit": "rename", "cluster": 0, "name": "a"}
+    said = "<li>0 &lt;b&gt;loops is kept: 19 of its 20 rows; it was 2</li>"
+    assert said in page_of(model, run_of(model, edits=(aligned, named)))
+    merged = {"edit": "merge", "clusters": [0, 1], "into": 0}
+    for edits in ((), (named,), (aligned, merged)):
+        assert "What changed" not in page_of(model, run_of(model, edits=edits))
+
+
 def test_the_headline_is_that_of_the_run(model: DEC) -> None:
     page = page_of(model, run_of(model, warnings=("cluster 2 lost its rows",)))
     for text in (

@@ -490,3 +490,27 @@ def test_whole_numbers_of_a_file_that_lose_digits_are_told(suffix, tmp_path):
     getattr(frame, f"to_{suffix[1:]}")(tmp_path / f"t{suffix}", index=False)
     with pytest.warns(RowsWarning, match="column 'a' holds whole numbers beyond 9,007,199,254,740,992"):
         values(read_rows(tmp_path / f"t{suffix}"))
+
+
+@pytest.mark.parametrize(
+    "values_",
+    [
+        ["1.5"] * N,
+        pd.date_range("2026-01-01", periods=N),
+        pd.to_timedelta(range(N), unit="h"),
+        pd.period_range("2026-01", periods=N, freq="M"),
+        pd.Categorical(["x", "y"] * (N // 2)),
+    ],
+    ids=["text", "dates", "durations", "periods", "categories"],
+)
+@pytest.mark.parametrize("library", ["pandas", "pyarrow"])
+def test_columns_of_numbers_that_hold_something_else_later_are_refused_by_name(values_, library):
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    model = small_dec(2).fit(frame)
+    other = frame.assign(b=values_)
+    with pytest.raises(
+        ValueError, match=r"column 'b' holds .*, and numbers in the fit; give numbers|'b' of X holds"
+    ):
+        model.predict(other if library == "pandas" else pa.Table.from_pandas(other))
+    whole = frame.assign(b=pd.Categorical(frame["b"]))
+    np.testing.assert_array_equal(model.predict(whole), model.labels_)

@@ -35,7 +35,7 @@ def print_run(out: Path, run: "Run") -> None:
     print_clusters(run)
     print_traits(run)
     for edit in run.edits:
-        print_changes(edit.get("changes", ()))
+        print_changes(edit)
     if run.choice:
         tell(run.choice["reason"])
     tell(StopReason.sentence(run.stop_reason))
@@ -75,20 +75,12 @@ def print_traits(run: "Run") -> None:
         tell(f"The page has rules that put {run.rules['fidelity']:.0%} of rows held out where the model does.")
 
 
-def print_changes(changes: Iterable[Mapping[str, Any]]) -> None:
-    """Print a line for each cluster: what it is to the clusters of an earlier run."""
-    for change in changes:
-        number, old, rows, shared = (change[key] for key in ("cluster", "old", "rows", "shared"))
-        name = f" {change['name']}" if change["name"] else ""
-        what = {
-            "kept": f"{number}{name} is kept: {shared:,} of its {rows:,} rows"
-            + ("" if number == old else f"; it was {old}"),
-            "split": f"{number} is split from {old}{name}: {shared:,} of its {rows:,} rows",
-            "new": f"{number} is new: {rows:,} rows",
-            "merged": f"{old}{name} is merged into {number}: {shared:,} of its {rows:,} rows",
-            "gone": f"{old}{name} is gone",
-        }
-        tell(printable(what[change["change"]]))
+def print_changes(edit: Mapping[str, Any]) -> None:
+    """Print a line for each thing that an edit made of the clusters."""
+    from torchdec.clusters._edits import in_words
+
+    for line in in_words(edit):
+        tell(printable(line))
 
 
 def print_table(headings: Sequence[str], lines: Iterable[Sequence[str]], left: Collection[str] = ()) -> None:

@@ -4,7 +4,12 @@ import base64
 import colorsys
 import json
 from collections import Counter
+<<<<<<< HEAD
 from collections.abc import Callable, Sequence
+=======
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+>>>>>>> life
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -16,7 +21,7 @@ from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, Description, apart, description_of
-from torchdec.clusters._edits import notes_of
+from torchdec.clusters._edits import in_words, notes_of
 from torchdec.clusters._layout import laid_out, sampled
 from torchdec.clusters._rules import Rules
 from torchdec.report._content import Content, over_time
@@ -80,7 +85,14 @@ def render(
     ReportError
         Without the packages that it needs, or if the arguments are not of the same rows.
     """
+<<<<<<< HEAD
     template, whole = _template()
+=======
+    with _needed():
+        import PIL  # noqa: F401
+        from markupsafe import Markup
+        from plotly.offline import get_plotlyjs
+>>>>>>> life
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
     if description is None:
@@ -106,11 +118,17 @@ def render(
         "charts": [*([] if course is None else [course]), *charts],
         "tree": tree,
     }
+<<<<<<< HEAD
     html: str = template.render(
+=======
+    return filled(
+        "page.html.j2",
+>>>>>>> life
         title=run.data.name,
         facts=_facts(run),
         trust=_trust(run, model, codes, assigned, titles, content),
         warnings=run.warnings,
+        changes=_changes(run),
         map_note=_map_note(len(points), len(given)),
         clusters=cards,
         stands_out=any(card["cluster"].words or card["cluster"].traits or card["features"] for card in cards),
@@ -123,6 +141,11 @@ def render(
         charts=charts,
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
         f"Data {run.data.sha256[:16]}.",
+<<<<<<< HEAD
+=======
+        js=Markup(_resource("page.js")),  # noqa: S704
+        plotly=Markup(get_plotlyjs()),  # noqa: S704
+>>>>>>> life
         # Inside a script element only a tag could end the data early.
         data=whole(json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c")),
     )
@@ -145,6 +168,24 @@ def _template() -> tuple[Any, Callable[[str], str]]:
         "plotly": Markup(get_plotlyjs()),  # noqa: S704
     }
     return own.from_string(_resource("page.html.j2")), Markup
+
+
+@contextmanager
+def _needed() -> Iterator[None]:
+    """Say which package is missing, and how to get it."""
+    try:
+        yield
+    except ImportError as error:
+        raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
+
+
+def filled(template: str, **values: Any) -> str:
+    """Fill in a template of a page, which gets the styles of all pages."""
+    with _needed():
+        from jinja2 import Environment
+        from markupsafe import Markup
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_resource(template))
+    return page.render(css=Markup(_resource("page.css")), **values)  # noqa: S704
 
 
 def palette(n_clusters: int) -> list[str]:
@@ -306,6 +347,12 @@ def _stable(stability: Sequence[float | None], titles: list[str]) -> str:
         )
     least = min((value for value, _ in known), default=1.0)
     return f"Refits on parts of the rows find every cluster again (stability {least:.2f} or more)."
+
+
+def _changes(run: Run) -> list[str]:
+    """Say what became of the clusters of an older run, where nothing but names and notes came later."""
+    edits = [edit for edit in run.edits if edit["edit"] not in ("rename", "note")]
+    return in_words(edits[-1]) if edits else []
 
 
 def _map_note(n_points: int, n_rows: int) -> str:

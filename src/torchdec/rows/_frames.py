@@ -208,6 +208,10 @@ class Frame:
             raise RowsError(
                 f"X: column {vectors[0].name!r} holds lists, which are rows by themselves; give it alone"
             )
+        elif others := [c for c in chosen if not is_number(getattr(c.type, "value_type", c.type))]:
+            raise RowsError(
+                f"X: column {others[0].name!r} holds {others[0].type}, and numbers in the fit; give numbers"
+            )
         elif self._is_pandas and chosen and all(_is_zero_but_for_few(self._dtypes[j]) for j in places):
             rows = sparse_rows(self._frame.iloc[:, list(places)].sparse.to_coo(), "X", names)
         else:
