@@ -1,13 +1,13 @@
 """`torchdec fit` and `torchdec demo`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, noting
-from torchdec.cli._job import Job, Settings, run_job
+from torchdec.cli._job import Job, run_job
 from torchdec.cli._report import read_shape
 from torchdec.cli._run_files import refuse_inside
 from torchdec.cli._score import agreement, agreement_line
@@ -16,6 +16,7 @@ from torchdec.cli._terminal import tell
 
 if TYPE_CHECKING:
     from torchdec._checkpoint import Checkpoint
+    from torchdec._dec import DEC
     from torchdec.clusters._align import Known
 
 
@@ -85,11 +86,11 @@ def fit(
     old = None if like is None else _as_known(like, data, features, file)
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
-    moved, left_out = shape if augment else None, noise or False
-    settings = Settings(clusters, representation, reconstruction_weight, seed, device, precision, moved, left_out)
+    moved = shape if augment else None
+    model = _model(clusters, representation, reconstruction_weight, seed, device, precision, moved, noise)
     checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
     job = Job(
-        rows, str(data), settings, out, force, quiet, shape, checkpoint=checkpoint, notes=tuple(notes), like=old
+        rows, str(data), model, out, force, quiet, shape, checkpoint=checkpoint, notes=tuple(notes), like=old
     )
     with joined():
         run = run_job(job)
@@ -97,6 +98,32 @@ def fit(
         print_json(run_json(out, run))
     else:
         print_run(out, run)
+
+
+def _model(
+    clusters: Any,
+    representation: _options.Representation,
+    reconstruction_weight: float,
+    seed: int,
+    device: str,
+    precision: _options.Precision,
+    image_shape: tuple[int, ...] | None,
+    noise: Any = None,
+) -> "DEC":
+    """Make the estimator that the options ask for; images of a shape that is given are shifted and rotated."""
+    from torchdec._dec import DEC
+    from torchdec.augment import ShiftRotate
+
+    return DEC(
+        clusters,
+        representation=str(representation),
+        reconstruction_weight=reconstruction_weight,
+        noise=noise or False,
+        augment=ShiftRotate(image_shape) if image_shape else None,
+        random_state=seed,
+        device=device,
+        precision=precision.value,
+    )
 
 
 def _as_known(run: Path, data: Path, features: Path | None, file: _options.Said) -> "Known":
@@ -155,13 +182,12 @@ def demo(
     with naming("-o/--out"):
         check_directory(out, force=force)
     x, labels = load_digits(return_X_y=True)
-    settings = Settings(
-        clusters, representation, reconstruction_weight, seed, device, precision, (8, 8) if augment else None
-    )
+    moved = (8, 8) if augment else None
+    model = _model(clusters, representation, reconstruction_weight, seed, device, precision, moved)
     arrays = {"labels.npy": labels, "rows.npy": x.astype("float32")}
     if not as_json:
         tell("scikit-learn's digits: 1,797 images of 8 x 8 pixels. Their labels are used for the score alone.")
-    job = Job(as_rows(x), "scikit-learn digits", settings, out, force, quiet, (8, 8), labels, arrays)
+    job = Job(as_rows(x), "scikit-learn digits", model, out, force, quiet, (8, 8), labels, arrays)
     run = run_job(job)
     score = agreement(out, labels)
     if as_json:
