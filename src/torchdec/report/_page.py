@@ -4,12 +4,7 @@ import base64
 import colorsys
 import json
 from collections import Counter
-<<<<<<< HEAD
-from collections.abc import Callable, Sequence
-=======
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
->>>>>>> life
+from collections.abc import Sequence
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -85,14 +80,7 @@ def render(
     ReportError
         Without the packages that it needs, or if the arguments are not of the same rows.
     """
-<<<<<<< HEAD
-    template, whole = _template()
-=======
-    with _needed():
-        import PIL  # noqa: F401
-        from markupsafe import Markup
-        from plotly.offline import get_plotlyjs
->>>>>>> life
+    page = template("page.html.j2")
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
     if description is None:
@@ -118,12 +106,7 @@ def render(
         "charts": [*([] if course is None else [course]), *charts],
         "tree": tree,
     }
-<<<<<<< HEAD
-    html: str = template.render(
-=======
-    return filled(
-        "page.html.j2",
->>>>>>> life
+    html: str = page.render(
         title=run.data.name,
         facts=_facts(run),
         trust=_trust(run, model, codes, assigned, titles, content),
@@ -141,19 +124,14 @@ def render(
         charts=charts,
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
         f"Data {run.data.sha256[:16]}.",
-<<<<<<< HEAD
-=======
-        js=Markup(_resource("page.js")),  # noqa: S704
-        plotly=Markup(get_plotlyjs()),  # noqa: S704
->>>>>>> life
         # Inside a script element only a tag could end the data early.
-        data=whole(json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c")),
+        data=json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c"),
     )
     return html
 
 
-def _template() -> tuple[Any, Callable[[str], str]]:
-    """Return the page without its content, and what marks a text as one that is kept as it is."""
+def template(name: str) -> Any:
+    """Return a page without its content, but with the styles and the scripts of all pages."""
     try:
         import PIL  # noqa: F401
         from jinja2 import Environment
@@ -167,25 +145,7 @@ def _template() -> tuple[Any, Callable[[str], str]]:
         "js": Markup(_resource("page.js")),  # noqa: S704
         "plotly": Markup(get_plotlyjs()),  # noqa: S704
     }
-    return own.from_string(_resource("page.html.j2")), Markup
-
-
-@contextmanager
-def _needed() -> Iterator[None]:
-    """Say which package is missing, and how to get it."""
-    try:
-        yield
-    except ImportError as error:
-        raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
-
-
-def filled(template: str, **values: Any) -> str:
-    """Fill in a template of a page, which gets the styles of all pages."""
-    with _needed():
-        from jinja2 import Environment
-        from markupsafe import Markup
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_resource(template))
-    return page.render(css=Markup(_resource("page.css")), **values)  # noqa: S704
+    return own.from_string(_resource(name))
 
 
 def palette(n_clusters: int) -> list[str]:
