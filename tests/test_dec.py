@@ -25,7 +25,7 @@ from torchdec._core.objective import log_soft_assignment
 from torchdec._core.records import Centroids, Epoch, StopReason, Update
 from torchdec._core.self_training import SelfTraining
 from torchdec._core.training import SGD
-from torchdec._presets import PRESETS
+from torchdec._starts import PRESETS
 from torchdec.metrics import clustering_accuracy
 from torchdec.rows import as_rows
 

@@ -30,12 +30,11 @@ from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._display import Display
 from torchdec._predictor import QUANTILES, UNSURE, Predictor
-from torchdec._presets import PRESETS
 from torchdec._representation import Representation, freeze, rows_to_fit, undone_if_unfinished
-from torchdec._starts import Start, first_clusters
+from torchdec._starts import PRESETS, Start, first_clusters
 from torchdec.augment import Augment
 from torchdec.rows import Rows
-from torchdec.rows._part import FilledRows
+from torchdec.rows._derived import FilledRows
 from torchdec.rows._protocol import tell
 from torchdec.rows._shown import shown
 

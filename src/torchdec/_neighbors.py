@@ -30,7 +30,7 @@ from torchdec._representation import Representation, freeze
 from torchdec.augment import Augment
 from torchdec.rows import Rows
 from torchdec.rows._arrays import DenseRows
-from torchdec.rows._part import PartOfRows
+from torchdec.rows._derived import PartOfRows
 from torchdec.rows._protocol import kinds_of
 
 # Components that the graph is built on where their number is left open; of rows that all have one length, as

@@ -38,12 +38,10 @@ from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows import Preparation, Rows, as_rows, check_finite
 from torchdec.rows._convert import as_dense, as_table, is_pictures, is_texts, refuse_unseen
+from torchdec.rows._derived import StandardizedRows, TransformedRows, filled_rows
 from torchdec.rows._frames import Frame, is_frame
-from torchdec.rows._part import filled_rows
 from torchdec.rows._shown import shown
-from torchdec.rows._standardized import standardized
 from torchdec.rows._texts import text_rows
-from torchdec.rows._transformed import TransformedRows
 from torchdec.rows._vectors import plain, unmasked
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
@@ -248,7 +246,7 @@ class EmbedsRows(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return the rows as the encoder takes them but for `scale_`: float32, transformed, standardised."""
         if self.transformer_ is not None:
             rows = TransformedRows(rows, self.transformer_)
-        return standardized(rows, self.feature_means_, self.feature_deviations_)
+        return StandardizedRows(rows, self.feature_means_, self.feature_deviations_)
 
     def _validate_params(self) -> None:
         try:

@@ -38,19 +38,7 @@ class RefusedError(Exception):
 
 
 class Predictions:
-    """Predicts for requests, as many at a time as wait.
-
-    Parameters
-    ----------
-    model : DEC
-        Fitted.
-    names : sequence of str
-        What the clusters are called.
-    reject : float
-        As in `DEC.predict`.
-    most_rows : int
-        Rows that are predicted at a time.
-    """
+    """Predicts for requests, as many at a time as wait, up to `most_rows` rows."""
 
     def __init__(self, model: DEC, names: Sequence[str], reject: float, most_rows: int) -> None:
         prepared = model.preparation_.prepared
@@ -163,16 +151,8 @@ def application(
 ) -> Starlette:
     """Make an ASGI application of a model: POST /predict, GET /health and GET /openapi.json.
 
-    Parameters
-    ----------
-    model : DEC
-        Fitted.
-    names : sequence of str
-        What its clusters are called.
-    reject : float, default=0.0
-        As in `DEC.predict`.
-    most_rows, most_bytes : int, default=10,000 and 8 MiB
-        Of a request; larger ones are refused with the status 413.
+    `names` are what its clusters are called, and `reject` is as in `DEC.predict`. Requests of more than
+    `most_rows` rows or `most_bytes` are refused with the status 413.
     """
     predictions = Predictions(model, names, reject, most_rows)
     health = {

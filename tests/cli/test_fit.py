@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torchdec import _dec
 from torchdec._core.records import Centroids, Epoch, Update
 from torchdec._model_file import load
-from torchdec._presets import PRESETS
+from torchdec._starts import PRESETS
 from torchdec.cli import _job
 from torchdec.cli._options import Precision, Representation
 from torchdec.runs import read_assignments, read_run

@@ -157,6 +157,7 @@ def test_a_cell_that_is_no_number_is_named_with_its_line(cell, mark, tmp_path):
     with pytest.raises(RowsError, match=r"t\.csv: line 32, column 'b': ") as caught:
         read(tmp_path, content)
     assert f"column 'b': {cell!r} is not a number" in str(caught.value)
+    assert "--role b=kind" in str(caught.value)
 
 
 @pytest.mark.parametrize("cell", ["?", " ", "None", "-", "n.a.", "missing"])

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Autoencoder, NeighborEncoder
-from torchdec.clusters import choose_k, describe, exemplars, merge, outlier_scores, rename, split, summary
+from torchdec.clusters import choose_k, describe, exemplars, merge, rename, split, summary
 from torchdec.metrics import ari, clustering_accuracy, generalizability, nmi
 from torchdec.rows import as_rows
 
@@ -111,7 +111,7 @@ DOORS = {
     "describe": lambda x, model, encoder: describe(model, x),
     "summary": lambda x, model, encoder: summary(model, x),
     "exemplars": lambda x, model, encoder: exemplars(model, x),
-    "outlier_scores": lambda x, model, encoder: outlier_scores(model, x),
+    "outlier_scores": lambda x, model, encoder: model.outlier_scores(x),
     "split": lambda x, model, encoder: split(model, 0, x, random_state=0),
     "choose_k": lambda x, model, encoder: choose_k(x, range(2, 4), random_state=0),
 }

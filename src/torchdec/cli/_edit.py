@@ -200,8 +200,7 @@ def edited(
     from torchdec._assigned import Assigned, assign_parts
     from torchdec._model_file import load
     from torchdec.rows._ids import row_ids
-    from torchdec.runs._lock import locked
-    from torchdec.runs._publish import check_directory, write_run_directory
+    from torchdec.runs._publish import check_directory, locked, write_run_directory
     from torchdec.runs._record import MODEL, fingerprint, read_run
     from torchdec.runs._tables import read_assignments, read_embedding, read_ids
 

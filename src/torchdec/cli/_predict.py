@@ -154,7 +154,7 @@ def _all_columns(data: Path, rows: "Rows", out: Path) -> "pa.Table":
     """Return all columns of the table that rows were read from, but for lists where `out` can't hold them."""
     import pyarrow.types as types
 
-    from torchdec.rows._overview import raw_table
+    from torchdec.rows._files import raw_table
     from torchdec.rows._protocol import RowsError
 
     reading = getattr(getattr(rows, "preparation", None), "reading", None)

@@ -125,7 +125,7 @@ def refine(
     done = edited(directory, edit, out, force, as_json, read).edits[-1]
     if as_json:
         return
-    print_changes(change for change in done["changes"] if change["change"] != "kept")
+    print_changes({**done, "changes": [change for change in done["changes"] if change["change"] != "kept"]})
     n_said = done["together"] + done["apart"] + done["rows"]
     tell(f"{n_said - len(done['broken'])} of {n_said} answers are kept.")
     for kind, a, b in done["broken"][:_SHOWN]:

@@ -21,7 +21,7 @@ from torchdec.rows._protocol import Rows
 from torchdec.rows._shown import shown
 
 # How likely it may be that rows like those of the fit are called drift, over all comparisons together.
-_LEVEL = 0.01
+LEVEL = 0.01
 # What decides. The fit has learnt its own rows, so it is less sure of all others, however alike they are.
 _DECIDES = ("size", "far out", "column", "missing")
 
@@ -151,7 +151,7 @@ def drift(model: DEC, X: Any, *, least_effect: float = 0.3) -> Drift:
 def _judged(shift: Shift, n_compared: int, least_effect: float) -> Shift:
     """Say of a comparison, whose `p` is that of itself alone, whether it is drift beside all others."""
     p = min(1.0, shift.p * n_compared)
-    drifted = shift.what in _DECIDES and p < _LEVEL and abs(shift.effect) >= least_effect
+    drifted = shift.what in _DECIDES and p < LEVEL and abs(shift.effect) >= least_effect
     return replace(shift, p=p, drifted=drifted)
 
 

@@ -27,11 +27,11 @@ from torchdec._dec import DEC
 from torchdec._representation import rows_to_fit
 from torchdec.clusters._align import Known, aligned
 from torchdec.clusters._change import recorded, train_briefly
-from torchdec.clusters._regions import Places, Regions, kinds_of, regions_of
+from torchdec.clusters._regions import AGREE, Places, Regions, kinds_of, regions_of
 from torchdec.rows import Rows
 from torchdec.rows._shown import shown
 
-# Regions that each cluster is cut into, the finer the more is known.
+# Regions that there are for each cluster, the finer the more is known.
 _PARTS = (4, 8, 16, 32)
 # Rows that are looked at in a step beside its own, of all those of which something is known.
 _MOST_AT_ONCE = 512
@@ -124,7 +124,7 @@ def refine(
         row = known.rows[np.isnan(code[known.rows]).any(axis=1)][0]
         raise ValueError(f"Row {row} of X holds nothing, so nothing can be known of it.")
     compute = resolve(model.device, model.precision)
-    regions = regions_of(_places(model, given, code, labels, compute), labels, _PARTS[0], known, random_state)
+    regions = regions_of(_places(model, given, code, labels, compute), labels, known, random_state)
     kinds = np.where(labels < 0, -1, kinds_of(regions, known)[regions.of_row])
     result, cut = _restructured(model, code, labels, kinds)
     if len(cut):
@@ -192,21 +192,23 @@ def ask(
         _pairs("together", together, len(code)), _pairs("apart", apart, len(code)), _names(rows or {}, len(code))
     )
     places = _places(model, given, code, labels, resolve(model.device, model.precision))
+    n_clusters = len(np.unique(labels[labels >= 0]))
+    cuts = (regions_of(places, labels, known, random_state, parts * n_clusters) for parts in _PARTS)
     questions: dict[tuple[int, int], None] = {}
-    for parts in _PARTS:
-        regions = regions_of(places, labels, parts, known, random_state)
-        for a, b in _most_telling(regions, places, known):
-            if len(questions) < n:
-                questions[min(a, b), max(a, b)] = None
+    for a, b in itertools.chain.from_iterable(_most_telling(regions, places, known) for regions in cuts):
+        questions[min(a, b), max(a, b)] = None
+        if len(questions) == n:
+            break
     return list(questions)
 
 
 def _most_telling(regions: Regions, places: Places, facts: Facts) -> Iterator[tuple[int, int]]:
     """Yield pairs of rows of which it isn't known whether they are of one kind, the most telling first.
 
-    First come regions that are said not to be of their cluster: whether another row says so too, and whether they
-    belong to the nearest of the others. Then a region of a cluster and its largest, and the largest of two
-    clusters, in turn; then all others that the first could belong to.
+    First come regions that one row says not to be of their cluster: whether another row says so too. Then whether
+    those of which two say so belong to the nearest of the others. Then a region of a cluster and its largest, from
+    clusters that such regions leave those that lie nearest to these, and the largest of two clusters, in turn;
+    then all others that the leaving ones could belong to.
     """
     speakers = regions.speakers.tolist()
     spreads = np.array(
@@ -216,9 +218,10 @@ def _most_telling(regions: Regions, places: Places, facts: Facts) -> Iterator[tu
     apart /= np.maximum(spreads[:, None] + spreads, _NARROWEST * spreads.mean() or 1.0)
     relations, clusters, (mains, leaving) = regions.relations(facts), regions.clusters, regions.sides(facts)
     largest = np.unique(mains)
-    strays = np.flatnonzero(relations[np.arange(len(mains)), mains] < 0)
-    for region in strays[~leaving[strays] & (regions.others[strays] >= 0)]:
+    is_stray = relations[np.arange(len(mains)), mains] < 0
+    for region in np.flatnonzero(is_stray & (regions.votes < AGREE) & (regions.others >= 0)):
         yield int(regions.others[region]), speakers[region]
+    strays = np.flatnonzero(is_stray & leaving)
     lost = strays[~(relations[np.ix_(strays, largest)] > 0).any(axis=1)]
     homes = np.union1d(largest, lost)
     left = [homes[(relations[region, homes] == 0) & (homes != region)] for region in lost]
@@ -226,6 +229,7 @@ def _most_telling(regions: Regions, places: Places, facts: Facts) -> Iterator[tu
     rest = np.setdiff1d(np.arange(len(mains)), largest)
     within = [(mains[region], region) for region in rest[np.argsort(-apart[rest, mains[rest]])]]
     torn = [(main, region) for main, region in within if clusters[region] in clusters[strays]]
+    torn.sort(key=lambda pair: apart[pair[1], strays[clusters[strays] == clusters[pair[1]]]].min())
     nearest = [
         (apart[np.ix_(clusters == clusters[a], clusters == clusters[b])].min(), a, b)
         for a, b in itertools.combinations(largest, 2)

@@ -69,23 +69,14 @@ class _Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Amounts:
-    """How the numbers of a column are written.
-
-    Attributes
-    ----------
-    decimal : str
-        "." or ",".
-    prefix, suffix : str
-        What stands before and behind most numbers, with its blank: "$", " kg".
-    unit : str
-        That numbers are brought to: the suffix in small letters.
-    """
+    """How the numbers of a column are written."""
 
     kind: ClassVar = "amounts"
-    decimal: str
+    decimal: str  # "." or ","
+    # What stands before and behind most numbers, with its blank: "$", " kg".
     prefix: str = ""
     suffix: str = ""
-    unit: str = ""
+    unit: str = ""  # that numbers are brought to: the suffix in small letters
 
     @classmethod
     def fit(cls, texts: Sequence[str], decimal: str | None = None) -> tuple[Self, str] | None:

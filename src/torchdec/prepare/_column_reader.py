@@ -42,24 +42,14 @@ class CellsError(ValueError):
 
 @dataclass(frozen=True)
 class Reader:
-    """How the cells of a column are read.
+    """How the cells of a column are read."""
 
-    Attributes
-    ----------
-    role : str
-        "number", "amount", "date", "duration", "yes/no", "kind", "ordered kind", "constant", "name" or "text"; of
-        the last three no feature is made.
-    why : str
-        What shows it.
-    written : Amounts, Dates, Durations or None
-        How texts are written.
-    levels : tuple of str
-        Of kinds, in their order if they have one; the last is "(other)" where rare ones are together.
-    """
-
+    # "number", "amount", "date", "duration", "yes/no", "kind", "ordered kind", "constant", "name" or "text"; of
+    # the last three no feature is made.
     role: str
-    why: str
-    written: Written | None = None
+    why: str  # what shows it
+    written: Written | None = None  # how texts are written
+    # Of kinds, in their order if they have one; the last is "(other)" where rare ones are together.
     levels: tuple[str, ...] = ()
 
     @classmethod

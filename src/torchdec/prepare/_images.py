@@ -21,34 +21,17 @@ _FAR = 10
 
 @dataclass(frozen=True)
 class Look:
-    """What is known of a picture before all are brought to one shape and range.
+    """What is known of a picture before all are brought to one shape and range."""
 
-    Attributes
-    ----------
-    size : tuple of int
-        Width and height, upright.
-    grey : bool
-        Whether it has no colours by its mode; that of others, such as a palette, does not say.
-    wide : bool
-        Whether its values go beyond 0 to 255.
-    lowest, highest : float or None
-        Of the values of a wide one; None where it has none.
-    whole : bool
-        Whether these are whole numbers by their type.
-    empty : bool
-        Whether values are NaN or infinite, so that it holds nothing.
-    narrowed : bool
-        Whether Pillow reads fewer bits of its channels than it has.
-    """
-
-    size: tuple[int, int]
-    grey: bool
-    wide: bool = False
+    size: tuple[int, int]  # width and height, upright
+    grey: bool  # whether it has no colours by its mode; that of others, such as a palette, does not say
+    wide: bool = False  # whether its values go beyond 0 to 255
+    # Of the values of a wide one; None where it has none.
     lowest: float | None = None
     highest: float | None = None
-    whole: bool = True
-    empty: bool = False
-    narrowed: bool = False
+    whole: bool = True  # whether these are whole numbers by their type
+    empty: bool = False  # whether values are NaN or infinite, so that it holds nothing
+    narrowed: bool = False  # whether Pillow reads fewer bits of its channels than it has
 
     @classmethod
     def at(cls, image: Any) -> Self:
@@ -104,18 +87,11 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Images:
-    """The shape and the range of values that images are brought to.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        Height and width, and 3 where they are in colour.
-    values : tuple of float, optional
-        What is black and what is white in images of more than 8 bits; None where the fit had none of them.
-    """
+    """The shape and the range of values that images are brought to."""
 
     kind: ClassVar = "images"
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # height and width, and 3 where they are in colour
+    # What is black and what is white in images of more than 8 bits; None where the fit had none of them.
     values: tuple[float, float] | None = None
 
     @classmethod

@@ -4,7 +4,7 @@ import base64
 import colorsys
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -16,11 +16,10 @@ from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, Description, apart, description_of
-from torchdec.clusters._edits import notes_of
+from torchdec.clusters._edits import in_words, notes_of
 from torchdec.clusters._layout import laid_out, sampled
 from torchdec.clusters._rules import Rules
-from torchdec.report._content import Content
-from torchdec.report._over_time import over_time
+from torchdec.report._content import Content, over_time
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 
@@ -81,7 +80,7 @@ def render(
     ReportError
         Without the packages that it needs, or if the arguments are not of the same rows.
     """
-    template, whole = _template()
+    page = template("page.html.j2")
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
     if description is None:
@@ -107,11 +106,12 @@ def render(
         "charts": [*([] if course is None else [course]), *charts],
         "tree": tree,
     }
-    html: str = template.render(
+    html: str = page.render(
         title=run.data.name,
         facts=_facts(run),
         trust=_trust(run, model, codes, assigned, titles, content),
         warnings=run.warnings,
+        changes=_changes(run),
         map_note=_map_note(len(points), len(given)),
         clusters=cards,
         stands_out=any(card["cluster"].words or card["cluster"].traits or card["features"] for card in cards),
@@ -125,13 +125,13 @@ def render(
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
         f"Data {run.data.sha256[:16]}.",
         # Inside a script element only a tag could end the data early.
-        data=whole(json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c")),
+        data=json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c"),
     )
     return html
 
 
-def _template() -> tuple[Any, Callable[[str], str]]:
-    """Return the page without its content, and what marks a text as one that is kept as it is."""
+def template(name: str) -> Any:
+    """Return a page without its content, but with the styles and the scripts of all pages."""
     try:
         import PIL  # noqa: F401
         from jinja2 import Environment
@@ -145,7 +145,7 @@ def _template() -> tuple[Any, Callable[[str], str]]:
         "js": Markup(_resource("page.js")),  # noqa: S704
         "plotly": Markup(get_plotlyjs()),  # noqa: S704
     }
-    return own.from_string(_resource("page.html.j2")), Markup
+    return own.from_string(_resource(name))
 
 
 def palette(n_clusters: int) -> list[str]:
@@ -307,6 +307,12 @@ def _stable(stability: Sequence[float | None], titles: list[str]) -> str:
         )
     least = min((value for value, _ in known), default=1.0)
     return f"Refits on parts of the rows find every cluster again (stability {least:.2f} or more)."
+
+
+def _changes(run: Run) -> list[str]:
+    """Say what became of the clusters of an older run, where nothing but names and notes came later."""
+    edits = [edit for edit in run.edits if edit["edit"] not in ("rename", "note")]
+    return in_words(edits[-1]) if edits else []
 
 
 def _map_note(n_points: int, n_rows: int) -> str:

@@ -10,11 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
 from torchdec.prepare._images import Pictures
-from torchdec.rows._arrays import DenseRows
+from torchdec.rows._arrays import DenseRows, SparseRows
 from torchdec.rows._protocol import Rows, RowsError
 from torchdec.rows._reading import Preparation
 from torchdec.rows._shown import shown
-from torchdec.rows._sparse import SparseRows
 from torchdec.rows._vectors import plain, unmasked
 
 _REAL_KINDS = "biuf"

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torchdec.rows._csv_cells import MOST_CELLS, decimal_mark, is_comment, is_number, of_either_mark
-from torchdec.rows._csv_header import has_header
+from torchdec.rows._csv_cells import MOST_CELLS, decimal_mark, has_header, is_comment, is_number, of_either_mark
 from torchdec.rows._encodings import BEGINNINGS, is_windows_1252
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Reading
@@ -25,30 +24,16 @@ _NUMBERS_BETWEEN_BLANKS = 1 / 3
 
 @dataclass(frozen=True)
 class Format:
-    """How a file is written.
-
-    Attributes
-    ----------
-    encoding, delimiter : str
-    decimal : str or None
-        The decimal mark, None where the first lines do not tell.
-    skip : int
-        Lines above the first row, the header among them.
-    names : tuple of str
-        Of the columns; "0", "1", ... without a header.
-    named : bool
-        Whether there is a header.
-    row_names : bool
-        Whether the first column, without a name, names the rows.
-    """
+    """How a file is written."""
 
     encoding: str
     delimiter: str
-    decimal: str | None
-    skip: int
+    decimal: str | None  # the decimal mark, None where the first lines do not tell
+    skip: int  # lines above the first row, the header among them
+    # Of the columns; "0", "1", ... without a header.
     names: tuple[str, ...]
-    named: bool
-    row_names: bool
+    named: bool  # whether there is a header
+    row_names: bool  # whether the first column, without a name, names the rows
 
 
 def look(path: Path, reading: Reading, known: Collection[str] = ()) -> Format:

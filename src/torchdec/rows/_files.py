@@ -1,6 +1,7 @@
 """Files of rows, each read by what its suffix says. No file can make this package run code."""
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -9,26 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
 
 from torchdec.prepare._cells import Cells
+from torchdec.prepare._columns import Overview, overview
 from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
-from torchdec.rows._anndata import read_cells
-from torchdec.rows._arrays import DenseRows
+from torchdec.rows._anndata import CellRows, read_cells
+from torchdec.rows._arrays import DenseRows, SparseRows
 from torchdec.rows._beside import attach, of_pictures
-from torchdec.rows._cells import CellRows
 from torchdec.rows._columns import read_csv, read_xlsx
 from torchdec.rows._convert import as_pictures, dense_rows, is_pictures, picture_rows, sparse_rows
 from torchdec.rows._csr_parts import csr_matrix
+from torchdec.rows._csv import read_table
+from torchdec.rows._excel import read_sheet
 from torchdec.rows._folders import read_folder
 from torchdec.rows._images import SUFFIXES as _PICTURES
 from torchdec.rows._images import read_images
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError, RowsWarning
 from torchdec.rows._reading import Preparation, Prepared, Reading, delimiter_of, roles_said
-from torchdec.rows._sparse import SparseRows
 from torchdec.rows._texts import read_texts
 from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
 
@@ -316,3 +320,32 @@ _TABLES: dict[str, Callable[[Path, Reading, Features | Mixed | None], Rows]] = {
     ".parquet": lambda path, reading, prepared: ParquetRows([path], reading, prepared),
 }
 _SUFFIXES = (*_READERS, *_TABLES, ".h5ad", ".txt")
+
+
+def overview_of_file(path: Path, **options: Any) -> tuple[list[str], list[Overview]]:
+    """Return what a fit would tell of a table, read with the options of `read_rows`, and a line on each column.
+
+    Raises
+    ------
+    RowsError
+        If it isn't a table, or cannot be read.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RowsWarning)
+        preparation: Any = getattr(read_rows(path, **options), "preparation", None)
+    prepared = getattr(preparation, "prepared", None)
+    if not isinstance(prepared, Features | Mixed):
+        raise RowsError(f"{path}: isn't a table of columns; give a .csv, .tsv, .xlsx or .parquet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RowsWarning)
+        table = raw_table(path, preparation.reading)
+    notes = [str(warning.message) for warning in caught if issubclass(warning.category, RowsWarning)]
+    return notes, overview(prepared, table.column, table.column_names)
+
+
+def raw_table(path: Path, reading: Reading) -> pa.Table:
+    """Read a table as it stands, with all its columns."""
+    if path.suffix.lower() == ".xlsx":
+        return read_sheet(path, reading).table
+    is_parquet = path.is_dir() or path.suffix.lower() == ".parquet"
+    return parquet.read_table(path) if is_parquet else read_table(path, reading)

@@ -11,9 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from torchdec.prepare._column_reader import rounded
+from torchdec.prepare._columns import Overview, overview
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed
-from torchdec.prepare._overview import Overview, overview
 from torchdec.prepare._roles import is_number, is_vector
 from torchdec.rows._columns import tell_unknown
 from torchdec.rows._convert import dense_rows, sparse_rows
@@ -24,10 +24,10 @@ from torchdec.rows._frame_columns import (
     of_arrow,
     of_numpy,
     of_pandas,
+    refusal,
     searched,
     vectors_of,
 )
-from torchdec.rows._kinds import refusal
 from torchdec.rows._mixed import MixedRows, naming_cells, needs_roles
 from torchdec.rows._protocol import Rows, RowsError, tell
 from torchdec.rows._reading import Preparation, Reading, roles_said

@@ -20,8 +20,7 @@ from torchdec.prepare._roles import first_of, is_number, is_text, is_vector
 from torchdec.rows._blocks import BlockRows
 from torchdec.rows._columns import as_floats, refuse_text, tell_of, tell_unknown
 from torchdec.rows._convert import refuse_unusable
-from torchdec.rows._dates import Dated, dated, is_date
-from torchdec.rows._ids import beside, ids_in_files
+from torchdec.rows._ids import Dated, beside, dated, ids_in_files, is_date
 from torchdec.rows._mixed import lacks_some, naming_cells, needs_roles
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
@@ -39,23 +38,8 @@ class ParquetRows(BlockRows):
 
     Whole numbers keep their dtype in memory where all columns have the same one and none is null; all else is
     float32, or float64 where float32 does not hold a type. Files are opened again for each row group, so that any
-    number of them can be read.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        In the order of the rows; at least one.
-    reading : Reading, optional
-        What the caller said of the files.
-    prepared : Features or Mixed, optional
-        Which columns were the features of the fit; else it is seen from those of the first file that has rows.
-    folder : Path, optional
-        That the files were found in; rows are then named by the file too.
-
-    Attributes
-    ----------
-    preparation : Preparation
-        Of `Features` or `Mixed`.
+    number of them can be read. Without `prepared`, what a fit learnt, the features are seen from the first file
+    that has rows. With a `folder`, rows are named by their file too.
     """
 
     def __init__(

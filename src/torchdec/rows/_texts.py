@@ -10,31 +10,20 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from torchdec.prepare._features import id_columns
-from torchdec.prepare._texts import Texts
-from torchdec.prepare._words import has_no_blanks
+from torchdec.prepare._texts import Texts, has_no_blanks
+from torchdec.rows._arrays import SparseRows
 from torchdec.rows._csv import read_table
-from torchdec.rows._dates import Dated, date_column, dated
 from torchdec.rows._encodings import BEGINNINGS, is_windows_1252
+from torchdec.rows._ids import Dated, date_column, dated
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
-from torchdec.rows._sparse import SparseRows
 
 
 class TextRows(SparseRows):
-    """Rows of tf-idf, each of length 1, with the texts that they are of.
+    """Rows of tf-idf, each of length 1, with the texts that they are of, and what stands beside these.
 
-    A text without a known word, such as an empty one, holds nothing: its row is NaN.
-
-    Attributes
-    ----------
-    texts : list of str
-        One for each row.
-    preparation : Preparation
-        Of `Texts`: the words and how rare each was.
-    ids : pyarrow.Table of n rows, or None
-        The columns beside the texts that name the rows.
-    dated : Dated or None
-        The first column beside the texts that holds dates, which is read when it is asked for.
+    A text without a known word, such as an empty one, holds nothing: its row is NaN. `dated` is the first column
+    beside the texts that holds dates, read when it is asked for.
     """
 
     def __init__(
