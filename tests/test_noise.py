@@ -1,5 +1,6 @@
 """Rows that belong nowhere: what `noise` leaves out, and what new rows are told."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,20 @@ def X() -> NDArray[np.float32]:
 def model(X: Any) -> DEC:
     with pytest.warns(RowsWarning, match=r"^3\d of 330 rows lie far from all others and are in no cluster \(-1\)"):
         return small_dec(3, noise="auto").fit(X)
+
+
+def test_a_cluster_of_scatter_is_told_unless_noise_is_left_out(X: Any) -> None:
+    with pytest.warns(
+        RowsWarning, match=r"of the \d+ rows of cluster \d lie farther from others .*noise='auto'"
+    ) as told:
+        model = small_dec(4).fit(X)
+    (warning,) = told
+    cluster = int(str(warning.message).split("cluster ")[1][0])
+    assert np.isin(np.flatnonzero(model.labels_ == cluster), SCATTER).mean() > 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small_dec(3).fit(np.delete(X, SCATTER, axis=0))
+        small_dec(4, noise=0.1).fit(X)
 
 
 def test_scatter_is_in_no_cluster_and_all_else_is(model: DEC, X: Any) -> None:

@@ -44,6 +44,9 @@ _SEEDS = ("representation", "choice", "centroids", "self-training", "landmarks")
 _AUGMENTED_PASSES = 10
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
 _COLLAPSED = 0.9
+# A cluster is scatter where more of it than this lies farther out than 95 % of all rows; small groups that lie far
+# from all others do so too.
+_SCATTER, _FEWEST = 0.5, 20
 
 
 class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
@@ -483,6 +486,13 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
             tell(
                 f"{n_noise:,} of {len(self.labels_):,} rows {lie} far from all others and {are} in no cluster (-1)"
             )
+        far, sizes = self.cluster_doubts_[0], self.cluster_sizes_
+        scattered = np.flatnonzero((far > _SCATTER) & (sizes >= _FEWEST))
+        for cluster in scattered.tolist() if not self.noise else ():
+            tell(
+                f"{far[cluster]:.0%} of the {sizes[cluster]:,} rows of cluster {cluster} lie farther from others "
+                "than 95 % of all rows, as rows do that belong nowhere; noise='auto' (--noise auto) omits them"
+            )
         updates = [record for record in self.history_ if isinstance(record, Update)]
         for update in updates:
             for cluster in update.reseeded:
@@ -491,7 +501,6 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
                     ConvergenceWarning,
                     stacklevel=3,
                 )
-        sizes = np.bincount(self.labels_[self.labels_ >= 0], minlength=len(self.cluster_names_))
         share, share_at_start = sizes.max() / sizes.sum(), max(updates[0].sizes) / sizes.sum()
         if len(sizes) > 1 and share > _COLLAPSED >= share_at_start:
             warnings.warn(
