@@ -58,6 +58,7 @@ bench: $(VENV)/installed-bench
 	$(RUN)python bench/benchmarks/scale.py
 	$(RUN)python bench/benchmarks/serving.py
 	$(RUN)python bench/benchmarks/report.py
+	$(RUN)python bench/benchmarks/tables.py
 	$(RUN)torchdec-bench study bench/experiments/precision.toml
 	$(RUN)python bench/benchmarks/table.py
 

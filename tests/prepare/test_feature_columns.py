@@ -121,7 +121,19 @@ def test_a_name_that_ends_in_id_is_one_where_all_values_differ(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["no", "order_no", "seat number", "orderNumber", "primary_key", "zip.code", "row", "record", "Seq"]
+    "name",
+    [
+        "no",
+        "order_no",
+        "seat number",
+        "orderNumber",
+        "primary_key",
+        "zip.code",
+        "row",
+        "record",
+        "Seq",
+        "N° client",
+    ],
 )
 def test_whole_numbers_that_do_not_repeat_are_an_id_where_the_name_may_be_one(name):
     distinct = RNG.permutation(N) * 17 + 1000
@@ -131,7 +143,9 @@ def test_whole_numbers_that_do_not_repeat_are_an_id_where_the_name_may_be_one(na
         assert (columns.features, columns.notes()) == (("a", name), [])
 
 
-@pytest.mark.parametrize("name", ["casino", "NO2", "number_of_doors", "decode", "passkey", "level", "level_a"])
+@pytest.mark.parametrize(
+    "name", ["casino", "NO2", "Nombre de clients", "number_of_doors", "decode", "passkey", "level", "level_a"]
+)
 def test_a_name_that_only_looks_like_one_of_numbers_is_a_feature(name):
     assert fit(**{name: RNG.permutation(N) * 17 + 1000}).features == ("a", name)
 

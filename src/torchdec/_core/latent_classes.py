@@ -23,7 +23,7 @@ from torchdec.rows._protocol import Rows
 _MOST_SEEN = 20_000
 # Starts from k-means, each with so many rows at most and a few passes. The likeliest few go on, until
 # a pass adds less than so many nats a row, or so many passes.
-_STARTS, _ROWS_OF_START, _PASSES_OF_START, _KEPT = 30, 3000, 20, 3
+_STARTS, _ROWS_OF_START, _PASSES_OF_START, _KEPT = 60, 2000, 20, 5
 _TOLERANCE, _MOST_PASSES = 1e-6, 300
 # Rows that priors count for: in the levels of a kind, spread as in all rows; in the size of a class; in its means;
 # in the variances, which are those of all rows: few rows of many columns are told apart by chance.

@@ -48,6 +48,7 @@ _FORMS = tuple(
         rf"{_WEEKDAY}{_DAY}\.?[\s-]*(?:de\s+)?{_WORD}\.?,?[\s-]*(?:de\s+)?{_YEAR}{_TIME}",
         rf"{_WEEKDAY}{_WORD}\.?\s+{_DAY},?\s+{_YEAR}{_TIME}",
         rf"{_WORD}\.?[\s/-]+{_YEAR}",
+        rf"(?P<year>\d{{4}})[年년]\s?(?P<month>\d{{1,2}})[月월]\s?(?P<day>\d{{1,2}})[日일]{_TIME}",
         r"(?P<year>\d{4})-(?P<month>\d{2})",
         r"(?P<month>\d{1,2})/(?P<year>\d{4})",
         r"(?P<year>\d{4})[\s/-]?Q(?P<quarter>[1-4])",

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 _NAMES = {
     1e-3: "ms msec millisecond milliseconds",
     1.0: "s sec secs second seconds sek sekunde sekunden segundo segundos seconde secondes",
-    60.0: "m min mins minute minutes minuten minuto minutos mn",
-    3600.0: "h hr hrs hour hours std stunde stunden hora horas heure heures",
-    86_400.0: "d day days tag tage tagen día días dia dias jour jours",
-    604_800.0: "w wk wks week weeks woche wochen semana semanas semaine semaines",
-    2_629_746.0: "mo mos month months monat monate monaten mes meses mois",
-    31_556_952.0: "y yr yrs year years jahr jahre jahren año años an ans année années",
+    60.0: "m min mins minute minutes minuten minuto minutos minuti mn",
+    3600.0: "h hr hrs hour hours std stunde stunden hora horas heure heures ora ore uur",
+    86_400.0: "d day days tag tage tagen día días dia dias jour jours giorno giorni",
+    604_800.0: "w wk wks week weeks woche wochen semana semanas semaine semaines settimana settimane",
+    2_629_746.0: "mo mos month months monat monate monaten mes meses mois mês mese mesi maand maanden",
+    31_556_952.0: "y yr yrs year years jahr jahre jahren año años an ans année années ano anos anno anni 歳 岁",
 }
 _UNITS = {name: seconds for seconds, names in _NAMES.items() for name in names.split()}
 _PART = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([^\W\d_]+)\.?(?:\s*,|\s+(?:and|und|et|y))?")

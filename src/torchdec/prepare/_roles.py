@@ -46,6 +46,7 @@ _ID_ENDING = (
 # Endings of names of whole numbers that are ids if none repeats, but may as well count or measure (NO is a gas).
 _NUMBER_ENDING = re.compile(
     r"(?:^|[\s_.\-])(?:no|num|number|numero|key|pk|code|row|record|seq|sequence|zeile)$|[a-z0-9](?:Num|Number|Key)$"
+    r"|^(?:[Nn][°º]|[Nn][uú]m[eé]ro)\s"
 )
 # Columns of assignments, which `torchdec predict --join` writes beside those of the table.
 _WRITTEN = ("row", "cluster", "confidence", "name")

@@ -10,6 +10,8 @@ _SCALES = tuple(
         "sehr niedrig, niedrig/gering, mittel, hoch, sehr hoch",
         "très faible, faible/bas, moyen/moyenne, élevé/élevée/haut, très élevé/très élevée",
         "muy bajo, bajo/baja, medio/media, alto/alta, muy alto",
+        "muito baixo/muito baixa, baixo/baixa, médio/média, alto/alta, muito alto/muito alta",
+        "basso/bassa, medio/media, alto/alta",
         "never, rarely/seldom, sometimes/occasionally, often/frequently, usually, always",
         "nie, selten, manchmal, oft/häufig, immer",
         "jamais, rarement, parfois, souvent, toujours",
@@ -57,6 +59,9 @@ _YES_NO = {
         "no si",
         "não sim",
         "nee ja",
+        "nie tak",
+        "いいえ はい",
+        "否 是",
     )
 }
 _NUMBER = r"[^\w\s<>≤≥+-]?\s*\d[\d.,]*\s*[kKmM%]?\s*[^\W\d_]{0,3}\.?"
