@@ -9,6 +9,7 @@ from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_sc
 from torchdec.clusters._drift import Drift, Shift, drift
 from torchdec.clusters._edits import replay
 from torchdec.clusters._layout import layout
+from torchdec.clusters._merge_models import merge_models
 from torchdec.clusters._namer import name_clusters
 from torchdec.clusters._plot_choice import plot_choice
 from torchdec.clusters._refine import ask, refine
@@ -38,6 +39,7 @@ __all__ = [
     "exemplars",
     "layout",
     "merge",
+    "merge_models",
     "name_clusters",
     "outlier_scores",
     "plot_choice",
