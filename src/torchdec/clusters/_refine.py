@@ -49,10 +49,10 @@ def refine(
 ) -> DEC:
     """Correct a model by what is known of some rows: pairs of one kind, pairs of two, and names.
 
-    Each cluster is cut into regions, and rows near the middle of a region speak for it. A cluster is of the kind
-    that most of it is said to be. A region leaves it if two rows agree that it is of another kind: to the cluster
-    of that kind, or to open a cluster of its own if it is large enough and not of those nearby. Clusters become
-    one if most of both is said to be of one kind. So the number of clusters follows from what is said. Where
+    Each cluster is cut into regions until what is known in each is of one kind. A cluster is of the kind that most
+    of it is said to be. A region leaves it if two rows agree that it is of another kind, both its own or one of
+    the region beside it: to the cluster of that kind, or to open a cluster of its own if it is large enough and
+    not of those nearby. Clusters become one if most of both is said to be of one kind. So the number of clusters follows from what is said. Where
     clusters are cut, encoder and centres are then trained for a few updates, as at the end of a fit, with a
     penalty on what isn't as it should be. Else they stay as they are.
 
@@ -151,9 +151,9 @@ def ask(
 ) -> list[tuple[int, int]]:
     """Propose pairs of rows of which to say whether they are of one kind: those whose answers tell most.
 
-    Each cluster is cut into regions, and each region is asked for by the row in its middle, so an answer speaks
-    for many rows (as the super-instances of COBRAS). First come the regions that are known not to be of their
-    cluster: whether another row says so too, where they belong, and what the rest of that cluster is. Half of the
+    Clusters are cut into regions, the widest first, and each region is asked for by the row in its middle, so an
+    answer speaks for many rows (as the super-instances of COBRAS). First come the regions that are known not to be
+    of their cluster: whether another row says so too, where they belong, and what lies beside them. Half of the
     other questions are whether a region belongs to its cluster, the farthest apart first; the other half whether
     two clusters are one, the nearest first. What follows from what is known already isn't asked.
 
