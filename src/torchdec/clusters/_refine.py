@@ -52,9 +52,9 @@ def refine(
     Each cluster is cut into regions until what is known in each is of one kind. A cluster is of the kind that most
     of it is said to be. A region leaves it if two rows agree that it is of another kind, both its own or one of
     the region beside it: to the cluster of that kind, or to open a cluster of its own if it is large enough and
-    not of those nearby. Clusters become one if most of both is said to be of one kind. So the number of clusters follows from what is said. Where
-    clusters are cut, encoder and centres are then trained for a few updates, as at the end of a fit, with a
-    penalty on what isn't as it should be. Else they stay as they are.
+    not of those nearby. Clusters become one if most of both is said to be of one kind. So the number of clusters
+    follows from what is said. Where clusters are cut, encoder and centres are then trained for a few updates, as
+    at the end of a fit, with a penalty on what isn't as it should be. Else they stay as they are.
 
     Parameters
     ----------
