@@ -34,6 +34,16 @@ def test_a_new_kind_gets_one_cluster_and_old_rows_stay(model: DEC, tmp_path) -> 
     np.testing.assert_array_equal(again.outlier_scores(WEEK), updated.outlier_scores(WEEK))
 
 
+def test_a_stream_opens_a_cluster_once(model: DEC) -> None:
+    """Block after block, of which the later ones have rows of the new kind."""
+    blocks, opened = np.array_split(np.argsort(IS_NEW, kind="stable"), 3), []
+    for block in (*blocks, blocks[-1]):
+        model = update(model, WEEK[block])
+        opened.append(model.edits_[-1]["opened"])
+    assert opened == [[], [], [5], []]
+    np.testing.assert_array_equal(model.predict(WEEK) == 5, IS_NEW)
+
+
 def test_what_was_taken_up_is_known_and_what_was_not_is_still_strange(model: DEC) -> None:
     assert drift(model, WEEK).drifted
     updated = update(model, WEEK)

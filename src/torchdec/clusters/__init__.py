@@ -9,6 +9,7 @@ from torchdec.clusters._describe import Cluster, describe, exemplars, name_clust
 from torchdec.clusters._drift import Drift, Shift, drift
 from torchdec.clusters._edits import replay
 from torchdec.clusters._layout import layout
+from torchdec.clusters._merge_models import merge_models
 from torchdec.clusters._refine import ask, refine
 from torchdec.clusters._rules import Rule, Rules
 from torchdec.clusters._stability import Stability, stability
@@ -36,6 +37,7 @@ __all__ = [
     "exemplars",
     "layout",
     "merge",
+    "merge_models",
     "name_clusters",
     "plot_choice",
     "refine",
