@@ -4,12 +4,8 @@ import base64
 import colorsys
 import json
 from collections import Counter
-<<<<<<< HEAD
-from collections.abc import Callable, Sequence
-=======
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
->>>>>>> life
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -85,14 +81,10 @@ def render(
     ReportError
         Without the packages that it needs, or if the arguments are not of the same rows.
     """
-<<<<<<< HEAD
-    template, whole = _template()
-=======
     with _needed():
         import PIL  # noqa: F401
         from markupsafe import Markup
         from plotly.offline import get_plotlyjs
->>>>>>> life
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
     if description is None:
@@ -118,12 +110,8 @@ def render(
         "charts": [*([] if course is None else [course]), *charts],
         "tree": tree,
     }
-<<<<<<< HEAD
-    html: str = template.render(
-=======
     return filled(
         "page.html.j2",
->>>>>>> life
         title=run.data.name,
         facts=_facts(run),
         trust=_trust(run, model, codes, assigned, titles, content),
@@ -141,33 +129,11 @@ def render(
         charts=charts,
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
         f"Data {run.data.sha256[:16]}.",
-<<<<<<< HEAD
-=======
         js=Markup(_resource("page.js")),  # noqa: S704
         plotly=Markup(get_plotlyjs()),  # noqa: S704
->>>>>>> life
         # Inside a script element only a tag could end the data early.
-        data=whole(json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c")),
+        data=Markup(json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c")),  # noqa: S704
     )
-    return html
-
-
-def _template() -> tuple[Any, Callable[[str], str]]:
-    """Return the page without its content, and what marks a text as one that is kept as it is."""
-    try:
-        import PIL  # noqa: F401
-        from jinja2 import Environment
-        from markupsafe import Markup
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
-    own = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    own.globals |= {
-        "css": Markup(_resource("page.css")),  # noqa: S704
-        "js": Markup(_resource("page.js")),  # noqa: S704
-        "plotly": Markup(get_plotlyjs()),  # noqa: S704
-    }
-    return own.from_string(_resource("page.html.j2")), Markup
 
 
 @contextmanager
