@@ -81,10 +81,6 @@ def render(
     ReportError
         Without the packages that it needs, or if the arguments are not of the same rows.
     """
-    with _needed():
-        import PIL  # noqa: F401
-        from markupsafe import Markup
-        from plotly.offline import get_plotlyjs
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
     if description is None:
@@ -129,10 +125,7 @@ def render(
         charts=charts,
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
         f"Data {run.data.sha256[:16]}.",
-        js=Markup(_resource("page.js")),  # noqa: S704
-        plotly=Markup(get_plotlyjs()),  # noqa: S704
-        # Inside a script element only a tag could end the data early.
-        data=Markup(json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c")),  # noqa: S704
+        **_scripts(data),
     )
 
 
@@ -154,6 +147,17 @@ def filled(template: str, **values: Any) -> str:
     return page.render(css=Markup(_resource("page.css")), **values)  # noqa: S704
 
 
+def _scripts(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what runs in the page of a run, and the data that it draws."""
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    # Inside a script element only a tag could end the data early.
+    text = json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c")
+    parts = {"plotly": get_plotlyjs(), "js": _resource("page.js"), "data": text}
+    return {name: Markup(part) for name, part in parts.items()}  # noqa: S704
+
+
 def palette(n_clusters: int) -> list[str]:
     """Return colours that differ: hues by the golden angle, and two depths, for light and dark pages alike."""
     colors = []
@@ -171,6 +175,9 @@ def _check(
     image_shape: tuple[int, ...] | None,
     labels: NDArray[Any] | None,
 ) -> None:
+    with _needed():
+        import PIL  # noqa: F401
+        import plotly.offline  # noqa: F401
     n, d = run.data.shape
     if len(codes) != n:
         raise ReportError(f"The embedding has {len(codes)} rows, but the run has {n}; fit again.")
