@@ -4,8 +4,7 @@ import base64
 import colorsys
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -81,6 +80,7 @@ def render(
     ReportError
         Without the packages that it needs, or if the arguments are not of the same rows.
     """
+    page = template("page.html.j2")
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
     if description is None:
@@ -106,8 +106,7 @@ def render(
         "charts": [*([] if course is None else [course]), *charts],
         "tree": tree,
     }
-    return filled(
-        "page.html.j2",
+    html: str = page.render(
         title=run.data.name,
         facts=_facts(run),
         trust=_trust(run, model, codes, assigned, titles, content),
@@ -125,37 +124,28 @@ def render(
         charts=charts,
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
         f"Data {run.data.sha256[:16]}.",
-        **_scripts(data),
+        # Inside a script element only a tag could end the data early.
+        data=json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c"),
     )
+    return html
 
 
-@contextmanager
-def _needed() -> Iterator[None]:
-    """Say which package is missing, and how to get it."""
+def template(name: str) -> Any:
+    """Return a page without its content, but with the styles and the scripts of all pages."""
     try:
-        yield
-    except ImportError as error:
-        raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
-
-
-def filled(template: str, **values: Any) -> str:
-    """Fill in a template of a page, which gets the styles of all pages."""
-    with _needed():
+        import PIL  # noqa: F401
         from jinja2 import Environment
         from markupsafe import Markup
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_resource(template))
-    return page.render(css=Markup(_resource("page.css")), **values)  # noqa: S704
-
-
-def _scripts(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what runs in the page of a run, and the data that it draws."""
-    from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
-
-    # Inside a script element only a tag could end the data early.
-    text = json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c")
-    parts = {"plotly": get_plotlyjs(), "js": _resource("page.js"), "data": text}
-    return {name: Markup(part) for name, part in parts.items()}  # noqa: S704
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
+    own = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    own.globals |= {
+        "css": Markup(_resource("page.css")),  # noqa: S704
+        "js": Markup(_resource("page.js")),  # noqa: S704
+        "plotly": Markup(get_plotlyjs()),  # noqa: S704
+    }
+    return own.from_string(_resource(name))
 
 
 def palette(n_clusters: int) -> list[str]:
@@ -175,9 +165,6 @@ def _check(
     image_shape: tuple[int, ...] | None,
     labels: NDArray[Any] | None,
 ) -> None:
-    with _needed():
-        import PIL  # noqa: F401
-        import plotly.offline  # noqa: F401
     n, d = run.data.shape
     if len(codes) != n:
         raise ReportError(f"The embedding has {len(codes)} rows, but the run has {n}; fit again.")
