@@ -154,11 +154,11 @@ def _all_columns(data: Path, rows: "Rows", out: Path) -> "pa.Table":
     """Return all columns of the table that rows were read from, but for lists where `out` can't hold them."""
     import pyarrow.types as types
 
-    from torchdec.rows._files import raw_table
+    from torchdec.rows._files import TABLES, raw_table
     from torchdec.rows._protocol import RowsError
 
     reading = getattr(getattr(rows, "preparation", None), "reading", None)
-    if reading is None or data.is_dir() or data.suffix.lower() not in (*_TABLES, ".tsv"):
+    if reading is None or data.is_dir() or data.suffix.lower() not in TABLES:
         raise RowsError(f"{data} isn't a table, so there are no columns to --join; leave out --join")
     table = raw_table(data, reading)
     lists = [] if out.suffix == ".parquet" else [f.name for f in table.schema if types.is_nested(f.type)]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -255,10 +255,8 @@ def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
         return read_images(path.parent, [path], reading, prepared if isinstance(prepared, Images) else None)
     if path.suffix.lower() == ".h5ad" or path.is_dir():
         return read_cells(path, reading, prepared if isinstance(prepared, Cells) else None)
-    if path.suffix.lower() in _TABLES:
-        return _TABLES[path.suffix.lower()](
-            path, reading, prepared if isinstance(prepared, Features | Mixed) else None
-        )
+    if table := TABLES.get(path.suffix.lower()):
+        return table.rows(path, reading, prepared if isinstance(prepared, Features | Mixed) else None)
     return _READERS[path.suffix.lower()](path)
 
 
@@ -313,13 +311,25 @@ _READERS: dict[str, Callable[[Path], Rows]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
 }
-_TABLES: dict[str, Callable[[Path, Reading, Features | Mixed | None], Rows]] = {
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".xlsx": read_xlsx,
-    ".parquet": lambda path, reading, prepared: ParquetRows([path], reading, prepared),
+
+
+class _Table(NamedTuple):
+    """What reads the features of a table as rows, and what all its columns as they stand."""
+
+    rows: Callable[[Path, Reading, Features | Mixed | None], Rows]
+    columns: Callable[[Path, Reading], pa.Table]
+
+
+TABLES = {
+    ".csv": _Table(read_csv, read_table),
+    ".tsv": _Table(read_csv, read_table),
+    ".xlsx": _Table(read_xlsx, lambda path, reading: read_sheet(path, reading).table),
+    ".parquet": _Table(
+        lambda path, reading, prepared: ParquetRows([path], reading, prepared),
+        lambda path, _: parquet.read_table(path),
+    ),
 }
-_SUFFIXES = (*_READERS, *_TABLES, ".h5ad", ".txt")
+_SUFFIXES = (*_READERS, *TABLES, ".h5ad", ".txt")
 
 
 def overview_of_file(path: Path, **options: Any) -> tuple[list[str], list[Overview]]:
@@ -345,7 +355,4 @@ def overview_of_file(path: Path, **options: Any) -> tuple[list[str], list[Overvi
 
 def raw_table(path: Path, reading: Reading) -> pa.Table:
     """Read a table as it stands, with all its columns."""
-    if path.suffix.lower() == ".xlsx":
-        return read_sheet(path, reading).table
-    is_parquet = path.is_dir() or path.suffix.lower() == ".parquet"
-    return parquet.read_table(path) if is_parquet else read_table(path, reading)
+    return TABLES[".parquet" if path.is_dir() else path.suffix.lower()].columns(path, reading)
