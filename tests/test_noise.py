@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from small import small_dec
 from torchdec import DEC, Checkpoint, load, save
-from torchdec.clusters import describe, exemplars, merge, outlier_scores, split
+from torchdec.clusters import describe, exemplars, merge, split
 from torchdec.rows import RowsWarning
 from torchdec.scoring import Predictor
 
@@ -54,7 +54,7 @@ def test_rows_that_belong_nowhere_are_seen_as_such_by_all_that_assigns(model: DE
     again = load(tmp_path / "model")
     assert again.noise_level_ == model.noise_level_
     np.testing.assert_array_equal(again.predict(X), model.labels_)
-    np.testing.assert_array_equal(outlier_scores(again, X), outlier_scores(model, X))
+    np.testing.assert_array_equal(again.outlier_scores(X), model.outlier_scores(X))
     table = Predictor(str(tmp_path / "model"))(pd.DataFrame(X))
     np.testing.assert_array_equal(table["cluster"], model.labels_)
     assert sum(cluster.size for cluster in describe(model, X)) == (~nowhere).sum()

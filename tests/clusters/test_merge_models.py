@@ -5,7 +5,7 @@ import pytest
 
 from small import blobs, small_dec
 from torchdec import DEC, load, save
-from torchdec.clusters import drift, merge_models, outlier_scores, rename
+from torchdec.clusters import drift, merge_models, rename
 from torchdec.metrics import ari
 
 X, GROUPS = blobs(720, 20, 6, spread=0.2)
@@ -36,7 +36,7 @@ def test_clusters_that_one_model_lacks_come_from_the_other(north: DEC, south: DE
     edit = joined.edits_[-1]
     assert (edit["opened"], [south.cluster_names_[c] for c in edit["of"]]) == ([4, 5], joined.cluster_names_[4:])
     assert not drift(joined, X).drifted
-    assert (outlier_scores(joined, X) > 0.95).mean() < 0.1
+    assert (joined.outlier_scores(X) > 0.95).mean() < 0.1
     save(joined, tmp_path / "model.safetensors")
     np.testing.assert_array_equal(load(tmp_path / "model.safetensors").predict(X), joined.labels_)
     assert (north.n_clusters, south.n_clusters) == (4, 4)

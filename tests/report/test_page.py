@@ -20,12 +20,11 @@ from torchdec import DEC
 from torchdec.clusters import _layout as placing
 from torchdec.clusters import describe, merge, rename, rules
 from torchdec.report import ReportError, render
-from torchdec.report import _pictures as pictures
-from torchdec.report._content import Content
-from torchdec.report._over_time import over_time
+from torchdec.report import _content as pictures
+from torchdec.report._content import Content, over_time
 from torchdec.report._page import palette
 from torchdec.rows import as_rows, read_rows
-from torchdec.rows._dates import Dated
+from torchdec.rows._ids import Dated
 from torchdec.runs import Run, fingerprint
 from torchdec.runs._record import plain_history
 
@@ -291,7 +290,6 @@ def test_merged_models_and_single_clusters_have_pages_too(model: DEC) -> None:
     [
         ({"rows": as_rows(X[:5])}, "DATA has the shape"),
         ({"rows": as_rows(X), "image_shape": (4, 4)}, "makes 16 values, but rows have 6"),
-        ({"rows": as_rows(X), "image_shape": (1, 3, 2)}, "has 2 channels"),
         ({"labels": TRUTH[:4]}, "4 labels for 60 rows"),
     ],
 )

@@ -5,7 +5,7 @@ a column counts for as much as it tells them apart. The graph of neighbours, by 
 judged, is made of distances, and misses that too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -21,13 +21,18 @@ from torchdec.rows._protocol import Rows
 
 # The mixture is fitted to so many rows at most; the others get the class that suits them best.
 _MOST_SEEN = 20_000
-# Starts from k-means; each goes on until a pass adds less than so many nats a row, or so many passes.
-_STARTS, _TOLERANCE, _MOST_PASSES = 10, 1e-6, 300
-# Rows that priors count for: in the levels of a kind, spread as in all rows; in the size of a class; in its means.
-_PRIOR_LEVELS, _PRIOR_SIZE, _PRIOR_MEAN = 1.0, 1.0, 1e-3
+# Starts from k-means, each with so many rows at most and a few passes. The likeliest few go on, until
+# a pass adds less than so many nats a row, or so many passes.
+_STARTS, _ROWS_OF_START, _PASSES_OF_START, _KEPT = 30, 3000, 20, 3
+_TOLERANCE, _MOST_PASSES = 1e-6, 300
+# Rows that priors count for: in the levels of a kind, spread as in all rows; in the size of a class; in its means;
+# in the variances, which are those of all rows: few rows of many columns are told apart by chance.
+_PRIOR_LEVELS, _PRIOR_SIZE, _PRIOR_MEAN, _PRIOR_VARIANCE = 1.0, 1.0, 1e-3, 100.0
 # The variance within classes is at least this fraction of that of all rows. Otherwise a column of few distinct
 # numbers, such as how many legs an animal has, ends up without variance and decides alone.
 _LEAST_VARIANCE = 0.3
+# Numbers of so few values are levels of a kind.
+_FEW_VALUES = 5
 # Columns of numbers that vary less are constant.
 _NO_VARIANCE = 1e-12
 # Rows that get their classes at a time.
@@ -61,7 +66,7 @@ def latent_classes(
         If there are fewer distinct rows than classes.
     """
     random = np.random.RandomState(random_state)
-    index = _some(rows, n_clusters, random)
+    index = _some(rows.take, len(rows), _MOST_SEEN, n_clusters, random)
     values = rows.take(index)
     found, labels = fitted_classes(values, kinds, n_clusters, random), np.empty(len(rows), dtype=np.int32)
     for done, chunk in zip(range(0, len(rows), _CHUNK), rows.chunks(_CHUNK), strict=True):
@@ -82,7 +87,7 @@ def fitted_classes(
     """Fit a mixture of latent classes to rows (n, d) by EM.
 
     Within a class each column of numbers is a Gaussian, with a variance that all classes share, and each kind is a
-    categorical. EM starts from k-means some times, and the likeliest mixture is kept.
+    categorical. EM starts from k-means many times, goes on from the likeliest few, and the likeliest is kept.
 
     Raises
     ------
@@ -90,15 +95,19 @@ def fitted_classes(
         If there are fewer distinct rows than classes.
     """
     with threadpool_limits(1, user_api="blas"):  # threads add up products in an order of their own
-        starts = _starts(values.astype(np.float32, copy=False), k, n_starts, random)
-        table = _Table.of(values, kinds)
-        mixtures = [_fitted(table, start.labels_, k, tolerance) for start in starts]
+        some = values[_some(values.__getitem__, len(values), _ROWS_OF_START, k, random)]
+        starts = _starts(some.astype(np.float32, copy=False), k, n_starts, random)
+        codes = _codes(values, kinds)
+        table, part = _Table.of(values, kinds, codes), _Table.of(some, kinds, codes)
+        begun = [_fitted(part, np.eye(k)[start.labels_], tolerance, _PASSES_OF_START) for start in starts]
+        begun.sort(key=lambda mixture: -mixture.worth)
+        mixtures = [_fitted(table, mixture.parts(table)[0], tolerance) for mixture in begun[:_KEPT]]
         best = max(mixtures, key=lambda mixture: mixture.worth)
         # A class may be left without rows that suit no other better, and is no cluster then.
         whole = [mixture for mixture in mixtures if len(np.unique(mixture.classes(table))) == k]
         if whole:
             best = max(whole, key=lambda mixture: mixture.worth)
-    return LatentClasses(kinds, best, None if whole else starts[0])
+    return LatentClasses(kinds, codes, best, None if whole else starts[0])
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,7 @@ class LatentClasses:
     """Classes of the rows of a prepared table; those of k-means, where no mixture has rows in each of them."""
 
     kinds: Sequence[tuple[int, int]]
+    codes: "_Codes"
     mixture: "_Mixture"
     by_distance: KMeans | None
 
@@ -113,21 +123,27 @@ class LatentClasses:
         """Return the class of each row."""
         with threadpool_limits(1, user_api="blas"):
             if self.by_distance is None:
-                return self.mixture.classes(_Table.of(values, self.kinds))
+                return self.mixture.classes(_Table.of(values, self.kinds, self.codes))
             return np.asarray(self.by_distance.predict(values.astype(np.float32, copy=False)))
 
     def log_likelihood(self, values: NDArray[np.floating]) -> Float64[NDArray[np.float64], " rows"]:
         """Return the log density of each row under the mixture."""
         with threadpool_limits(1, user_api="blas"):
-            return self.mixture.log_likelihood(_Table.of(values, self.kinds))
+            return self.mixture.log_likelihood(_Table.of(values, self.kinds, self.codes))
 
 
-def _some(rows: Rows, n_clusters: int, random: np.random.RandomState) -> NDArray[np.int64]:
+def _some(
+    take: Callable[[NDArray[np.int64]], NDArray[np.floating]],
+    n_rows: int,
+    most: int,
+    k: int,
+    random: np.random.RandomState,
+) -> NDArray[np.int64]:
     """Return the numbers of the rows to fit to: a sample of many rows, if it has k distinct ones."""
-    index = np.arange(len(rows))
-    if len(rows) > _MOST_SEEN:
-        drawn = np.sort(random.permutation(len(rows))[:_MOST_SEEN])
-        index = drawn if len(np.unique(rows.take(drawn), axis=0)) >= n_clusters else index
+    index = np.arange(n_rows)
+    if n_rows > most:
+        drawn = np.sort(random.permutation(n_rows)[:most])
+        index = drawn if len(np.unique(take(drawn), axis=0)) >= k else index
     return index
 
 
@@ -138,6 +154,19 @@ def _starts(points: NDArray[np.float32], k: int, n_starts: int, random: np.rando
     return sorted(different.values(), key=lambda run: float(run.inertia_))
 
 
+# The distinct values of each column of numbers that has few.
+_Codes = Mapping[int, NDArray[np.floating]]
+
+
+def _codes(values: NDArray[np.floating], kinds: Sequence[tuple[int, int]]) -> _Codes:
+    """Return the columns of numbers with few values. These are levels: most are codes, and none is a Gaussian."""
+    of_kinds = {column for span in kinds for column in range(*span)}
+    distinct = {
+        column: np.unique(values[:, column]) for column in range(values.shape[1]) if column not in of_kinds
+    }
+    return {column: known for column, known in distinct.items() if 2 <= len(known) <= _FEW_VALUES}
+
+
 @dataclass(frozen=True)
 class _Table:
     """Rows as a mixture sees them.
@@ -146,16 +175,19 @@ class _Table:
     ----------
     numbers : float64 (n, p)
     levels : float64 (n, q)
-        1 where a row has a level, 0 elsewhere; it has one of each kind.
+        1 where a row has a level, 0 elsewhere; it has one of each kind, and of each number of few values.
     """
 
     numbers: Float64[NDArray[np.float64], "rows numbers"]
     levels: Float64[NDArray[np.float64], "rows levels"]
 
     @classmethod
-    def of(cls, values: NDArray[np.floating], kinds: Sequence[tuple[int, int]]) -> Self:
+    def of(cls, values: NDArray[np.floating], kinds: Sequence[tuple[int, int]], codes: "_Codes") -> Self:
         is_number = np.ones(values.shape[1], dtype=bool)
+        is_number[list(codes)] = False
         levels = [np.empty((len(values), 0))]
+        for column, known in codes.items():
+            levels.append(np.eye(len(known))[np.abs(values[:, column, None] - known).argmin(axis=1)])
         for start, stop in kinds:
             is_number[start:stop] = False
             levels.append(np.eye(stop - start)[values[:, start:stop].argmax(axis=1)])
@@ -191,26 +223,31 @@ class _Mixture:
         of_squares = np.square(table.numbers) / self.variances + np.log(2 * np.pi * self.variances)
         return np.asarray(logsumexp(self.joint(table), axis=1) - of_squares.sum(axis=1) / 2)
 
+    def parts(self, table: _Table) -> tuple[Float64[NDArray[np.float64], "rows classes"], float]:
+        """Return how much each row belongs to each class, and the mean over rows of the log of their `joint`."""
+        joint = self.joint(table)
+        highest = joint.max(axis=1, keepdims=True)
+        parts = np.exp(joint - highest)
+        total = parts.sum(axis=1, keepdims=True)
+        return parts / total, float((highest + np.log(total)).mean())
+
     def classes(self, table: _Table) -> NDArray[np.integer]:
         return np.asarray(self.joint(table).argmax(axis=1))
 
 
-def _fitted(table: _Table, labels: NDArray[np.integer], k: int, tolerance: float) -> _Mixture:
-    """Fit a mixture by EM that starts from these labels."""
-    n = len(labels)
+def _fitted(
+    table: _Table, parts: NDArray[np.float64], tolerance: float, most_passes: int = _MOST_PASSES
+) -> _Mixture:
+    """Fit a mixture by EM that starts from how much each row belongs to each class, (n, k)."""
+    n = len(parts)
     squares = np.square(table.numbers).mean(axis=0)
     # Levels that only other rows have are improbable, not impossible.
     frequencies = np.maximum(table.levels.mean(axis=0), 1 / n**2)
-    parts, worth = np.eye(k)[labels], -np.inf
-    for _ in range(_MOST_PASSES):
+    worth = -np.inf
+    for _ in range(most_passes):
         mixture, of_squares, log_prior = _maximised(table, parts, squares, frequencies)
-        joint = mixture.joint(table)
-        highest = joint.max(axis=1, keepdims=True)
-        parts = np.exp(joint - highest)
-        total = parts.sum(axis=1, keepdims=True)
-        parts /= total
-        likelihood = float((highest + np.log(total)).mean()) + of_squares
-        before, worth = worth, likelihood + log_prior / n
+        parts, likelihood = mixture.parts(table)
+        before, worth = worth, likelihood + of_squares + log_prior / n
         if worth - before < tolerance:
             break
     return replace(mixture, worth=worth)
@@ -233,12 +270,14 @@ def _maximised(
     means = sums / (sizes + _PRIOR_MEAN)
     around = squares - (2 * means * sums - np.square(means) * sizes).sum(axis=1) / n
     everywhere = squares - np.square(table.numbers.mean(axis=0))
-    variances = np.maximum(around, _LEAST_VARIANCE * everywhere)
+    shrunk = (n * around + _PRIOR_VARIANCE * everywhere) / (n + _PRIOR_VARIANCE)
+    variances = np.maximum(shrunk, _LEAST_VARIANCE * everywhere)
     variances[everywhere <= _NO_VARIANCE] = 1.0
     log_sizes = np.log((sizes + _PRIOR_SIZE) / (n + k * _PRIOR_SIZE))
     prior = _PRIOR_LEVELS * frequencies[:, None]
     logs = np.log((table.levels.T @ parts + prior) / (sizes + _PRIOR_LEVELS))
     constants = log_sizes - (np.square(means) / variances[:, None]).sum(axis=0) / 2
     of_squares = -float((squares / variances + np.log(2 * np.pi * variances)).sum()) / 2
-    log_prior = float((prior * logs).sum() + _PRIOR_SIZE * log_sizes.sum())
+    of_variances = -_PRIOR_VARIANCE / 2 * float((np.log(variances) + everywhere / variances).sum())
+    log_prior = float((prior * logs).sum() + _PRIOR_SIZE * log_sizes.sum()) + of_variances
     return _Mixture(means / variances[:, None], logs, constants, variances), of_squares, log_prior

@@ -33,7 +33,7 @@ def drift(
         typer.Option("--page", metavar="FILE.html", show_default=False, help="Show all comparisons on a page."),
     ] = None,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:

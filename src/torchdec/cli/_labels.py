@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchdec.cli._errors import UserError, one_line, say
-from torchdec.prepare._names import LABEL_NAMES, is_label_name, label_name
+from torchdec.prepare._roles import LABEL_NAMES, is_label_name, label_name
+from torchdec.rows._csv import refuse_open_quotes
 from torchdec.rows._csv_cells import is_comment
 from torchdec.rows._csv_format import Format, look
-from torchdec.rows._csv_quotes import refuse_open_quotes
 from torchdec.rows._protocol import RowsError, RowsWarning
 from torchdec.rows._reading import Reading
 

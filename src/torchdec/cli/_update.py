@@ -7,7 +7,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._edit import edited
-from torchdec.cli._errors import naming_rows, noting
+from torchdec.cli._errors import naming_rows
 from torchdec.cli._run_files import rows_like
 from torchdec.cli._summary import print_changes
 
@@ -27,7 +27,7 @@ def update(
         ),
     ] = None,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,
@@ -44,7 +44,7 @@ def update(
     def edit(model: "DEC", rows: Any) -> tuple["DEC", None]:
         from torchdec.clusters._update import update
 
-        with naming_rows(str(data)), noting():
+        with naming_rows(str(data)):
             return update(model, rows, min_rows=min_rows, random_state=seed), None
 
     run = edited(directory, edit, out, force, as_json, rows_of_file, data)

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
-from torchdec._core.assignment import clusters_of
+from torchdec._assigned import clusters_of
 from torchdec._core.batches import to_device
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, resolve
@@ -205,7 +205,7 @@ def split(
         )
     others = model.center_clusters_ != cluster
     k = len(model.cluster_names_)
-    parts = _centers_of_parts(own, into, int((~others).sum()), model.n_init, seeds["parts"])
+    parts = _centers_of_parts(own, into, int((~others).sum()), seeds["parts"])
     result.cluster_centers_ = np.concatenate([model.cluster_centers_[others], *parts])
     numbers = [cluster, *range(k, k + into - 1)]
     owners = np.repeat(numbers, [len(centers) for centers in parts])
@@ -217,11 +217,9 @@ def split(
     return recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
 
 
-def _centers_of_parts(
-    own: NDArray[np.float32], into: int, n_centers: int, n_init: int, seed: int
-) -> list[NDArray[np.float32]]:
+def _centers_of_parts(own: NDArray[np.float32], into: int, n_centers: int, seed: int) -> list[NDArray[np.float32]]:
     """Cut a cluster by k-means, and share its number of centres out, at least one for each part."""
-    centers, labels, _ = kmeans_centroids(torch.from_numpy(own), into, n_init=n_init, seed=seed, started=0.0)
+    centers, labels, _ = kmeans_centroids(torch.from_numpy(own), into, seed=seed, started=0.0)
     parts = [own[labels.numpy() == number] for number in range(into)]
     counts = [round(n_centers * len(part) / len(own)) for part in parts]
     random_state = np.random.RandomState(seed)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torchdec._version import __version__
 from torchdec.clusters._drift import LEVEL, Drift, Shift
-from torchdec.report._page import filled
+from torchdec.report._page import template
 
 _WHAT = {
     "size": "rows",
@@ -43,8 +43,9 @@ def of_drift(found: Drift, title: str, model: str, names: Sequence[str]) -> str:
     """
     lines = [_line(shift, names) for shift in found.shifts]
     n_drifted = sum(shift.drifted for shift in found.shifts)
-    return filled(
-        "drift.html.j2",
+    html: str = template(
+        "drift.html.j2"
+    ).render(
         title=title,
         model=model,
         facts=[
@@ -58,6 +59,7 @@ def of_drift(found: Drift, title: str, model: str, names: Sequence[str]) -> str:
         least_effect=f"{found.least_effect:g}",
         footer=f"torchdec {__version__}",
     )
+    return html
 
 
 def _line(shift: Shift, names: Sequence[str]) -> dict[str, Any]:
