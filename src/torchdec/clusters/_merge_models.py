@@ -28,7 +28,8 @@ def merge_models(a: DEC, b: DEC, X: Any, *, updates: int = 5, random_state: int 
     Such as those of two regions, each with kinds of rows that the other never saw. A cluster of `b` is opened if
     most of the rows that `b` knows of it are strange to `a`: they lie farther out than 95 % of those of its fit.
     Its rows are those that lie nearer for `b` than for `a`. The encoder of `a` has never told them apart, so it
-    learns all clusters as labels (cross-entropy) in a short self-training on `X`.
+    learns all clusters as labels (cross-entropy) in a short self-training on `X`. If scatter was more than 5 % of
+    the rows of its fit, nothing looks strange beside it, and no cluster is opened.
 
     Parameters
     ----------
