@@ -32,15 +32,10 @@ class Seen:
 
     @classmethod
     def at(cls, source: Any) -> Self:
-        """Read all cells; those that hold nothing count for nothing.
+        """Read all cells of a source with slices; those that hold nothing count for nothing.
 
         Counts are whole numbers from 0 to 10 million, and no gene has them by less than a tenth of its lowest one
         apart.
-
-        Parameters
-        ----------
-        source : object
-            With ``shape`` (n, genes) and slices that are arrays or CSR matrices.
         """
         n, n_genes = source.shape
         totals, sums, squares = [np.empty(0)], np.zeros(n_genes), np.zeros(n_genes)

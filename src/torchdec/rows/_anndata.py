@@ -22,14 +22,7 @@ _MISSING = {"nan", "na", "<na>", "none", ""}
 
 
 class CellFile:
-    """The groups of an AnnData in HDF5 or Zarr, which have the same members in both.
-
-    Parameters
-    ----------
-    group : h5py.File or zarr.Group
-    path : Path
-        That messages name.
-    """
+    """The groups of an AnnData in HDF5 or Zarr, which have the same members in both."""
 
     def __init__(self, group: Any, path: Path) -> None:
         self._group, self._path = group, path

@@ -22,15 +22,7 @@ from torchdec.rows._reading import Preparation, Reading
 
 
 class TableRows(DenseRows):
-    """Rows of the columns of a table that are features.
-
-    Attributes
-    ----------
-    preparation : Preparation
-        Of `Features`: which they are.
-    ids : pyarrow.Table of n rows, or None
-        The columns that name the rows.
-    """
+    """Rows of the columns of a table that are features, with those that name the rows."""
 
     def __init__(
         self, values: NDArray[Any], feature_names: list[str] | None, columns: Features, reading: Reading, ids: Any

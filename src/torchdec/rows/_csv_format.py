@@ -39,12 +39,7 @@ class Format:
 def look(path: Path, reading: Reading, known: Collection[str] = ()) -> Format:
     """Tell how a file is written: what the caller said, else what its first lines show; guesses are told.
 
-    Parameters
-    ----------
-    path : Path
-    reading : Reading
-    known : collection of str, default=()
-        Names that the header of such a file has, which tell that it is one.
+    Names that are `known` of such a file tell that its first line is a header.
     """
     encoding = reading.encoding or _encoding(path)
     lines = _first_lines(path, encoding)

@@ -74,11 +74,7 @@ def numbered(rows: NDArray[np.int64], most: int = 5) -> str:
 class StandardizedRows:
     """A source of rows as float32, each column less its mean and divided by its deviation if there are any.
 
-    Parameters
-    ----------
-    rows : Rows of shape (n, d)
-    means, deviations : ndarray of shape (d,), float32 or float64, or both None
-        Of the rows of the fit, whichever rows these are. Means of float64 leave before the values are cast.
+    These are of the rows of the fit, whichever rows these are. Means of float64 leave before the values are cast.
     """
 
     def __init__(self, rows: Rows, means: NDArray[Any] | None, deviations: NDArray[Any] | None) -> None:
@@ -117,14 +113,7 @@ class StandardizedRows:
 
 
 class TransformedRows:
-    """A source of rows, each as a transformer makes it.
-
-    Parameters
-    ----------
-    rows : Rows of shape (n, d)
-    transformer : estimator
-        Fitted.
-    """
+    """A source of rows, each as a fitted transformer makes it."""
 
     feature_names = None
 

@@ -59,15 +59,7 @@ def frame_rows(
 
 
 class Frame:
-    """A data frame, or a column of one.
-
-    Attributes
-    ----------
-    names : list
-        Names of its columns, of any type.
-    is_named : bool
-        Whether all of them are strings.
-    """
+    """A data frame, or a column of one; it is named where all names of columns are strings."""
 
     def __init__(self, X: Any) -> None:
         given, X = X, X.to_frame() if hasattr(X, "to_frame") else X
