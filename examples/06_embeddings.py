@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
 from torchdec import DEC
-from torchdec.clusters import exemplars, outlier_scores
+from torchdec.clusters import exemplars
 from torchdec.metrics import clustering_accuracy
 
 random = np.random.default_rng(0)
@@ -26,4 +26,4 @@ normalizer, model = pipeline
 unit = normalizer.transform(vectors)
 for number, rows in enumerate(exemplars(model, unit, n=5)):
     print(f"cluster {number}: typical rows {rows.tolist()}")
-print("the five rows farthest from every cluster:", np.argsort(-outlier_scores(model, unit))[:5].tolist())
+print("the five rows farthest from every cluster:", np.argsort(-model.outlier_scores(unit))[:5].tolist())

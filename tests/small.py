@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from torchdec import DEC, Autoencoder, NeighborEncoder, Representation, _starts
-from torchdec._core.networks import stack
+from torchdec._core.layers import stack
 from torchdec._core.partition import Partition
 from torchdec._core.randomness import generator
 
@@ -78,7 +78,7 @@ REPRESENTATIONS = {
 
 def small_dec(n_clusters: int = 2, representation: str = "autoencoder", **parameters: Any) -> DEC:
     """Make a DEC that converges at once, so that no test meets a warning that it does not ask for."""
-    defaults = {"representation": REPRESENTATIONS[representation], "tol": 1.0, "n_init": 3, "random_state": 0}
+    defaults = {"representation": REPRESENTATIONS[representation], "tol": 1.0, "random_state": 0}
     return DEC(n_clusters, **{**defaults, **parameters})
 
 

@@ -22,10 +22,10 @@ from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Autoencoder, NeighborEncoder, _starts, load, save
 from torchdec._core import centroids
 from torchdec._core.objective import log_soft_assignment
-from torchdec._core.optimizers import SGD
 from torchdec._core.records import Centroids, Epoch, StopReason, Update
 from torchdec._core.self_training import SelfTraining
-from torchdec._presets import PRESETS
+from torchdec._core.training import SGD
+from torchdec._starts import PRESETS
 from torchdec.metrics import clustering_accuracy
 from torchdec.rows import as_rows
 
@@ -158,8 +158,10 @@ def test_history_tells_the_stages_in_order(two_blobs: Blobs) -> None:
     assert model.history_[-1].number == model.n_iter_
 
 
-def test_the_default_is_twenty_starts_of_kmeans() -> None:
-    assert DEC().n_init == 20
+def test_k_means_has_the_twenty_starts_of_the_paper(two_blobs: Blobs) -> None:
+    model = small_dec(2, init="k-means++").fit(two_blobs[0])
+    (start,) = (record for record in model.history_ if isinstance(record, Centroids))
+    assert start.n_init == 20
 
 
 def test_training_stops_when_fewer_rows_than_tol_change(two_blobs: Blobs) -> None:

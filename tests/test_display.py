@@ -10,11 +10,12 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from small import blobs, small_dec
 from torchdec import DEC, load
 from torchdec.clusters import Candidate, Choice, merge, plot_choice, rename, summary
-from torchdec.rows import as_rows
+from torchdec.rows import as_rows, read_rows
 
 mpl.use("Agg")
 X = pd.DataFrame(blobs(60, 4, 3)[0], columns=["width", "height", "weight", "age"])
@@ -118,7 +119,7 @@ def test_an_unknown_plot_is_named(model: DEC) -> None:
 
 
 def test_verbose_tells_how_the_fit_goes(capsys: pytest.CaptureFixture[str]) -> None:
-    small_dec(3, verbose=1).fit(X)
+    small_dec(3).fit(X, verbose=1)
     assert "self-training: 0 of at most 20 updates" in capsys.readouterr().err
     small_dec(3).fit(X)
     assert capsys.readouterr().err == ""
@@ -145,4 +146,31 @@ def test_an_array_of_pictures_has_a_row_for_each(shape: tuple[int, ...], tmp_pat
     np.testing.assert_array_equal(model.transform(pictures[:5]), flat.transform(rows[:5]))
     assert as_rows(pictures).image_shape == shape  # type: ignore[attr-defined]
     assert model.report(tmp_path / "page.html").read_text().count('src="data:image/png') >= 30
-    assert as_rows(rows.reshape(60, 3, 1, 2)).image_shape is None  # type: ignore[attr-defined]
+    of_two_channels = small_dec(3).fit(rows.reshape(60, 3, 1, 2))
+    assert of_two_channels.report(tmp_path / "two.html").read_text().count('src="data:image/png') < 3
+
+
+@pytest.mark.parametrize("other", [(2, 3, 2), (4, 3, 1), (3, 4, 1), (2, 2, 3), (12, 1)])
+def test_pictures_of_another_shape_with_as_many_pixels_are_refused(other: tuple[int, ...], tmp_path: Path) -> None:
+    rows = blobs(60, 12, 3)[0]
+    model = small_dec(3).fit(rows.reshape(60, 2, 6))
+    model.save(tmp_path / "model.safetensors")
+    np.save(tmp_path / "other.npy", rows.reshape(60, *other))
+    for fitted in (model, load(tmp_path / "model.safetensors")):
+        for same in (rows, rows.reshape(60, 2, 6), rows.reshape(60, 2, 6, 1)):
+            np.testing.assert_array_equal(fitted.predict(same), model.labels_)
+        for X in (rows.reshape(60, *other), read_rows(tmp_path / "other.npy")):
+            with pytest.raises(ValueError, match=r"X has pictures of shape .*, but those at fit were \(2, 6\)"):
+                fitted.predict(X)
+
+
+def test_pictures_of_a_folder_are_not_taken_for_an_array_of_another_shape(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        picture = rng.integers(0, 60, (2, 6), dtype=np.uint8) + np.uint8(120 * (i % 2))
+        Image.fromarray(picture).save(tmp_path / f"{i:02}.png")
+    rows = read_rows(tmp_path)
+    model, pixels = small_dec(2).fit(rows), np.vstack(list(rows.chunks(64)))
+    np.testing.assert_array_equal(model.predict(pixels.reshape(40, 2, 6)), model.labels_)
+    with pytest.raises(ValueError, match=r"X has pictures of shape \(6, 2\), but those at fit were \(2, 6\)"):
+        model.predict(pixels.reshape(40, 6, 2))

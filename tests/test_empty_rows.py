@@ -11,11 +11,11 @@ import torch
 import torchdec
 from small import blobs, small_dec
 from torchdec import Checkpoint
-from torchdec.clusters import choose_k, describe, exemplars, merge, outlier_scores, split
+from torchdec.clusters import choose_k, describe, exemplars, merge, split
 from torchdec.metrics import ari
 from torchdec.rows import RowsError, RowsWarning, as_rows
 from torchdec.rows._blocks import SlicedRows
-from torchdec.rows._part import FilledRows
+from torchdec.rows._derived import FilledRows
 from torchdec.scoring import Predictor
 
 X, Y = blobs(60, 6, 3)
@@ -72,7 +72,7 @@ def test_they_are_in_no_cluster_wherever_rows_are_assigned(model: Any, tmp_path:
     assert np.isfinite(model.transform(GAPS)[FILLED]).all()
     assert model.predict(GAPS[EMPTY]).tolist() == [-1] * 5
     assert model.predict(GAPS, reject=0.2)[EMPTY].tolist() == [-1] * 5
-    scores = outlier_scores(model, GAPS)
+    scores = model.outlier_scores(GAPS)
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(scores)), EMPTY)
     torchdec.save(model, tmp_path / "model.safetensors")
     table = Predictor(str(tmp_path / "model.safetensors"))(pd.DataFrame(GAPS))

@@ -15,9 +15,8 @@ from torchdec._core.scaling import learn_scale
 from torchdec.clusters import choose_k
 from torchdec.rows import RowsWarning, as_rows
 from torchdec.rows._arrays import DenseRows
-from torchdec.rows._part import PartOfRows, filled_rows
+from torchdec.rows._derived import PartOfRows, StandardizedRows, filled_rows
 from torchdec.rows._protocol import kinds_of
-from torchdec.rows._standardized import standardized
 
 # Three classes, one of which has few rows: by distances the large one is cut instead.
 UNEQUAL = (0.75, 0.2, 0.05)
@@ -29,14 +28,14 @@ def test_parts_of_a_table_are_tables_too() -> None:
     assert kinds_of(PartOfRows(rows, np.arange(5))) == KINDS
     with pytest.warns(match="1 of 20 rows holds nothing"):
         assert kinds_of(filled_rows(rows, np.array([3]))) == KINDS
-    assert kinds_of(standardized(rows, None, None)) == KINDS
+    assert kinds_of(StandardizedRows(rows, None, None)) == KINDS
 
 
 def test_other_rows_are_no_table() -> None:
     rows = as_rows(np.eye(4))
     assert kinds_of(rows) is None
     assert kinds_of(PartOfRows(rows, np.arange(2))) is None
-    assert kinds_of(standardized(rows, None, None)) is None
+    assert kinds_of(StandardizedRows(rows, None, None)) is None
 
 
 def test_a_table_that_is_prepared_is_not_standardised() -> None:

@@ -73,7 +73,7 @@ def test_feature_names_and_frozen_representations_survive(X: Any, tmp_path: Path
 
 def test_all_that_was_learned_survives(X: Any, tmp_path: Path) -> None:
     representation = clone(REPRESENTATIONS["autoencoder"]).set_params(standardize=True)
-    model = small_dec(np.int64(3), n_init=np.int64(2)).set_params(representation=representation)
+    model = small_dec(np.int64(3), max_iter=np.int64(2)).set_params(representation=representation)
     model.fit(X * (10.0 ** np.arange(6)).astype(np.float32))
     model = rename(merge(model, 0, 2), 1, "größer")
     save(model, tmp_path / "m")
@@ -87,9 +87,9 @@ def test_all_that_was_learned_survives(X: Any, tmp_path: Path) -> None:
         assert torch.equal(getattr(again.landmarks_, name), value)
     for name, weight in model.encoder_.state_dict().items():
         assert torch.equal(again.encoder_.state_dict()[name], weight)
-    assert {name: getattr(again, name) for name in ("n_clusters", "n_init", "device")} == {
+    assert {name: getattr(again, name) for name in ("n_clusters", "max_iter", "device")} == {
         "n_clusters": 2,
-        "n_init": 2,
+        "max_iter": 2,
         "device": "cpu",
     }
     assert not hasattr(again, "feature_names_in_")
@@ -143,7 +143,7 @@ def test_the_header_says_what_the_file_is(file: Path, fitted: DEC) -> None:
     header = read_header(file)
     parameters = header.pop("parameters")
     assert header == {
-        "version": 6,
+        "version": 7,
         "class": "DEC",
         "torchdec": __version__,
         "scale": fitted.scale_,
@@ -250,7 +250,7 @@ def rewritten(file: Path, header: dict[str, Any] | None = None, drop: str = "", 
     [
         (
             {"header": {"version": 99}},
-            "model format version 99; this is torchdec .* which reads version 6",
+            "model format version 99; this is torchdec .* which reads version 7",
         ),
         ({"header": {"class": "Other"}}, "not understood"),
         ({"header": {"n_features_in": 7}}, "tensors do not fit together"),

@@ -1,5 +1,6 @@
 """Rows that belong nowhere: what `noise` leaves out, and what new rows are told."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from small import small_dec
 from torchdec import DEC, Checkpoint, load, save
-from torchdec.clusters import describe, exemplars, merge, outlier_scores, split
+from torchdec.clusters import describe, exemplars, merge, split
 from torchdec.rows import RowsWarning
 from torchdec.scoring import Predictor
 
@@ -31,6 +32,20 @@ def X() -> NDArray[np.float32]:
 def model(X: Any) -> DEC:
     with pytest.warns(RowsWarning, match=r"^3\d of 330 rows lie far from all others and are in no cluster \(-1\)"):
         return small_dec(3, noise="auto").fit(X)
+
+
+def test_a_cluster_of_scatter_is_told_unless_noise_is_left_out(X: Any) -> None:
+    with pytest.warns(
+        RowsWarning, match=r"of the \d+ rows of cluster \d lie farther from others .*noise='auto'"
+    ) as told:
+        model = small_dec(4).fit(X)
+    (warning,) = told
+    cluster = int(str(warning.message).split("cluster ")[1][0])
+    assert np.isin(np.flatnonzero(model.labels_ == cluster), SCATTER).mean() > 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small_dec(3).fit(np.delete(X, SCATTER, axis=0))
+        small_dec(4, noise=0.1).fit(X)
 
 
 def test_scatter_is_in_no_cluster_and_all_else_is(model: DEC, X: Any) -> None:
@@ -54,7 +69,7 @@ def test_rows_that_belong_nowhere_are_seen_as_such_by_all_that_assigns(model: DE
     again = load(tmp_path / "model")
     assert again.noise_level_ == model.noise_level_
     np.testing.assert_array_equal(again.predict(X), model.labels_)
-    np.testing.assert_array_equal(outlier_scores(again, X), outlier_scores(model, X))
+    np.testing.assert_array_equal(again.outlier_scores(X), model.outlier_scores(X))
     table = Predictor(str(tmp_path / "model"))(pd.DataFrame(X))
     np.testing.assert_array_equal(table["cluster"], model.labels_)
     assert sum(cluster.size for cluster in describe(model, X)) == (~nowhere).sum()

@@ -64,3 +64,11 @@ def test_a_fit_whose_loss_is_not_finite_loses_no_model() -> None:
         model.fit(X * 1000 + 50)
     assert same(state(model), before)
     np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+def test_a_model_keeps_the_rows_that_it_was_fitted_on_where_another_fit_fails() -> None:
+    model = small_dec().fit(X)
+    summary = model.summary_
+    with pytest.raises(ValueError, match="all equal"):
+        model.fit(np.ones_like(X))
+    assert model.summary_.equals(summary)

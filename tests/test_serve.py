@@ -144,6 +144,24 @@ def test_a_table_is_served_by_its_columns() -> None:
         assert ask(port, body={"rows": [{"spend": 1.0, "plan": {"x": 1}}]})[0] == 400
 
 
+def test_objects_may_have_their_columns_in_any_order_and_others_beside_them() -> None:
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = small_dec(3, "neighbors").fit(frame)
+    with served(model) as port:
+        rows = frame[list("dbca")].assign(note="x").to_dict("records")
+        answer = ask(port, body={"rows": rows})[1]
+        assert [each["cluster"] for each in answer["predictions"]] == model.labels_.tolist()
+        for bad, message in (
+            ({"a": "x"}, "column 'a' holds string, and numbers in the fit"),
+            ({"b": "\ud800"}, "column 'b' holds values of several kinds"),
+            ({"c": [1.0]}, "column 'c' holds lists"),
+        ):
+            status, answer = ask(port, body={"rows": [rows[0] | bad]})
+            assert (status, message in answer["error"]) == (400, True), answer
+        status, answer = ask(port, body={"rows": [rows[0], rows[1] | {"d": "4"}]})
+        assert (status, "column 'd' holds values of several kinds" in answer["error"]) == (400, True)
+
+
 def test_texts_are_served_as_they_are(tmp_path) -> None:
     texts = [f"{word} {word}s {i % 7}" for word in ("apple", "train") for i in range(30)]
     (tmp_path / "t.txt").write_text("\n".join(texts))

@@ -16,7 +16,7 @@ from small import Unchanged, rings, stage_2_gives
 from torchdec import DEC, Checkpoint, NeighborEncoder, export_onnx, load, save
 from torchdec._core import targets
 from torchdec._core.self_training import SelfTraining
-from torchdec.clusters import describe, exemplars, merge, outlier_scores, rename, split, summary
+from torchdec.clusters import describe, exemplars, merge, rename, split, summary
 from torchdec.clusters._describe import apart
 from torchdec.metrics import ari
 from torchdec.report._page import _tree
@@ -118,8 +118,8 @@ def test_typical_rows_come_from_all_around_a_cluster(model: DEC) -> None:
         for row in first:
             assert distance[row] == distance[nearest == nearest[row]].min()
         assert len(set(rows)) == 16
-    assert (outlier_scores(model, X) < 20).all()
-    assert outlier_scores(model, np.array([[2.0, 2.0], [9.0, 9.0]], dtype=np.float32))[1] > 10
+    assert (model.outlier_scores(X) < 20).all()
+    assert model.outlier_scores(np.array([[2.0, 2.0], [9.0, 9.0]], dtype=np.float32))[1] > 10
 
 
 def test_clusters_are_as_near_as_their_nearest_centres(model: DEC) -> None:

@@ -20,11 +20,11 @@ ADDRESSES = ("10.213.7.1", "10.213.7.2")
 # Long enough for the slowest machine; torchrun ends its processes when it is told to.
 LIMIT_S = 240
 FIT = """
-from torchdec import Autoencoder, _presets
+from torchdec import Autoencoder, _starts
 from torchdec._core import targets
 from torchdec.cli import _app, _job
 targets.MOST_STORED = 0  # as several workers do
-_presets.PRESETS["autoencoder"] = lambda: Autoencoder((16, 24), 3, max_steps=60, precision="float32")
+_starts.PRESETS["autoencoder"] = lambda: Autoencoder((16, 24), 3, max_steps=60, precision="float32")
 _job._report = lambda *_: None
 _app.main()
 """

@@ -53,7 +53,6 @@ def dec(name: str) -> DEC:
         tol=1e-9,
         max_iter=2,
         patience=9,
-        n_init=3,
         batch_size=50,
         device="cpu",
         precision="float32",

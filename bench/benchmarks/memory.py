@@ -63,7 +63,7 @@ def fit_and_report(representation: str, kind: str, path: str) -> None:
     from torchdec import DEC, Autoencoder, NeighborEncoder
 
     stage = NeighborEncoder(max_epochs=1) if representation == "neighbors" else Autoencoder(max_steps=20)
-    model = DEC(10, representation=stage, max_iter=1, tol=1.0, n_init=2, random_state=0)
+    model = DEC(10, representation=stage, max_iter=1, tol=1.0, random_state=0)
     rows = np.load(path, mmap_mode="r")
     imports = anonymous_memory()
     peak = Peak()

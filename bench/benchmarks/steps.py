@@ -74,7 +74,7 @@ def between(records: Any, steps: int) -> Callable[[], float]:
 
 def autoencoder(batch_size: int) -> Callable[[], float]:
     from torchdec._core import training
-    from torchdec._core.networks import stack
+    from torchdec._core.layers import stack
     from torchdec._core.pretraining import end_to_end
     from torchdec._core.randomness import generator
 
@@ -87,8 +87,8 @@ def neighbors(batch_size: int) -> Callable[[], float]:
     import torch
 
     from torchdec._core import training
-    from torchdec._core.distillation import learn_embedding
-    from torchdec._core.networks import stack
+    from torchdec._core.layers import stack
+    from torchdec._core.neighbor_encoder import learn_embedding
     from torchdec._core.randomness import generator
 
     training.RECORD_EVERY = 5
@@ -111,7 +111,7 @@ def self_training(batch_size: int) -> Callable[[], float]:
     """Time steps by the difference of a long and a short interval, which leaves the update of the targets out."""
     import torch
 
-    from torchdec._core.networks import stack
+    from torchdec._core.layers import stack
     from torchdec._core.randomness import generator
     from torchdec._core.self_training import SelfTraining, Settings
 
@@ -136,7 +136,7 @@ def whole_pass(name: str, precision: str) -> Callable[[], float]:
     from torchdec import DEC
     from torchdec._core.batches import CHUNK, embed
     from torchdec._core.compute import resolve
-    from torchdec._core.networks import stack
+    from torchdec._core.layers import stack
     from torchdec._core.randomness import generator
     from torchdec.rows import as_rows
 

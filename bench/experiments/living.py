@@ -1,17 +1,22 @@
 """A model that is used on: refits that keep their numbers, weeks with a new topic, and answers about rows.
 
-    python bench/experiments/living.py     writes living.json and the tables in docs/over-time.md
+    python bench/experiments/living.py                  writes living.json and the tables in docs/over-time.md
+    python bench/experiments/living.py answers digits   the answers on one data set alone; so do weeks and regions
 
 Labels answer the questions, and score; no fit sees them.
 """
 
+import itertools
 import json
 import os
+import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cobras import Cobras
 from novelty import TOPICS, embeddings
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
@@ -21,7 +26,9 @@ from torchdec_bench.pages import renewed
 HERE = Path(__file__).parent
 RESULTS = HERE / "living.json"
 DOCS = HERE.parents[1] / "docs" / "over-time.md"
-DATA = ("usps", "agnews_minilm", "digits")
+# Of AG news, what answers gain depends on the fit.
+DATA = {"usps": (0,), "agnews_minilm": (0, 1, 2), "digits": (0,)}
+HOW = ("asked", "random", "COBRAS")
 ANSWERS, PER_ROUND = 50, 10
 
 Array = NDArray[Any]
@@ -29,10 +36,23 @@ Array = NDArray[Any]
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    results = {"weeks": weeks(), "answers": [line for name in DATA for line in answers(name)]}
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"answers": []}
+    wanted, names = (sys.argv[1:2] or ["all"])[0], sys.argv[2:] or list(DATA)
+    if wanted in ("all", "weeks"):
+        results["weeks"] = weeks()
+    if wanted in ("all", "regions"):
+        results["regions"] = regions()
+    for name in names if wanted in ("all", "answers") else ():
+        kept = [line for line in results["answers"] if line["data"] != name]
+        results["answers"] = kept + [line for seed in DATA[name] for line in answers(name, seed)]
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     text = DOCS.read_text()
-    for mark, table in (("living", week_table(results["weeks"])), ("answers", answer_table(results["answers"]))):
+    tables = {
+        "living": week_table(results["weeks"]),
+        "answers": answer_table(results["answers"]),
+        "regions": region_table(results["regions"]),
+    }
+    for mark, table in tables.items():
         text = renewed(text, f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->", "\n".join(table) + "\n")
     DOCS.write_text(text)
 
@@ -65,19 +85,55 @@ def weeks() -> dict[str, Any]:
     return json.loads(json.dumps(result, default=float))
 
 
-def answers(name: str) -> list[dict[str, Any]]:
+def regions() -> list[dict[str, Any]]:
+    """Fit two models of 20 topics of which they share 10, and make one of them; new rows have all 30 topics."""
+    from torchdec import DEC, update
+    from torchdec.clusters import merge_models
+    from torchdec.metrics import clustering_accuracy
+
+    x, topic = embeddings(6000, seed=1)
+    week, topic_of_week = embeddings(5000, seed=3)
+    is_one = np.random.default_rng(0).random(len(x)) < 0.5
+    first, second = is_one & np.isin(topic, range(20)), ~is_one & np.isin(topic, range(10, 30))
+    one, two = DEC(20, random_state=0).fit(x[first]), DEC(20, random_state=1).fit(x[second])
+    both, topics = np.concatenate([x[first], x[second]]), np.concatenate([topic[first], topic[second]])
+    known = topic_of_week >= 0  # the others are scatter
+    models = {
+        "the first": one,
+        "`update` of the first by the rows of the second": update(one, x[second]),
+        "`merge_models`": merge_models(one, two, both),
+    }
+    return [
+        {
+            "model": name,
+            "k": len(model.cluster_names_),
+            "acc": round(float(clustering_accuracy(topics, model.predict(both))), 4),
+            "acc of new rows": round(
+                float(clustering_accuracy(topic_of_week[known], model.predict(week[known]))), 4
+            ),
+        }
+        for name, model in models.items()
+    ]
+
+
+def answers(name: str, seed: int) -> list[dict[str, Any]]:
     """Refine by answers to questions that the model asks, and to random ones; of USPS two classes were merged."""
     from torchdec import DEC
     from torchdec.clusters import merge
 
     x, y = rows_of(name)
-    model = DEC(len(np.unique(y)), random_state=0).fit(x)
-    lines = [scored(name, "as fitted", 0, model, x, y)]
+    model = DEC(len(np.unique(y)), random_state=seed).fit(x)
+    line = {"data": name, "seed": seed}
+    lines = [line | {"how": "as fitted", "answers": 0} | scored(model.labels_, y)]
     if name == "usps":
         classes = [np.bincount(y[model.labels_ == cluster]).argmax() for cluster in range(10)]
         model = merge(model, classes.index(3), classes.index(8))
-    for seed in (None, 0):
-        lines += asked(name, model, x, y, seed)
+    for how in ("asked", "random"):
+        lines += [line | {"how": how} | found for found in refined(model, x, y, how)]
+    cobras = Cobras(model.transform(x), lambda a, b: bool(y[a] == y[b]))
+    cobras.run(ANSWERS)
+    for n in range(0, ANSWERS + 1, PER_ROUND):
+        lines.append(line | {"how": "COBRAS", "answers": n} | scored(cobras.after(n), y))
     return lines
 
 
@@ -94,34 +150,35 @@ def rows_of(name: str) -> tuple[Array, Array]:
     return x.astype(np.float32), y.astype(int)
 
 
-def asked(name: str, model: Any, x: Array, y: Array, seed: int | None) -> list[dict[str, Any]]:
+def refined(model: Any, x: Array, y: Array, how: str) -> Iterator[dict[str, Any]]:
+    """Ask round after round, each from what is known by then, and refine the model by all of it.
+
+    Random questions follow from nothing, so they are one round.
+    """
     from torchdec.clusters import ask, refine
 
-    how = "asked" if seed is None else f"random {seed}"
-    lines = [scored(name, how, 0, model, x, y)]
-    draws = np.random.default_rng(seed)
+    yield {"answers": 0} | scored(model.predict(x), y)
+    draws = np.random.default_rng(0)
     known: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
-    for n in range(PER_ROUND, ANSWERS + 1, PER_ROUND):
-        if seed is None:
-            pairs = ask(model, x, PER_ROUND, together=known[True], apart=known[False])
+    per_round = PER_ROUND if how == "asked" else ANSWERS
+    for n in range(per_round, ANSWERS + 1, per_round):
+        if how == "asked":
+            pairs = ask(model, x, per_round, together=known[True], apart=known[False])
         else:
-            pairs = [tuple(draws.choice(len(x), 2, replace=False).tolist()) for _ in range(PER_ROUND)]
+            pairs = [tuple(draws.choice(len(x), 2, replace=False).tolist()) for _ in range(per_round)]
         for a, b in pairs:
             known[bool(y[a] == y[b])].append((a, b))
-        model = refine(model, x, together=known[True], apart=known[False])
-        lines.append(scored(name, how, n, model, x, y))
-    return lines
+        found = refine(model, x, together=known[True], apart=known[False])
+        yield {"answers": n, "broken": len(found.edits_[-1]["broken"])} | scored(found.labels_, y)
 
 
-def scored(name: str, how: str, n: int, model: Any, x: Array, y: Array) -> dict[str, Any]:
+def scored(labels: Array, y: Array) -> dict[str, Any]:
     from torchdec.metrics import clustering_accuracy, nmi
 
-    labels = model.predict(x)
-    scores = {"acc": clustering_accuracy(y, labels), "nmi": nmi(y, labels)}
-    edit = model.edits_[-1] if model.edits_ else {}
-    line = {"data": name, "how": how, "answers": n, "k": model.n_clusters, "broken": len(edit.get("broken", ()))}
-    print(line | scores, flush=True)
-    return line | {score: round(float(value), 4) for score, value in scores.items()}
+    scores = {"acc": round(float(clustering_accuracy(y, labels)), 4), "nmi": round(float(nmi(y, labels)), 4)}
+    line = {"k": len(np.unique(labels)), **scores}
+    print(line, flush=True)
+    return line
 
 
 def week_table(found: dict[str, Any]) -> list[str]:
@@ -137,15 +194,23 @@ def week_table(found: dict[str, Any]) -> list[str]:
     return [*rows, "", kept]
 
 
+def region_table(found: list[dict[str, Any]]) -> list[str]:
+    rows = ["| model | clusters | accuracy, rows of both fits | new rows |", "|---|---|---|---|"]
+    return rows + [
+        f"| {line['model']} | {line['k']} | {line['acc']:.3f} | {line['acc of new rows']:.3f} |" for line in found
+    ]
+
+
 def answer_table(lines: list[dict[str, Any]]) -> list[str]:
-    counts = [str(n) for n in range(0, ANSWERS + 1, PER_ROUND)]
-    rows = ["| accuracy (k) after so many answers | as fitted | " + " | ".join(counts) + " |"]
-    rows.append("|---" * (2 + len(counts)) + "|")
-    for data in dict.fromkeys(line["data"] for line in lines):
-        for how in ("asked", "random 0"):
-            own = [line for line in lines if line["data"] == data and line["how"] in ("as fitted", how)]
-            cells = [f"{line['acc']:.3f} ({line['k']})" for line in own]
-            rows.append(f"| {data}, {how.split()[0]} | " + " | ".join(cells) + " |")
+    counts = range(0, ANSWERS + 1, PER_ROUND)
+    rows = ["| accuracy after so many answers | " + " | ".join(map(str, counts)) + " |", "|---" * 7 + "|"]
+    for (data, seeds), how in itertools.product(DATA.items(), HOW):
+        cells = []
+        for n in counts:
+            own = [line for line in lines if (line["data"], line["how"], line["answers"]) == (data, how, n)]
+            cells.append(f"{np.mean([line['acc'] for line in own]):.3f}" if own else "")
+        of_seeds = f" ({len(seeds)} fits)" if len(seeds) > 1 else ""
+        rows.append(f"| {data}{of_seeds}, {how} | " + " | ".join(cells) + " |")
     return rows
 
 

@@ -38,8 +38,7 @@ TESTS = {
     "src/torchdec/_core/partition.py": ["tests/core/test_partition.py"],
     "src/torchdec/_core/separation.py": ["tests/core/test_separation.py"],
     "src/torchdec/_core/place_centers.py": ["tests/core/test_several_centers.py"],
-    "src/torchdec/metrics/_agreement.py": ["tests/metrics/test_agreement.py"],
-    "src/torchdec/metrics/_generalizability.py": ["tests/metrics/test_generalizability.py"],
+    "src/torchdec/metrics.py": ["tests/metrics/test_agreement.py", "tests/metrics/test_generalizability.py"],
     "src/torchdec/_model_file.py": ["tests/test_model_file.py"],
 }
 LONGEST = 10  # times what the tests take without a change

@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def seeds(folder: Path) -> dict[str, list[bytes]]:
-    from torchdec._presets import PRESETS
+    from torchdec._starts import PRESETS
 
     rows = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
     np.save(folder / "x.npy", rows)

@@ -1,12 +1,23 @@
-"""Where a model puts rows: what is known of each row once its cluster is."""
+"""From soft assignments to clusters, and what is known of each row once its cluster is; no torch."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
+from jaxtyping import Float32, Int32
 from numpy.typing import NDArray
 
-from torchdec._core.assignment import clusters_of
+
+def clusters_of(
+    q: Float32[NDArray[np.float32], "rows clusters"],
+) -> tuple[Int32[NDArray[np.int32], " rows"], Float32[NDArray[np.float32], " rows"]]:
+    """Return the cluster of each row, its largest q, and the confidence in it, which is that q.
+
+    A row whose q is all 0 is in no cluster, which is -1.
+    """
+    confidence = q.max(axis=1)
+    return np.where(confidence > 0, q.argmax(axis=1), -1).astype(np.int32), confidence
+
 
 # Embeddings that are assigned at a time.
 _PART = 65_536
@@ -23,24 +34,11 @@ class Model(Protocol):
 
 
 class Assigned:
-    """Where a model puts rows.
+    """Where a model puts rows, of which `DEC.predict_chunks` yields embeddings and soft assignments in order.
 
-    Parameters
-    ----------
-    model : DEC
-        Fitted.
-    chunks : iterable of tuple of ndarray
-        Embeddings and soft assignments of the rows in order, as `DEC.predict_chunks` yields them.
-
-    Attributes
-    ----------
-    labels, center : ndarray of shape (n,), int32
-        Cluster and nearest centre of each row; -1 and any for a row that is in no cluster.
-    confidence, distance : ndarray of shape (n,), float32
-        Its largest soft assignment, 0 for a row in no cluster, and the distance to the nearest centre in the code,
-        NaN for a row that holds nothing.
-    n_clusters : int
-        k.
+    `labels` and `center` are cluster and nearest centre of each row, int32 (n,); -1 and any for a row that is in
+    no cluster. `confidence` is its largest soft assignment, 0 for a row in no cluster, and `distance` that to the
+    nearest centre in the code, NaN for a row that holds nothing; float32 (n,).
     """
 
     def __init__(self, model: Model, chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> None:

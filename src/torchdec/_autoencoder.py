@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from torchdec._core.compute import Compute, Precision
 from torchdec._core.journal import Journal
-from torchdec._core.networks import stack
+from torchdec._core.layers import stack
 from torchdec._core.pretraining import end_to_end, layer_wise
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch

@@ -22,8 +22,7 @@ from torchdec._model_file import parameters_to_json, write_tensors
 from torchdec._starts import Partitioned
 from torchdec._version import __version__
 from torchdec.rows import Rows
-from torchdec.runs._lock import locked
-from torchdec.runs._publish import check_file
+from torchdec.runs._publish import check_file, locked
 from torchdec.runs._record import fingerprint
 
 _CLASSES: dict[str, Any] = {

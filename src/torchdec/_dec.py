@@ -1,4 +1,8 @@
-"""Deep Embedded Clustering: `DEC.iter_fit` is the algorithm of the paper, stages 1 and 2 in `_starts.py`."""
+"""Deep Embedded Clustering: `DEC.iter_fit` is the algorithm of the paper, stages 1 and 2 in `_starts.py`.
+
+Its equations 1 (q), 2 (the loss) and 3 (p) are in `_core/objective.py`, and `_core/self_training.py` minimises 2
+by the gradients 4 and 5, which torch takes; 6 to 9, denoising autoencoders, are in `_core/pretraining.py`.
+"""
 
 import warnings
 from collections.abc import Generator, Sequence
@@ -8,20 +12,17 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.base import ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import ClassifierTags
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from torch import Tensor, nn
 
 from torchdec._assigned import Assigned
 from torchdec._core.compute import Compute, Precision, resolve
 from torchdec._core.journal import Checkpoint, Journal, opened
-from torchdec._core.landmarks import landmarks_of, profile_of, scattered, scores_of
+from torchdec._core.landmarks import Landmarks, landmarks_of, profile_of, scattered, scores_of
 from torchdec._core.number_of_clusters import RESOLUTIONS, numbers_to_try
-from torchdec._core.owners import owners_of
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Record, StopReason, Update
 from torchdec._core.self_training import Calmest, SelfTraining, Settings
@@ -29,19 +30,23 @@ from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import MANY_ROWS, Source
 from torchdec._display import Display
 from torchdec._predictor import QUANTILES, UNSURE, Predictor
-from torchdec._presets import PRESETS
 from torchdec._representation import Representation, freeze, rows_to_fit, undone_if_unfinished
-from torchdec._starts import first_clusters
+from torchdec._starts import PRESETS, Start, first_clusters
 from torchdec.augment import Augment
 from torchdec.rows import Rows
-from torchdec.rows._part import FilledRows
+from torchdec.rows._derived import FilledRows
 from torchdec.rows._protocol import tell
 from torchdec.rows._shown import shown
 
+# What has a seed of its own.
+_SEEDS = ("representation", "choice", "centroids", "self-training", "landmarks")
 # Passes over the rows between updates of the targets, where rows are changed at random.
 _AUGMENTED_PASSES = 10
 # A model that puts this share of all rows into one cluster, and did not start so, has collapsed.
 _COLLAPSED = 0.9
+# A cluster is scatter where more of it than this lies farther out than 95 % of all rows; small groups that lie far
+# from all others do so too.
+_SCATTER, _FEWEST = 0.5, 20
 
 
 class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
@@ -86,21 +91,16 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         back to the update where it was lowest: self-training that does not settle wears clusters away.
     learning_rate : float or "auto", default="auto"
         Of SGD, for encoder and centres. "auto" is 0.01, or 0.04 with the larger batches of "auto".
-    momentum : float, default=0.9
-        Of SGD.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is 256, or 2,048 from 32,768 rows on where `update_interval` is counted in
         passes: products of more rows run faster, and steps are fewer.
-    n_init : int, default=20
-        Starts of k-means on the embedding, where that is what clusters it; the one with the lowest inertia is
-        kept.
     init : {"auto", "k-means++"}, default="auto"
-        What self-training starts from. "k-means++" is the paper's: k-means on the embedding. "auto" is the best of
-        several partitions of the rows, into clusters of any shape, by the graph of their neighbours, where
-        `NeighborEncoder` embeds the rows before it is trained; it then learns the clusters with the embedding, and
-        a cluster gets several centres where its shape takes them. Few rows are partitioned so too. On a code that
-        was learnt first it is k-means, and where the graph of the embedding shows that k-means took two
-        clusters for one, or cut one in two, they are cut anew.
+        What self-training starts from. "k-means++" is the paper's: the best of 20 runs of k-means on the
+        embedding. "auto" is the best of several partitions of the rows, into clusters of any shape, by the graph
+        of their neighbours, where `NeighborEncoder` embeds the rows before it is trained; it then learns the
+        clusters with the embedding, and a cluster gets several centres where its shape takes them. Few rows are
+        partitioned so too. On a code that was learnt first it is k-means, and where the graph of the embedding
+        shows that k-means took two clusters for one, or cut one in two, they are cut anew.
     noise : "auto", float in (0, 0.5] or False, default=False
         Whether some rows belong nowhere. "auto" looks for rows that lie far from all others before anything is
         learnt, and a number leaves out that share of the rows, those that lie farthest. They are left out of the
@@ -118,8 +118,6 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
     random_state : int, RandomState or None, default=None
         An int gives the same bits each time on one machine. Global generators are never touched. A
         representation with its own random_state keeps it.
-    verbose : int, default=0
-        1 shows how `fit` goes, on stderr: a bar for each stage in a terminal, a line every few seconds elsewhere.
 
     Attributes
     ----------
@@ -214,16 +212,13 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions({"auto", "k-means++"})],
         "noise": [StrOptions({"auto"}), Options(bool, {False}), Interval(Real, 0, 0.5, closed="right")],
         "augment": [callable, None],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -238,16 +233,13 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         max_iter: int = 20,
         patience: int = 5,
         learning_rate: float | Literal["auto"] = "auto",
-        momentum: float = 0.9,
         batch_size: int | Literal["auto"] = "auto",
-        n_init: int = 20,
         init: Literal["auto", "k-means++"] = "auto",
         noise: float | Literal["auto", False] = False,
         augment: Augment | None = None,
         device: str = "auto",
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
     ) -> None:
         self.n_clusters = n_clusters
         self.representation = representation
@@ -258,18 +250,22 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         self.max_iter = max_iter
         self.patience = patience
         self.learning_rate = learning_rate
-        self.momentum = momentum
         self.batch_size = batch_size
-        self.n_init = n_init
         self.init = init
         self.noise = noise
         self.augment = augment
         self.device = device
         self.precision = precision
         self.random_state = random_state
-        self.verbose = verbose
 
-    def fit(self, X: Any, y: None = None, *, checkpoint: Checkpoint | None = None) -> Self:  # noqa: ARG002
+    def fit(
+        self,
+        X: Any,
+        y: None = None,  # noqa: ARG002
+        *,
+        checkpoint: Checkpoint | None = None,
+        verbose: int = 0,
+    ) -> Self:
         """Learn representation, centres and clusters.
 
         Parameters
@@ -283,6 +279,8 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         checkpoint : torchdec.Checkpoint or None, default=None
             Where the fit is kept on the way, and goes on from if it was interrupted; the result is the same bit
             for bit as without an interruption.
+        verbose : int, default=0
+            1 shows how it goes, on stderr: a bar for each stage in a terminal, a line every few seconds elsewhere.
 
         Returns
         -------
@@ -302,7 +300,7 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         sklearn.exceptions.ConvergenceWarning
             If `max_iter` was reached, a cluster lost all its rows, or nearly all rows fell into one cluster.
         """
-        with self._progress() as show:
+        with self._progress(verbose) as show:
             for record in self.iter_fit(X, checkpoint=checkpoint):
                 show(record)
         return self
@@ -331,38 +329,27 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
         started = perf_counter()
         self._validate_params()
         given, rows = rows_to_fit(self, X)
-        self._fitted_rows = given
-        n_empty = len(given) - len(rows)
-        self._check_row_count(rows, n_empty)
+        self._check_row_count(rows, n_empty := len(given) - len(rows))
         compute = resolve(self.device, self.precision)
         with opened(checkpoint, self, given) as journal:
             started -= journal.seconds
-            names = ("representation", "choice", "centroids", "self-training", "landmarks")
-            seeds = journal.once("seeds", lambda: split(self.random_state, *names))
+            seeds = journal.once("seeds", lambda: split(self.random_state, *_SEEDS))
             rows = self._without_noise(rows, seeds["landmarks"], compute, journal)
 
             start = yield from first_clusters(self, rows, seeds, compute, started, journal)
-            representation, encoder, centers = start.representation, start.encoder, start.centers
-            self.choice_ = start.choice
-            scale, rows = representation.scale_, representation.prepared(rows)
-            self.transformer_ = representation.transformer_
-            given = representation.prepared(given)
-            self.feature_means_ = representation.feature_means_
-            self.feature_deviations_ = representation.feature_deviations_
+            scale, rows = start.representation.scale_, start.representation.prepared(rows)
             labels = start.labels.cpu().numpy().astype(np.int64)
-            self.landmarks_ = landmarks_of(rows, scale, labels, seeds["landmarks"], compute)
+            landmarks = landmarks_of(rows, scale, labels, seeds["landmarks"], compute)
 
-            batches = generator(seeds["self-training"])
-            batch_size, _ = self._pace(len(rows))
+            batch_size, batches = self._pace(len(rows))[0], generator(seeds["self-training"])
             source = Source(rows, scale, batch_size, batches, compute, started, self.augment, journal)
-            calmest = Calmest(encoder, centers)
+            calmest = Calmest(start.encoder, start.centers)
             journal.follow("self-training", calmest=calmest)
             settings = self._settings(source, self.reconstruction_weight)
-            clusters = start.center_clusters
-            owners = owners_of(clusters, compute.device)
-            training = SelfTraining(encoder, start.decoder, centers, start.labels, source, settings, owners)
-            updates = training.updates()
-            reason = StopReason.INTERRUPTED
+            training = SelfTraining(
+                start.encoder, start.decoder, start.centers, start.labels, source, settings, start.owners
+            )
+            updates, reason = training.updates(), StopReason.INTERRUPTED
             try:
                 while not (stop := self._reason_to_stop(journal.history[-1], calmest)):
                     record = next(updates)
@@ -370,13 +357,12 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
                         calmest.see(record)
                     journal.record(record)
                     yield record
-                reason = stop
-                if reason is StopReason.UNSETTLED:
+                if (reason := stop) is StopReason.UNSETTLED:
                     calmest.restore()
             except (KeyboardInterrupt, GeneratorExit):
-                self._publish(encoder, centers, clusters, scale, journal.history, reason, given, compute)
+                self._publish(start, landmarks, journal.history, reason, given, compute)
                 raise
-            self._publish(encoder, centers, clusters, scale, journal.history, reason, given, compute)
+            self._publish(start, landmarks, journal.history, reason, given, compute)
         self._warn(n_empty)
 
     def _reason_to_stop(self, latest: Record, calmest: Calmest) -> StopReason | None:
@@ -407,7 +393,6 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
             reconstruction_weight=reconstruction_weight,
             update_interval=interval,
             learning_rate=self._pace(len(source.rows))[1],
-            momentum=self.momentum,
         )
 
     def _check_row_count(self, rows: Rows, n_others: int = 0, which: str = "hold nothing") -> None:
@@ -431,23 +416,26 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
 
     def _publish(
         self,
-        encoder: nn.Module,
-        centers: Tensor,
-        center_clusters: NDArray[np.int32],
-        scale: float,
+        end: Start,
+        landmarks: Landmarks,
         history: list[Record],
         reason: StopReason,
         rows: Rows,
         compute: Compute,
     ) -> None:
-        self.encoder_ = freeze(encoder)
-        self.cluster_centers_ = centers.detach().cpu().numpy().copy()
-        self.scale_ = scale
+        """Set what was learnt: of the networks and centres that training started from, as they are now."""
+        representation = end.representation
+        for name in ("scale_", "transformer_", "feature_means_", "feature_deviations_"):
+            setattr(self, name, getattr(representation, name))
+        self.choice_, self.landmarks_ = end.choice, landmarks
+        self.encoder_ = freeze(end.encoder)
+        self.cluster_centers_ = end.centers.detach().cpu().numpy().copy()
         self.n_iter_ = max((record.number for record in history if isinstance(record, Update)), default=0)
         self.stop_reason_ = reason
-        self.center_clusters_ = center_clusters
-        self.cluster_names_ = [""] * (int(center_clusters.max()) + 1)
+        self.center_clusters_ = end.center_clusters
+        self.cluster_names_ = [""] * (int(end.center_clusters.max()) + 1)
         self.edits_: list[dict[str, Any]] = []
+        self._fitted_rows, rows = rows, representation.prepared(rows)
         self.noise_level_ = self._level_of_noise(rows, compute)
         self._calibrate(rows, compute)
         self.history_ = history
@@ -498,6 +486,13 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
             tell(
                 f"{n_noise:,} of {len(self.labels_):,} rows {lie} far from all others and {are} in no cluster (-1)"
             )
+        far, sizes = self.cluster_doubts_[0], self.cluster_sizes_
+        scattered = np.flatnonzero((far > _SCATTER) & (sizes >= _FEWEST))
+        for cluster in scattered.tolist() if not self.noise else ():
+            tell(
+                f"{far[cluster]:.0%} of the {sizes[cluster]:,} rows of cluster {cluster} lie farther from others "
+                "than 95 % of all rows, as rows do that belong nowhere; noise='auto' (--noise auto) omits them"
+            )
         updates = [record for record in self.history_ if isinstance(record, Update)]
         for update in updates:
             for cluster in update.reseeded:
@@ -506,7 +501,6 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
                     ConvergenceWarning,
                     stacklevel=3,
                 )
-        sizes = np.bincount(self.labels_[self.labels_ >= 0], minlength=len(self.cluster_names_))
         share, share_at_start = sizes.max() / sizes.sum(), max(updates[0].sizes) / sizes.sum()
         if len(sizes) > 1 and share > _COLLAPSED >= share_at_start:
             warnings.warn(

@@ -32,7 +32,6 @@ class Display:
     files; methods of a model that was loaded take them as `X`.
     """
 
-    verbose: int
     max_iter: int
     cluster_names_: list[str]
     _fitted_rows: "Rows"
@@ -176,9 +175,9 @@ class Display:
             raise NoRowsError("X is None, but this model doesn't hold the rows of its fit; give them as X.")
         return self._fitted_rows
 
-    def _progress(self) -> AbstractContextManager[Callable[[Any], None]]:
-        """Return what shows the records of a fit on stderr, as `verbose` asks."""
-        if not self.verbose:
+    def _progress(self, verbose: int) -> AbstractContextManager[Callable[[Any], None]]:
+        """Return what shows the records of a fit on stderr, where that is wanted."""
+        if not verbose:
             return nullcontext(lambda _: None)
         from torchdec.cli._progress import progress
 

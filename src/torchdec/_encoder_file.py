@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchdec._core.layers import Stack
-from torchdec._core.networks import relu_stack, widths_of
+from torchdec._core.layers import Stack, relu_stack, widths_of
 from torchdec.rows._shown import shown
 
 Modules = Mapping[str, Callable[..., nn.Module]]

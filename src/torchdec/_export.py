@@ -11,8 +11,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from torchdec._core.layers import Stack
-from torchdec._core.networks import linear_layers
+from torchdec._core.layers import Stack, linear_layers
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec.runs._publish import write_file

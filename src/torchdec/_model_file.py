@@ -27,7 +27,7 @@ from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec._encoder_file import EncoderError, Modules, rebuilt, structure_of, tensors_of
 from torchdec._neighbors import NeighborEncoder
-from torchdec._presets import PRESETS
+from torchdec._starts import PRESETS
 from torchdec._transformed import from_parts, to_parts, transformer_class
 from torchdec._version import __version__
 from torchdec.augment import ShiftRotate
@@ -36,7 +36,7 @@ from torchdec.rows._shown import shown
 from torchdec.runs._publish import write_file
 from torchdec.runs._record import MODEL, read_run
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 _HEADER: dict[str, tuple[type, ...]] = {
     "version": (int,),
     "class": (str,),
@@ -65,8 +65,17 @@ _SKLEARN = "sklearn."
 # Before the names of the tensors that are the landmarks.
 _LANDMARKS = "landmarks."
 _AXES = _LANDMARKS + "axes"
-# Tensors of models whose columns are standardised, or lie far from 0; those of float64 leave before the cast.
-_COLUMNS = ("means", "deviations")
+# Tensors of every model, and those where columns are standardised, or lie far from 0, with the attributes that
+# they are; of float64, the latter leave before the cast.
+_ARRAYS = {
+    "centers": "cluster_centers_",
+    "radii": "center_radii_",
+    "confidences": "confidence_quantiles_",
+    "middles": "cluster_middles_",
+    "doubts": "cluster_doubts_",
+    "profile": "column_profile_",
+}
+_COLUMNS = {"means": "feature_means_", "deviations": "feature_deviations_"}
 
 
 class ModelFileError(ValueError):
@@ -132,17 +141,8 @@ def save(model: DEC, path: str | os.PathLike[str]) -> None:
             "edits": model.edits_,
         },
     }
-    tensors = {
-        "centers": torch.from_numpy(model.cluster_centers_),
-        "radii": torch.from_numpy(model.center_radii_),
-        "confidences": torch.from_numpy(model.confidence_quantiles_),
-        "middles": torch.from_numpy(model.cluster_middles_),
-        "doubts": torch.from_numpy(model.cluster_doubts_),
-        "profile": torch.from_numpy(model.column_profile_),
-    }
-    if model.feature_means_ is not None:
-        tensors["means"] = torch.from_numpy(model.feature_means_)
-        tensors["deviations"] = torch.from_numpy(model.feature_deviations_)
+    own = _ARRAYS if model.feature_means_ is None else _ARRAYS | _COLUMNS
+    tensors = {name: torch.from_numpy(getattr(model, attribute)) for name, attribute in own.items()}
     tensors |= {_LANDMARKS + name: value.contiguous() for name, value in vars(model.landmarks_).items()}
     tensors |= {_TRANSFORMER + name: value for name, value in arrays.items()}
     tensors |= {_ENCODER + name: value for name, value in tensors_of(model.encoder_).items()}
@@ -170,12 +170,6 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read what a model file says of itself, without its tensors.
-
-    Returns
-    -------
-    dict
-        version, class, torchdec, parameters, scale, n_features_in, feature_names_in, n_iter, stop_reason,
-        clusters (of each centre, names, sizes, edits), preparation.
 
     Raises
     ------
@@ -242,18 +236,11 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", modules: Modules
         raise ModelFileError(f"{path} has a header that is not understood: {error}") from None
     model.transformer_ = _transformer(header, tensors, path)
     model.encoder_ = _encoder(header, tensors, given, path)
-    model.cluster_centers_ = tensors["centers"].numpy()
-    model.center_radii_ = tensors["radii"].numpy()
-    model.confidence_quantiles_ = tensors["confidences"].numpy()
+    for name, attribute in (_ARRAYS | _COLUMNS).items():
+        setattr(model, attribute, tensors[name].numpy() if name in tensors else None)
     model.landmarks_ = Landmarks(**_under(_LANDMARKS, tensors))
-    model.cluster_middles_ = tensors["middles"].numpy()
-    model.cluster_doubts_ = tensors["doubts"].numpy()
-    model.column_profile_ = tensors["profile"].numpy()
     model.cluster_sizes_ = np.array(header["clusters"]["sizes"], dtype=np.int64)
     model.noise_level_ = header["noise_level"]
-    model.feature_means_, model.feature_deviations_ = (
-        tensors[name].numpy() if name in tensors else None for name in _COLUMNS
-    )
     model.center_clusters_ = np.array(header["clusters"]["of_center"], dtype=np.int32)
     model.cluster_names_ = list(header["clusters"]["names"])
     model.edits_ = list(header["clusters"]["edits"])
@@ -321,32 +308,36 @@ def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _check_shapes(shapes: dict[str, tuple[int, ...]], header: dict[str, Any], path: Any) -> None:
     """Check that the parts fit into each other, before any tensor is allocated."""
-    width, names = header["n_features_in"], header["feature_names_in"]
-    parts = {name for name in shapes if not name.startswith((_ENCODER, _TRANSFORMER, _LANDMARKS))}
-    expected = {
-        "centers",
-        "radii",
-        "confidences",
-        "middles",
-        "doubts",
-        "profile",
-        *(_COLUMNS if parts & set(_COLUMNS) else ()),
-    }
-    consistent = names is None or (len(names) == width and all(isinstance(name, str) for name in names))
-    consistent = consistent and parts == expected and len(shapes["centers"]) == 2
-    if consistent:
-        n_centers, embedding_dim = shapes["centers"]
-        n_inputs = (_n_inputs(header, embedding_dim),)
-        consistent = all(shapes.get(name, n_inputs) == n_inputs for name in _COLUMNS)
-        consistent = consistent and _clusters_fit(header, n_centers)
-        consistent = consistent and _stack_fits(header, shapes, embedding_dim)
-        consistent = consistent and _landmarks_fit(shapes, *n_inputs)
-        k = len(header["clusters"]["names"]) if consistent else 0
-        consistent = consistent and shapes["middles"] == (k, shapes[_AXES][1])
-        consistent = consistent and (shapes["doubts"], shapes["profile"]) == ((2, k), (2, *n_inputs))
-        consistent = consistent and shapes["radii"] == (n_centers,) and shapes["confidences"] == (101,)
-    if not consistent:
+    if not _fit_together(shapes, header):
         raise ModelFileError(f"{path} is damaged: its tensors do not fit together: {shapes}.")
+
+
+def _fit_together(shapes: dict[str, tuple[int, ...]], header: dict[str, Any]) -> bool:
+    width, names = header["n_features_in"], header["feature_names_in"]
+    if names is not None and not (len(names) == width and all(isinstance(name, str) for name in names)):
+        return False
+    others = (_ENCODER, _TRANSFORMER, _LANDMARKS)
+    own = {name: shape for name, shape in shapes.items() if not name.startswith(others)}
+    if len(own.get("centers", ())) != 2:
+        return False
+    n_centers, embedding_dim = own["centers"]
+    n_inputs = _n_inputs(header, embedding_dim)
+    if not (
+        _clusters_fit(header, n_centers)
+        and _stack_fits(header, shapes, embedding_dim)
+        and _landmarks_fit(shapes, n_inputs)
+    ):
+        return False
+    k = len(header["clusters"]["names"])
+    expected: dict[str, tuple[int, ...]] = {
+        "centers": (n_centers, embedding_dim),
+        "radii": (n_centers,),
+        "confidences": (101,),
+        "middles": (k, shapes[_AXES][1]),
+        "doubts": (2, k),
+        "profile": (2, n_inputs),
+    }
+    return own in (expected, expected | dict.fromkeys(_COLUMNS, (n_inputs,)))
 
 
 def _n_inputs(header: dict[str, Any], embedding_dim: int) -> int:

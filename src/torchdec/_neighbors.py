@@ -16,14 +16,13 @@ from torch import Tensor, nn
 from torchdec._core import workers
 from torchdec._core.batches import CHUNK, in_order, joined
 from torchdec._core.compute import Compute, Precision
-from torchdec._core.distillation import in_units_of, learn_embedding
 from torchdec._core.free_embedding import Embedded, free_embedding
 from torchdec._core.graph_space import components_agree, lengths_and_fullness
 from torchdec._core.journal import Journal
+from torchdec._core.layers import stack, without_batch_norm
 from torchdec._core.nearest import NearestRows, nearest
-from torchdec._core.neighbor_embedding import embed_neighbors
+from torchdec._core.neighbor_encoder import embed_neighbors, in_units_of, learn_embedding
 from torchdec._core.neighbor_graph import COPIES, changed_copies, layout, layout_weight, principal_components
-from torchdec._core.networks import stack, without_batch_norm
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch, Search
 from torchdec._core.training import MANY_ROWS, Source
@@ -31,7 +30,7 @@ from torchdec._representation import Representation, freeze
 from torchdec.augment import Augment
 from torchdec.rows import Rows
 from torchdec.rows._arrays import DenseRows
-from torchdec.rows._part import PartOfRows
+from torchdec.rows._derived import PartOfRows
 from torchdec.rows._protocol import kinds_of
 
 # Components that the graph is built on where their number is left open; of rows that all have one length, as

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from torchdec._core.assignment import clusters_of
+from torchdec._assigned import clusters_of
 from torchdec._core.batches import in_order
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.landmarks import Landmarks, scores_of

@@ -27,23 +27,21 @@ from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Checkpoint, Journal, opened
 from torchdec._core.layers import embedding_dim
 from torchdec._core.objective import reconstruction_error
-from torchdec._core.optimizers import Adam
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch, Search
 from torchdec._core.scaling import learn_scale
 from torchdec._core.torch_globals import under_own_globals
-from torchdec._core.training import Source, one_cycle, train
+from torchdec._core.training import Adam, Source, one_cycle, train
 from torchdec.prepare._features import Features
+from torchdec.prepare._images import Images, Pictures
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows import Preparation, Rows, as_rows, check_finite
 from torchdec.rows._convert import as_dense, as_table, is_pictures, is_texts, refuse_unseen
+from torchdec.rows._derived import StandardizedRows, TransformedRows, filled_rows
 from torchdec.rows._frames import Frame, is_frame
-from torchdec.rows._part import filled_rows
 from torchdec.rows._shown import shown
-from torchdec.rows._standardized import standardized
 from torchdec.rows._texts import text_rows
-from torchdec.rows._transformed import TransformedRows
 from torchdec.rows._vectors import plain, unmasked
 
 # Kept as they are and cast batch by batch; anything else is converted whole to the first of them.
@@ -108,6 +106,7 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
         # AnnData.
         rows = as_rows(X)
         _check_columns(estimator, rows, reset=reset)
+        _check_pictures(estimator, rows, reset=reset)
     elif not issparse(X) and is_frame(X):
         rows = _rows_of_frame(estimator, Frame(X), reset=reset)
     else:
@@ -159,7 +158,7 @@ def _rows_of_frame(estimator: BaseEstimator, frame: Frame, *, reset: bool) -> Ro
         try:
             validate_data(estimator, header, reset=reset, skip_check_array=True)
         except ValueError as error:  # scikit-learn's own words, which its checks of estimators ask for
-            raise ValueError(f"{error}{_as_at_fit(names, estimator)}") from None
+            raise ValueError(f"{str(error).rstrip()}\n{_as_at_fit(names, estimator)}".rstrip()) from None
         return frame.rows(places, columns)
     rows = frame.rows(places, columns)
     validate_data(estimator, np.empty((0, rows.shape[1])), reset=reset, skip_check_array=True)
@@ -190,6 +189,20 @@ def _check_columns(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None
         raise ValueError(
             f"X has {width} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
+        )
+
+
+def _check_pictures(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> None:
+    """Refuse pictures of another shape than those of the fit, though they have as many pixels."""
+    if reset:
+        return
+    prepared = getattr(estimator, "preparation_", Preparation()).prepared
+    given = getattr(rows, "preparation", Preparation()).prepared
+    pictures = Images | Pictures
+    if isinstance(prepared, pictures) and isinstance(given, pictures) and prepared.shape != given.shape:
+        raise ValueError(
+            f"X has pictures of shape {given.shape}, but those at fit were {prepared.shape}; bring them to that "
+            "shape."
         )
 
 
@@ -233,7 +246,7 @@ class EmbedsRows(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return the rows as the encoder takes them but for `scale_`: float32, transformed, standardised."""
         if self.transformer_ is not None:
             rows = TransformedRows(rows, self.transformer_)
-        return standardized(rows, self.feature_means_, self.feature_deviations_)
+        return StandardizedRows(rows, self.feature_means_, self.feature_deviations_)
 
     def _validate_params(self) -> None:
         try:

@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from torchdec._core.assignment import clusters_of
+from torchdec._assigned import clusters_of
 from torchdec._dec import DEC
 from torchdec._version import __version__
+from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
 from torchdec.prepare._texts import Texts
 from torchdec.rows._protocol import RowsError
@@ -37,19 +38,7 @@ class RefusedError(Exception):
 
 
 class Predictions:
-    """Predicts for requests, as many at a time as wait.
-
-    Parameters
-    ----------
-    model : DEC
-        Fitted.
-    names : sequence of str
-        What the clusters are called.
-    reject : float
-        As in `DEC.predict`.
-    most_rows : int
-        Rows that are predicted at a time.
-    """
+    """Predicts for requests, as many at a time as wait, up to `most_rows` rows."""
 
     def __init__(self, model: DEC, names: Sequence[str], reject: float, most_rows: int) -> None:
         prepared = model.preparation_.prepared
@@ -131,7 +120,7 @@ class Predictions:
         if isinstance(rows[0], dict):
             if odd := [row for row in rows if row.keys() != rows[0].keys()]:
                 raise ValueError(f"rows have different columns: {sorted(rows[0])} and {sorted(odd[0])}.")
-            return pa.Table.from_pylist(rows)
+            return self._table(rows)
         if len({len(row) for row in rows}) > 1:
             raise ValueError("rows have different numbers of values.")
         try:
@@ -141,22 +130,29 @@ class Predictions:
         except (TypeError, ValueError, OverflowError):
             raise ValueError("rows have a value that is no number; give null where one is missing.") from None
 
+    def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
+        """Return objects as columns; of those of a model of numbers, the columns of the fit in their order."""
+        columns = {}
+        for name in rows[0]:
+            try:
+                columns[name] = pa.array([row[name] for row in rows])
+            except (pa.ArrowException, UnicodeError, OverflowError) as error:
+                raise ValueError(
+                    f"column {name!r} holds values of several kinds ({error}); give one kind."
+                ) from None
+        prepared, table = self.model.preparation_.prepared, pa.table(columns)
+        if isinstance(prepared, Features) and set(prepared.features) <= set(columns):
+            table = table.select(list(prepared.features))
+        return table
+
 
 def application(
     model: DEC, names: Sequence[str], *, reject: float = 0.0, most_rows: int = 10_000, most_bytes: int = 2**23
 ) -> Starlette:
     """Make an ASGI application of a model: POST /predict, GET /health and GET /openapi.json.
 
-    Parameters
-    ----------
-    model : DEC
-        Fitted.
-    names : sequence of str
-        What its clusters are called.
-    reject : float, default=0.0
-        As in `DEC.predict`.
-    most_rows, most_bytes : int, default=10,000 and 8 MiB
-        Of a request; larger ones are refused with the status 413.
+    `names` are what its clusters are called, and `reject` is as in `DEC.predict`. Requests of more than
+    `most_rows` rows or `most_bytes` are refused with the status 413.
     """
     predictions = Predictions(model, names, reject, most_rows)
     health = {

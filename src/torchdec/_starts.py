@@ -1,6 +1,7 @@
-"""Stages 1 and 2 of a `DEC`: an encoder, and the clusters that self-training starts from."""
+"""Stages 1 and 2 of a `DEC`: its representation, and the clusters that self-training starts from."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
@@ -10,28 +11,39 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from torchdec._autoencoder import Autoencoder
 from torchdec._core import workers
 from torchdec._core.batches import Streamed, code_of
 from torchdec._core.centroids import kmeans_centroids, settled
 from torchdec._core.compute import Compute
-from torchdec._core.distillation import drawn_to_clusters
 from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Journal
 from torchdec._core.latent_classes import latent_classes
+from torchdec._core.neighbor_encoder import drawn_to_clusters
 from torchdec._core.neighbor_graph import principal_components
 from torchdec._core.number_of_clusters import Choice, choose, numbers_to_try
+from torchdec._core.owners import Owners, owners_of
 from torchdec._core.partition import partition
 from torchdec._core.place_centers import place_centers
 from torchdec._core.randomness import generator
 from torchdec._core.records import Centroids, Record
-from torchdec._presets import new_representation, own_networks
-from torchdec._representation import Representation
+from torchdec._neighbors import NeighborEncoder
+from torchdec._representation import Representation, refuse_other_names
+from torchdec._transformed import Transformed, of_estimator
 from torchdec.rows import Rows
-from torchdec.rows._part import PartOfRows
+from torchdec.rows._derived import PartOfRows
 from torchdec.rows._protocol import kinds_of
+
+PRESETS: dict[str, Callable[[], Representation]] = {
+    "neighbors": NeighborEncoder,
+    "autoencoder": Autoencoder,
+    "sdae": Autoencoder.paper,
+}
 
 # The most rows, evenly spaced, whose code a number of clusters is chosen on.
 _MOST_TO_CHOOSE = 20_000
@@ -39,6 +51,73 @@ _MOST_TO_CHOOSE = 20_000
 _MOST_OF_TABLE = 2**15
 # Fewer rows than so many are partitioned by their components too, beside a code that was learnt first.
 _FEW_ROWS, _COMPONENTS = 1000, 50
+
+
+def new_representation(dec: Any, seed: int) -> Representation:
+    """Make the estimator that a DEC asks for, or take out the fitted one that it holds frozen.
+
+    A new one gets the seed, and augmentation, device and precision of the DEC, where it has none of its own.
+    """
+    wanted = dec.representation
+    if isinstance(wanted, FrozenEstimator):
+        representation = _checked_frozen(wanted.estimator, dec)
+        if isinstance(representation, Transformed):
+            _set_where_open(representation, device=dec.device)
+    else:
+        representation = PRESETS[wanted]() if isinstance(wanted, str) else of_estimator(clone(wanted))
+        _set_where_open(
+            representation, random_state=seed, augment=dec.augment, device=dec.device, precision=dec.precision
+        )
+        representation._validate_params()
+    decoder = getattr(representation, "decoder_", representation.has_decoder)
+    if dec.reconstruction_weight > 0 and decoder in (None, False):
+        raise _no_decoder(representation, dec.reconstruction_weight)
+    return representation
+
+
+def _no_decoder(representation: Representation, reconstruction_weight: float) -> ValueError:
+    return ValueError(
+        f"reconstruction_weight={reconstruction_weight} needs a decoder, which "
+        f'{type(representation).__name__} has not; try representation="autoencoder", a NeighborEncoder with a '
+        "reconstruction_weight of its own, or a weight of 0."
+    )
+
+
+def set_parameter(representation: Representation, name: str, value: Any) -> None:
+    """Set a parameter of a representation, also one that its class only has as an attribute."""
+    if name in representation.get_params(deep=False):
+        representation.set_params(**{name: value})
+    else:
+        setattr(representation, name, value)
+
+
+def _set_where_open(representation: Representation, **parameters: Any) -> None:
+    for name, value in parameters.items():
+        if getattr(representation, name, ...) in (None, "auto"):
+            set_parameter(representation, name, value)
+
+
+def own_networks(
+    representation: Representation, reconstruction_weight: float, compute: Compute
+) -> tuple[nn.Module, nn.Module | None]:
+    """Copy encoder and, where it has a weight, decoder, so that training leaves the representation as it is."""
+    encoder = deepcopy(representation.encoder_).to(compute.device).requires_grad_()
+    if reconstruction_weight == 0:
+        return encoder, None
+    if representation.decoder_ is None:  # known only now that its own class made the networks
+        raise _no_decoder(representation, reconstruction_weight)
+    return encoder, deepcopy(representation.decoder_).to(compute.device).requires_grad_()
+
+
+def _checked_frozen(representation: Any, dec: Any) -> Representation:
+    check_is_fitted(representation)
+    refuse_other_names(*(getattr(each, "feature_names_in_", None) for each in (dec, representation)))
+    if getattr(representation, "n_features_in_", dec.n_features_in_) != dec.n_features_in_:
+        raise ValueError(
+            f"X has {dec.n_features_in_} features, but the frozen representation was fitted on "
+            f"{representation.n_features_in_}."
+        )
+    return of_estimator(representation, frozen=True)
 
 
 @dataclass(frozen=True)
@@ -57,33 +136,22 @@ class Start:
     labels: Tensor
     choice: Choice | None
 
+    @property
+    def owners(self) -> Owners | None:
+        """The cluster of each centre, on the device of the centres."""
+        return owners_of(self.center_clusters, self.centers.device)
+
 
 @dataclass(frozen=True)
 class Partitioned:
-    """Rows that were partitioned.
+    """Rows that were partitioned."""
 
-    Attributes
-    ----------
-    choice : Choice or None
-        Why there are as many clusters, where their number was to be chosen.
-    n_clusters : int
-        k.
-    found_by : str
-        The way of finding clusters that the judge preferred.
-    index : Tensor of shape (m,), int64, or None
-        Which rows they are; None where they are all.
-    labels : Tensor of shape (m,), int32
-        Their clusters.
-    places : Tensor of shape (m, z), float32, or None
-        Where an encoder that is still to be learnt had better put them.
-    """
-
-    choice: Choice | None
-    n_clusters: int
-    found_by: str
-    index: Tensor | None
-    labels: Tensor
-    places: Tensor | None
+    choice: Choice | None  # why there are as many clusters, where their number was to be chosen
+    n_clusters: int  # k
+    found_by: str  # the way of finding clusters that the judge preferred
+    index: Tensor | None  # which rows they are; None where they are all
+    labels: Tensor  # their clusters
+    places: Tensor | None  # where an encoder that is still to be learnt had better put them
 
 
 def first_clusters(
@@ -188,9 +256,7 @@ def _kmeans(dec: Any, code: Tensor | Streamed, seeds: dict[str, int], began: flo
     """Run k-means on the embedding, as the paper does; with "auto", cut anew what its graph separates better."""
     choice, k = _number(dec, code, seeds)
     separate, seed = dec.init == "auto", seeds["centroids"]
-    centers, labels, record = kmeans_centroids(
-        code, k, n_init=dec.n_init, seed=seed, started=began, separate=separate
-    )
+    centers, labels, record = kmeans_centroids(code, k, seed=seed, started=began, separate=separate)
     return (choice, centers, list(range(k)), labels), record
 
 

@@ -13,13 +13,12 @@ from torch import Tensor
 from torchdec._core.batches import CHUNK
 from torchdec._core.free_embedding import Embedded
 from torchdec._core.journal import Journal
-from torchdec._core.layers import Stack
-from torchdec._core.networks import empty_linear
+from torchdec._core.layers import Stack, empty_linear
 from torchdec._core.records import Epoch, Search
 from torchdec._representation import Representation, freeze
 from torchdec.rows import Rows
+from torchdec.rows._derived import TransformedRows
 from torchdec.rows._shown import shown
-from torchdec.rows._transformed import TransformedRows
 
 
 class TransformerError(ValueError):
@@ -29,17 +28,9 @@ class TransformerError(ValueError):
 class Transformed(Representation):
     """The representation that `DEC` makes of a transformer such as `sklearn.decomposition.PCA`.
 
-    The transformer is fitted on all rows at once, as an array. Self-training then trains a linear map of what it
-    makes of a row, the identity to begin with, and leaves the transformer as it is.
-
-    Parameters
-    ----------
-    transformer : estimator
-        With `fit` and `transform`.
-    frozen : bool, default=False
-        Whether it is fitted already, and used as it is.
-    random_state : int, RandomState or None, default=None
-        Given to the transformer where it has one that was left open.
+    The transformer is fitted on all rows at once, as an array, unless it is `frozen`, and gets `random_state`
+    where it has one that was left open. Self-training then trains a linear map of what it makes of a row, the
+    identity to begin with, and leaves the transformer as it is.
     """
 
     has_decoder = False

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from torchdec.prepare._features import Features
 from torchdec.prepare._mixed import Mixed
-from torchdec.rows._inside import files_inside
+from torchdec.rows._folders import files_inside
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import RowsError
-from torchdec.runs._partial import partial
-from torchdec.runs._publish import write_file
+from torchdec.runs._publish import partial, write_file
 from torchdec.runs._tables import write_assignments
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class Predictor:
         import numpy as np
         import pandas as pd
 
-        from torchdec._core.assignment import clusters_of
+        from torchdec._assigned import clusters_of
 
         if not len(frame):  # engines try a function on a frame without rows, to learn its columns
             empty = {"cluster": np.empty(0, np.int32), "confidence": np.empty(0, np.float32)}

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from torchdec._autoencoder import Autoencoder
 from torchdec._neighbors import NeighborEncoder
-from torchdec._presets import PRESETS
+from torchdec._starts import PRESETS
 from torchdec.cli._app import app
 
 

@@ -141,6 +141,12 @@ def test_a_table_is_told_in_words_by_every_command(cli, tmp_path):
     text = cli.ok("summary", tmp_path / "named", tmp_path / "t.csv").stdout
     assert "rows held out where the model does" in text
     assert f"C{told['clusters'][0]['exemplars'][0]:03d}" in text
+    kept = cli.ok("summary", tmp_path / "named").stdout
+    for about, name in zip(run.descriptions, wanted, strict=True):
+        assert f"{name}: {about['traits'][0]['text']}" in kept
+    for given, message in ((("named", "--json"), "give DATA"), (("t.csv",), "isn't a run directory")):
+        refused = cli("summary", tmp_path / given[0], *given[1:])
+        assert (refused.exit_code, message in refused.stderr) == (2, True)
     (tmp_path / "other.csv").write_text("customer_id,spend,orders\n" + "".join(lines[:80]))
     other = json.loads(cli.ok("summary", tmp_path / "named", tmp_path / "other.csv", "--json").stdout)
     shown_names = [cluster["name"] or cluster["automatic_name"] for cluster in other["clusters"]]

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torchdec import _dec
 from torchdec._core.records import Centroids, Epoch, Update
 from torchdec._model_file import load
-from torchdec._presets import PRESETS
+from torchdec._starts import PRESETS
 from torchdec.cli import _job
 from torchdec.cli._options import Precision, Representation
 from torchdec.runs import read_assignments, read_run
@@ -144,7 +144,7 @@ def test_images_are_augmented_in_the_shape_given_or_read(cli, data, tmp_path):
 @pytest.mark.parametrize(
     ("shape", "says"),
     [
-        ((), "no array image_shape"),
+        ((), "does not tell the shape"),
         (("--image-shape", "8"), "a shape of images"),
         (("--image-shape", "3x3"), "9 values"),
     ],

@@ -29,7 +29,7 @@ def test_a_run_without_one_of_its_files_says_so(cli, run, tmp_path):
 
 def test_a_model_file_is_described(cli, run):
     text = cli.ok("info", run / "model.safetensors").stdout
-    assert "model file (format version 6)" in text
+    assert "model file (format version 7)" in text
     assert "features    8\n" in text
     assert "n_clusters 3" in text
 

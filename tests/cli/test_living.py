@@ -37,6 +37,29 @@ def test_drift_is_told_by_the_exit_code_in_text_and_in_json(cli, run, data, week
     assert (found["drifted"], found["n_rows"], found["shifts"][0]["drifted"]) == (True, 90, True)
 
 
+def test_a_page_shows_what_drifted_and_all_else(cli, run, week, tmp_path):
+    page = tmp_path / "drift.html"
+    moved = cli("drift", run, week, "--page", page, "--json")
+    assert moved.exit_code == 3
+    shifts = json.loads(moved.stdout)["shifts"]
+    text = page.read_text()
+    drifted, others = text.split('id="h-others"')
+    n_drifted = sum(shift["drifted"] for shift in shifts)
+    assert (drifted.count('<th scope="row">'), others.count('<th scope="row">')) == (
+        n_drifted,
+        len(shifts) - n_drifted,
+    )
+    assert "<h1>Drift of week.npy</h1>" in text
+    far = next(shift for shift in shifts if shift["what"] == "far out" and shift["of"] is None)
+    assert f'<td class="number">{far["written"][1]}</td>' in drifted
+    assert "src=" not in text
+    assert "href=" not in text
+    refused = cli("drift", run, week, "--page", page)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "--page: " in refused.stderr
+    assert cli("drift", run, week, "--page", page, "--force").exit_code == 3
+
+
 def test_rows_that_cannot_be_compared_are_one_line(cli, run, tmp_path):
     np.save(tmp_path / "narrow.npy", np.zeros((5, 3), np.float32))
     result = cli("drift", run, tmp_path / "narrow.npy")
@@ -47,13 +70,16 @@ def test_rows_that_cannot_be_compared_are_one_line(cli, run, tmp_path):
 def test_an_update_makes_a_run_of_the_new_rows(cli, run, week, tmp_path):
     result = cli.ok("update", run, week, "-o", tmp_path / "updated")
     assert "New clusters: 3." in result.stdout
-    assert f"Of the rows of {run}, 0.00% would change cluster." in result.stdout
+    assert "Of the rows of the old run, 0.00% would change cluster." in result.stdout
     record = read_run(tmp_path / "updated")
     assert (record.data.name, record.data.shape) == ("week.npy", (90, 8))
     assert record.edits[-1] == {"edit": "update", "rows": 90, "opened": [3], "refused": [], "changed": 0.0}
     assert (read_assignments(tmp_path / "updated")[60:] == 3).all()
     np.testing.assert_array_equal(read_assignments(tmp_path / "updated")[:60], read_assignments(run))
     assert "update, rows 90" in cli.ok("info", tmp_path / "updated").stdout
+    cli.ok("report", tmp_path / "updated", "--out", tmp_path / "updated.html")
+    changed = (tmp_path / "updated.html").read_text().split('id="h-changes"')[1].split("</section>")[0]
+    assert "<li>New clusters: 3.</li>" in changed
 
 
 def test_an_update_tells_how_many_rows_of_the_old_run_would_change(cli, run, week, tmp_path, monkeypatch):

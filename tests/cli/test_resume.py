@@ -17,11 +17,11 @@ from torchdec.runs import read_run
 
 # Long enough to be cut short, with records closer together than usual; the page takes time and has its own tests.
 FIT = """
-from torchdec import Autoencoder, _presets
+from torchdec import Autoencoder, _starts
 from torchdec._core import training
 from torchdec.cli import _app, _job
 training.RECORD_EVERY = 20
-_presets.PRESETS["autoencoder"] = lambda: Autoencoder((64,), 3, max_epochs=None, max_steps=1500)
+_starts.PRESETS["autoencoder"] = lambda: Autoencoder((64,), 3, max_epochs=None, max_steps=1500)
 _job._report = lambda *_: None
 _app.main()
 """

@@ -7,7 +7,7 @@ import pytest
 
 from small import blobs, small_dec
 from torchdec import DEC, Autoencoder, load, save
-from torchdec.clusters import merge, outlier_scores, rename, split
+from torchdec.clusters import merge, rename, split
 from torchdec.metrics import nmi
 
 X, TRUTH = blobs(120, 6, 4, spread=0.05)
@@ -142,7 +142,7 @@ def test_numbers_of_numpy_are_numbers(model: DEC, tmp_path: Path) -> None:
 def test_the_farthest_rows_are_rejected_at_the_rate_that_was_asked_for(model: DEC, share: float) -> None:
     labels = model.predict(X, reject=share)
     assert (labels == -1).mean() == pytest.approx(share, abs=0.02)
-    scores = outlier_scores(model, X)
+    scores = model.outlier_scores(X)
     assert scores[labels == -1].min() > scores[labels >= 0].max()
     assert scores[labels == -1].min() == pytest.approx(1 - share, abs=0.02)
     np.testing.assert_array_equal(labels[labels >= 0], model.labels_[labels >= 0])

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from small import blobs, small_dec
 from torchdec import DEC
-from torchdec.clusters import describe, exemplars, merge, outlier_scores, rename, summary
+from torchdec.clusters import describe, exemplars, merge, rename, summary
 
 X, TRUTH = blobs(90, 6, 3)
 
@@ -89,11 +89,11 @@ def test_the_summary_is_the_description_as_a_table(model: DEC) -> None:
 
 
 def test_rows_unlike_those_of_the_fit_are_outliers(model: DEC) -> None:
-    scores = outlier_scores(model, X)
+    scores = model.outlier_scores(X)
     assert 0.4 < np.median(scores) < 0.6
-    assert outlier_scores(model, -5 * X).min() > np.median(scores)
+    assert model.outlier_scores(-5 * X).min() > np.median(scores)
 
 
 def test_a_row_on_a_merged_cluster_s_second_centre_is_no_outlier(model: DEC) -> None:
-    np.testing.assert_array_equal(outlier_scores(merge(model, 0, 1), X), outlier_scores(model, X))
+    np.testing.assert_array_equal(merge(model, 0, 1).outlier_scores(X), model.outlier_scores(X))
     assert {len(rows) for rows in exemplars(merge(model, 0, 1), X)} == {10}

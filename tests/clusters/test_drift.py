@@ -28,6 +28,19 @@ def test_other_rows_of_the_same_kind_have_no_drift(model: DEC, n: int) -> None:
     assert (found.drifted, found.n_rows) == (False, n)
 
 
+@pytest.mark.parametrize("n", [5, 20])
+def test_few_rows_of_the_fit_are_hardly_ever_drift(n: int) -> None:
+    # Columns that few rows have, as pixels or words, are 0 in a few rows by chance.
+    random = np.random.default_rng(0)
+    group = np.arange(600) % 3
+    rare = random.random((600, 40)) < 0.12
+    rows = np.c_[random.normal(size=(3, 4))[group] * 4 + random.normal(size=(600, 4)), rare]
+    model = small_dec(3, "neighbors").fit(rows)
+    alarms = [drift(model, rows[random.choice(600, n, replace=False)]).drifted for _ in range(40)]
+    assert sum(alarms) <= 1
+    assert drift(model, rows[random.choice(600, n, replace=False)] + np.eye(44)[0] * 20).drifted
+
+
 def test_many_rows_that_differ_a_little_have_no_drift_unless_small_effects_count(model: DEC) -> None:
     many = frame(np.tile(OTHERS, (20, 1)))
     many["a"] += 0.18 * FIT[:, 0].std()

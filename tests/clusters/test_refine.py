@@ -7,7 +7,9 @@ import pytest
 
 from small import blobs, small_dec
 from torchdec import DEC, load, save
+from torchdec._core.constraints import facts
 from torchdec.clusters import ask, merge, refine
+from torchdec.clusters._regions import regions_of
 from torchdec.metrics import ari
 
 X, TRUTH = blobs(240, 6, 4, spread=0.1)
@@ -50,6 +52,23 @@ def test_a_few_answers_cut_a_cluster_that_is_two(coarse: DEC, tmp_path) -> None:
     assert sorted(change["change"] for change in edit["changes"]) == ["kept", "kept", "kept", "split"]
     save(refined, tmp_path / "model.safetensors")
     np.testing.assert_array_equal(load(tmp_path / "model.safetensors").predict(X), refined.labels_)
+
+
+def test_answers_to_all_questions_at_once_cut_it_too(coarse: DEC) -> None:
+    """Two regions side by side confirm each other, though no question could follow from an answer."""
+    refined = refine(coarse, X, **answered(ask(coarse, X, 20)))
+    assert ari(TRUTH, refined.labels_) == 1
+
+
+def test_more_questions_go_on_from_the_first(coarse: DEC) -> None:
+    """A finer cut halves regions of the coarser one, so rows that spoke go on speaking."""
+    nothing = facts([], [], {})
+    places = X[:, :3]
+    coarser, finer = (regions_of(places, coarse.labels_, nothing, 0, n) for n in (6, 12))
+    assert (len(coarser.centers), len(finer.centers)) == (6, 12)
+    for region in range(12):
+        assert len(set(coarser.of_row[finer.of_row == region])) == 1
+    assert ask(coarse, X, 20)[:8] == ask(coarse, X, 8)
 
 
 def test_answers_merge_clusters_that_are_one(coarse: DEC) -> None:

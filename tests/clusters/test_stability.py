@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 def dec(k: int) -> DEC:
-    return DEC(k, representation=Unchanged(), init="k-means++", n_init=1, max_iter=0, device="cpu", random_state=0)
+    return DEC(k, representation=Unchanged(), init="k-means++", max_iter=0, device="cpu", random_state=0)
 
 
 @pytest.fixture(scope="module")

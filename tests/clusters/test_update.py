@@ -5,7 +5,7 @@ import pytest
 
 from small import blobs, small_dec
 from torchdec import DEC, load, save, update
-from torchdec.clusters import drift, outlier_scores
+from torchdec.clusters import drift
 
 # Rows of six groups of a hundred features, with noise that leaves each row its own direction.
 ROWS, GROUPS = blobs(1800, 100, 6, spread=0.3)
@@ -31,7 +31,17 @@ def test_a_new_kind_gets_one_cluster_and_old_rows_stay(model: DEC, tmp_path) -> 
     save(updated, tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(again.predict_proba(WEEK), updated.predict_proba(WEEK))
-    np.testing.assert_array_equal(outlier_scores(again, WEEK), outlier_scores(updated, WEEK))
+    np.testing.assert_array_equal(again.outlier_scores(WEEK), updated.outlier_scores(WEEK))
+
+
+def test_a_stream_opens_a_cluster_once(model: DEC) -> None:
+    """Block after block, of which the later ones have rows of the new kind."""
+    blocks, opened = np.array_split(np.argsort(IS_NEW, kind="stable"), 3), []
+    for block in (*blocks, blocks[-1]):
+        model = update(model, WEEK[block])
+        opened.append(model.edits_[-1]["opened"])
+    assert opened == [[], [], [5], []]
+    np.testing.assert_array_equal(model.predict(WEEK) == 5, IS_NEW)
 
 
 def test_what_was_taken_up_is_known_and_what_was_not_is_still_strange(model: DEC) -> None:
@@ -39,8 +49,8 @@ def test_what_was_taken_up_is_known_and_what_was_not_is_still_strange(model: DEC
     updated = update(model, WEEK)
     assert not drift(updated, WEEK).drifted
     assert update(updated, WEEK).edits_[-1]["opened"] == []
-    assert (outlier_scores(updated, WEEK[IS_NEW]) > 0.95).mean() < 0.15
-    assert (outlier_scores(updated, scatter(100)) > 0.95).all()
+    assert (updated.outlier_scores(WEEK[IS_NEW]) > 0.95).mean() < 0.15
+    assert (updated.outlier_scores(scatter(100)) > 0.95).all()
 
 
 def test_known_kinds_and_scatter_open_nothing(model: DEC) -> None:

@@ -9,11 +9,11 @@ from scipy.stats import mannwhitneyu
 
 from small import small_dec
 from torchdec.clusters import describe, rename, rules
-from torchdec.clusters._names import automatic_names
 from torchdec.clusters._rules import rules_of
 from torchdec.clusters._traits import (
     Table,
     Trait,
+    automatic_names,
     missing_in,
     sampled_table,
     traits_of,

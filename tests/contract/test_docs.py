@@ -17,7 +17,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from torchdec import NeighborEncoder
-from torchdec._presets import PRESETS
+from torchdec._starts import PRESETS
 from torchdec.cli._app import app
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from torchdec import NeighborEncoder
-from torchdec._presets import PRESETS
+from torchdec._starts import PRESETS
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 NEEDS = {

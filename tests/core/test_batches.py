@@ -14,7 +14,7 @@ from torch import nn
 
 from torchdec._core.batches import CHUNK, GRAIN, Shuffled, embed, to_device
 from torchdec._core.compute import Compute, resolve
-from torchdec._core.networks import linear_layers, stack
+from torchdec._core.layers import linear_layers, stack
 from torchdec._core.randomness import generator
 from torchdec._core.training import Source
 from torchdec.rows import as_rows

@@ -11,7 +11,7 @@ from torchdec._core import centroids
 from torchdec._core.batches import Streamed, embed
 from torchdec._core.centroids import kmeans_centroids, reseed
 from torchdec._core.compute import resolve
-from torchdec._core.networks import stack
+from torchdec._core.layers import stack
 from torchdec._core.randomness import generator
 from torchdec.rows import as_rows
 

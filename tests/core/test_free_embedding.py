@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from small import blobs
 from torchdec._core.compute import resolve
-from torchdec._core.distillation import drawn_to_clusters, in_units_of, learn_embedding
 from torchdec._core.free_embedding import _slopes, free_embedding
+from torchdec._core.layers import stack
 from torchdec._core.nearest import nearest
-from torchdec._core.networks import stack
+from torchdec._core.neighbor_encoder import drawn_to_clusters, in_units_of, learn_embedding
 from torchdec._core.randomness import generator
 from torchdec._core.training import Source
 from torchdec.rows import as_rows

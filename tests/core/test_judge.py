@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import multivariate_t
 
 from torchdec._core.candidates import ward
+from torchdec._core.communities import between, log_likelihood, refined, weighted
 from torchdec._core.judge import gaussian_evidence, graph_score, leading_components, with_clear_evidence
 from torchdec._core.nearest import nearest
-from torchdec._core.refinement import between, log_likelihood, refined, weighted
 from torchdec._core.spanning_tree import SmallClusters, SpanningTree
 
 
@@ -66,7 +66,7 @@ def test_counts_after_few_moves_are_those_of_all_rows(monkeypatch: pytest.Monkey
     points = two_blobs(apart=2.5)
     edges, start = weighted(nearest(points, 10, cosine=False)), (points[:, 0] > 0.5).astype(np.int64)
     few = refined(edges, start, 2)
-    monkeypatch.setattr("torchdec._core.refinement._FEW", 0.0)
+    monkeypatch.setattr("torchdec._core.communities._FEW", 0.0)
     np.testing.assert_array_equal(few, refined(edges, start, 2))
 
 

@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from torchdec._core import layers, workers
-from torchdec._core.layers import BatchNorm, ReLU
-from torchdec._core.networks import stack
+from torchdec._core.layers import BatchNorm, ReLU, stack
 from torchdec._core.randomness import generator
 
 

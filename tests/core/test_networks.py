@@ -3,8 +3,7 @@
 import torch
 from torch import nn
 
-from torchdec._core.layers import ReLU
-from torchdec._core.networks import linear_layers, stack, without_batch_norm
+from torchdec._core.layers import ReLU, linear_layers, stack, without_batch_norm
 from torchdec._core.randomness import generator
 
 

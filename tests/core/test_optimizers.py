@@ -6,13 +6,13 @@ import sys
 import pytest
 import torch
 
-from torchdec._core import optimizers
+from torchdec._core import training
 
 
 @pytest.mark.parametrize(("name", "settings"), [("Adam", {}), ("SGD", {"momentum": 0.9})])
 def test_steps_are_those_of_torch_to_the_bit(name, settings):
     weights = []
-    for module in (optimizers, torch.optim):
+    for module in (training, torch.optim):
         weight = torch.nn.Parameter(torch.linspace(-1, 1, 12).reshape(3, 4))
         optimizer = getattr(module, name)([weight], lr=0.1, fused=True, **settings)
         for _ in range(5):

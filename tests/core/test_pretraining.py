@@ -10,7 +10,7 @@ from torch import nn
 from small import blobs
 from torchdec._core import pretraining
 from torchdec._core.compute import resolve
-from torchdec._core.networks import linear_layers, stack
+from torchdec._core.layers import linear_layers, stack
 from torchdec._core.pretraining import caffe_schedule, end_to_end, layer_wise
 from torchdec._core.randomness import generator
 from torchdec._core.training import Source, one_cycle

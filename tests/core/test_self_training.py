@@ -15,14 +15,13 @@ from torchdec._core import self_training, training
 from torchdec._core.batches import embed
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import resolve
-from torchdec._core.networks import stack
+from torchdec._core.layers import stack
 from torchdec._core.objective import log_soft_assignment, reconstruction_error
-from torchdec._core.optimizers import SGD
 from torchdec._core.randomness import generator
 from torchdec._core.records import Stretch, Update
 from torchdec._core.self_training import Calmest, SelfTraining, Settings
 from torchdec._core.targets import stored_targets
-from torchdec._core.training import Source
+from torchdec._core.training import SGD, Source
 from torchdec.rows import as_rows
 
 CPU = resolve("cpu", "float32")
@@ -30,7 +29,6 @@ DEFAULTS: dict[str, Any] = {
     "alpha": 1.0,
     "reconstruction_weight": 0.0,
     "learning_rate": 0.01,
-    "momentum": 0.9,
 }
 
 

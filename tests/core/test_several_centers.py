@@ -16,7 +16,7 @@ from torchdec._core import targets
 from torchdec._core.batches import CHUNK, Streamed, embed
 from torchdec._core.centroids import reseed, settled
 from torchdec._core.compute import resolve
-from torchdec._core.networks import stack
+from torchdec._core.layers import stack
 from torchdec._core.objective import kl_divergence, log_soft_assignment
 from torchdec._core.owners import Owners, owners_of
 from torchdec._core.place_centers import place_centers

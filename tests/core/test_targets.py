@@ -12,7 +12,7 @@ from torchdec._core import batches, centroids, targets
 from torchdec._core.batches import CHUNK, Streamed, code_of, embed
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import resolve
-from torchdec._core.networks import stack
+from torchdec._core.layers import stack
 from torchdec._core.objective import log_soft_assignment
 from torchdec._core.randomness import generator
 from torchdec._core.self_training import SelfTraining, Settings

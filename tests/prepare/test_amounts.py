@@ -40,7 +40,16 @@ def test_amounts_are_read_and_shown_in_their_unit(texts, values, shown):
 
 
 @pytest.mark.parametrize(
-    "texts", [["4WD", "2WD"], ["C0123", "C034"], ["90210-1234", "1-2"], ["a", "b"], ["12 kg", "3 m"]]
+    "texts",
+    [
+        ["4WD", "2WD"],
+        ["C0123", "C034"],
+        ["90210-1234", "1-2"],
+        ["a", "b"],
+        ["12 kg", "3 m"],
+        ["192.168.0.1", "10.0.0.1"],
+        ["1.10.2"],
+    ],
 )
 def test_codes_are_no_amounts(texts):
     assert Amounts.fit(texts) is None

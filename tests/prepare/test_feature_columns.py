@@ -14,8 +14,12 @@ RNG = np.random.default_rng(0)
 A = RNG.normal(size=N)
 
 
+def decided(table, use=(), ignore=()):
+    return Features.of(table.schema, table.column, use=use, ignore=ignore)
+
+
 def fit(use=(), ignore=(), **columns):
-    return Features.fit(pa.table({"a": A, **columns}), use, ignore)
+    return decided(pa.table({"a": A, **columns}), use, ignore)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +204,7 @@ def test_half_precision_can_count_too():
 
 def test_nine_rows_are_too_few_to_count():
     table = pa.table({"a": A[:9], "n": np.arange(9), "s": pa.nulls(9)})
-    assert Features.fit(table).features == ("a", "n", "s")
+    assert decided(table).features == ("a", "n", "s")
 
 
 def test_three_columns_that_count_are_ranks_and_stay():
@@ -225,7 +229,7 @@ def test_short_texts_that_differ_in_each_row_are_ids(texts):
     columns = fit(ref=texts)
     assert columns.ids == ("ref",)
     assert columns.notes() == ["column 'ref' holds another text in each row, as an id does, and is left out"]
-    assert Features.fit(pa.table({"a": A, "ref": pa.array(texts).dictionary_encode()})).ids == ("ref",)
+    assert decided(pa.table({"a": A, "ref": pa.array(texts).dictionary_encode()})).ids == ("ref",)
 
 
 @pytest.mark.parametrize(
@@ -280,14 +284,14 @@ def test_what_cannot_be_used_or_ignored_is_named(use, ignore, message):
 
 def test_where_nothing_remains_the_message_says_why():
     with pytest.raises(ColumnsError, match="left as a feature: column 'n' counts the rows; --use COLUMN"):
-        Features.fit(pa.table({"n": range(N)}))
-    assert Features.fit(pa.table({"n": range(N)}), ["n"]).features == ("n",)
+        decided(pa.table({"n": range(N)}))
+    assert decided(pa.table({"n": range(N)}), ["n"]).features == ("n",)
 
 
 def test_two_columns_of_one_name_are_refused():
     table = pa.Table.from_arrays([pa.array(A), pa.array(A)], names=["a", "a"])
     with pytest.raises(ColumnsError, match="has two columns 'a'"):
-        Features.fit(table)
+        decided(table)
 
 
 def test_one_column_of_lists_is_the_rows():
@@ -368,4 +372,4 @@ def test_what_predict_wrote_beside_a_table_is_no_feature():
 
 def test_a_list_of_what_is_left_out_has_one_comma_between():
     with pytest.raises(ColumnsError, match=r"'r' holds another text in each row, as an id does, column 's' holds"):
-        Features.fit(pa.table({name: [f"{name}{i}" for i in range(N)] for name in "rs"}))
+        decided(pa.table({name: [f"{name}{i}" for i in range(N)] for name in "rs"}))

@@ -231,3 +231,67 @@ def test_postcodes_are_kinds_beside_numbers_too():
         {"a": RNG.normal(size=N), "zip": np.array([10115, 80331, 20095, 50667])[np.arange(N) % 4]}
     )
     assert as_rows(frame).feature_names == ["a", "zip=10115", "zip=80331", "zip=20095", "zip=50667"]
+
+
+def later(before, now):
+    """Fit a column, and return what is read of other values and what is told of them."""
+    table, told = pa.table({"it": pa.array(before)}), []
+    (column,) = Mixed.fit(Features.of(table.schema, table.column), table.column).columns
+    return column.read(pa.table({"it": pa.array(now)}).column, told.append).tolist(), told
+
+
+SIZES = [1.5 * n for n in range(30)]
+DATES, SPANS = pd.date_range("2026-01-01", periods=30), [f"{n}h 5m" for n in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "message"),
+    [
+        (SIZES, DATES[:3], r"holds timestamp\[.*\], and numbers in the fit; give numbers"),
+        (SIZES, pd.to_timedelta(range(3), unit="h"), r"holds duration\[.*\], and numbers in the fit"),
+        (SPANS, [1.5, 2.5], "holds double, and durations in the fit; give durations"),
+        (SPANS, DATES[:3], r"holds timestamp\[.*\], and durations in the fit"),
+        (DATES, [1.5, 2.5], "holds double, and dates in the fit; give dates"),
+        (DATES, pd.to_timedelta(range(3), unit="h"), r"holds duration\[.*\], and dates in the fit"),
+        ([f"${n}" for n in range(30)], DATES[:3], r"holds timestamp\[.*\], and amounts in the fit"),
+        ([f"${n}" for n in range(30)], ["€5", "€6"], "holds '€5', and amounts in the fit"),
+        ([f"EUR {n}" for n in range(30)], ["USD 5"], "holds 'USD 5', and amounts in the fit"),
+        ([f"{n} kg" for n in range(30)], ["5 km"], "holds '5 km', and amounts in the fit"),
+        (DATES, ["2026-03-09", "03/04/2026"], "holds '03/04/2026', which may have the day or the month first"),
+        (DATES.strftime("%Y-%m-%d"), ["1-2-26"], "holds '1-2-26', which may have the day or the month first"),
+        (DATES.strftime("%d/%m/%Y"), ["01/31/2026"], r"'01/31/2026', and dates \(day first\) in the fit"),
+    ],
+)
+def test_a_column_of_another_kind_or_unit_than_in_the_fit_is_refused(before, now, message):
+    with pytest.raises(ColumnsError, match=f"column 'it' .*{message}"):
+        later(before, now)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "shown"),
+    [
+        (DATES, ["31/03/2026", "04/04/2026", "5.4.2026"], ["2026-03-31", "2026-04-04", "2026-04-05"]),
+        (DATES, ["03/31/2026", "2026-04-01"], ["2026-03-31", "2026-04-01"]),
+        (DATES.strftime("%m/%d/%Y"), ["03/04/2026"], ["2026-03-04"]),
+        (DATES.strftime("%d/%m/%Y"), ["03/04/2026"], ["2026-04-03"]),
+    ],
+)
+def test_later_dates_are_read_in_the_order_of_the_fit_or_where_they_allow_one_only(before, now, shown):
+    values, told = later(before, now)
+    assert (np.array(values, "i8").astype("M8[D]").astype(str).tolist(), told) == (shown, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ([f"{n}%" for n in range(30)], [0.0, 0.05], ["holds '0.05' and no unit, which is taken for '0.05%'"]),
+        ([f"{n} km" for n in range(30)], ["50", "60"], ["holds '50' and no unit, which is taken for '50 km'"]),
+        ([f"€{n}" for n in range(30)], [7, 8], ["holds '7' and no unit, which is taken for '€7'"]),
+        ([f"€{n}" for n in range(30)], ["€7", "8"], []),
+        ([f"€{n}" for n in range(30)], [0, 0], []),
+        ([f"{n} km" for n in range(30)], ["5 m"], []),
+    ],
+)
+def test_numbers_that_lost_their_unit_are_told(before, now, told):
+    _, found = later(before, now)
+    assert found == [f"column 'it' {note} as in the fit" for note in told]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from torchdec.prepare._names import LABEL_NAMES, is_label_name, label_name
+from torchdec.prepare._roles import LABEL_NAMES, is_label_name, label_name
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,11 @@ from torchdec import DEC
 from torchdec.clusters import _layout as placing
 from torchdec.clusters import describe, merge, rename, rules
 from torchdec.report import ReportError, render
-from torchdec.report import _pictures as pictures
-from torchdec.report._content import Content
-from torchdec.report._over_time import over_time
+from torchdec.report import _content as pictures
+from torchdec.report._content import Content, over_time
 from torchdec.report._page import palette
 from torchdec.rows import as_rows, read_rows
-from torchdec.rows._dates import Dated
+from torchdec.rows._ids import Dated
 from torchdec.runs import Run, fingerprint
 from torchdec.runs._record import plain_history
 
@@ -67,6 +66,16 @@ def data_of(page: str) -> dict[str, Any]:
 def without_plotly(page: str) -> str:
     """Leave out the library, which has addresses in its texts that it never asks for."""
     return max(re.split(r"<script>", page), key=lambda part: 'id="page-data"' in part)
+
+
+def test_changes_are_those_of_the_last_edit_that_made_some(model: DEC) -> None:
+    was = {"cluster": 0, "name": "<b>loops", "change": "kept", "old": 2, "rows": 20, "shared": 19}
+    aligned, named = {"edit": "align", "changes": [was]}, {"edit": "rename", "cluster": 0, "name": "a"}
+    said = "<li>0 &lt;b&gt;loops is kept: 19 of its 20 rows; it was 2</li>"
+    assert said in page_of(model, run_of(model, edits=(aligned, named)))
+    merged = {"edit": "merge", "clusters": [0, 1], "into": 0}
+    for edits in ((), (named,), (aligned, merged)):
+        assert "What changed" not in page_of(model, run_of(model, edits=edits))
 
 
 def test_the_headline_is_that_of_the_run(model: DEC) -> None:
@@ -281,7 +290,6 @@ def test_merged_models_and_single_clusters_have_pages_too(model: DEC) -> None:
     [
         ({"rows": as_rows(X[:5])}, "DATA has the shape"),
         ({"rows": as_rows(X), "image_shape": (4, 4)}, "makes 16 values, but rows have 6"),
-        ({"rows": as_rows(X), "image_shape": (1, 3, 2)}, "has 2 channels"),
         ({"labels": TRUTH[:4]}, "4 labels for 60 rows"),
     ],
 )

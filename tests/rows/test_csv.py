@@ -73,6 +73,53 @@ def test_the_encoding_is_seen_and_told_where_it_is_a_guess(encoding, tmp_path):
     assert all(f"is read as {encoding}" in line for line in told)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "Größe,„Übung“ – 5 €",
+        "prénom,L’Haÿ-les-Roses",
+        "¿qué?,año",
+        "temp °C,±0.5 m²K",
+        "KOŠICE,Ærø",
+        "col·lecció,ação",
+    ],
+)
+def test_names_of_western_europe_are_read_as_windows_1252(names, tmp_path):
+    rows, told = read(tmp_path, f"{names}\n1.5,2\n10,33\n".encode("cp1252"))
+    assert rows.feature_names == names.split(",")
+    assert told == [
+        "is not in UTF-8 and is read as cp1252; if its words look wrong, name its encoding with --encoding"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("gbk", "姓名,年龄"),
+        ("euc_kr", "이름,나이"),
+        ("shift_jis", "データ,年齢"),
+        ("cp1251", "имя,возраст"),
+        ("cp1253", "όνομα,ηλικία"),
+        ("cp1255", "שלום,גיל"),
+        ("cp1256", "اسم,عمر"),
+        ("cp874", "ชื่อ,อายุ"),
+        ("mac_roman", "prénom,Größe"),
+        ("cp850", "Größe,Möbel"),
+        ("iso8859_2", "Wałbrzych,żółw"),
+        ("utf-8", "für,élève"),
+    ],
+)
+def test_names_that_are_not_in_windows_1252_are_refused_until_the_encoding_is_named(encoding, names, tmp_path):
+    content = f"{names}\n1.5,2\n10,33\n".encode(encoding) + b"9,\xff\n" * (encoding == "utf-8")
+    with pytest.raises(
+        RowsError, match=r"not in UTF-8 and seems not to be in Windows-1252; .*--encoding, such as"
+    ):
+        read(tmp_path, content)
+    if encoding != "utf-8":
+        rows, _ = read(tmp_path, content, encoding=encoding)
+        assert rows.feature_names == names.split(",")
+
+
 def test_the_encoding_can_be_named(tmp_path):
     rows, told = read(tmp_path, "длина,b\n1,2\n5,1\n".encode("cp1251"), encoding="cp1251")
     assert (rows.feature_names, told) == (["длина", "b"], [])
@@ -110,6 +157,7 @@ def test_a_cell_that_is_no_number_is_named_with_its_line(cell, mark, tmp_path):
     with pytest.raises(RowsError, match=r"t\.csv: line 32, column 'b': ") as caught:
         read(tmp_path, content)
     assert f"column 'b': {cell!r} is not a number" in str(caught.value)
+    assert "--role b=kind" in str(caught.value)
 
 
 @pytest.mark.parametrize("cell", ["?", " ", "None", "-", "n.a.", "missing"])
@@ -164,6 +212,9 @@ def test_a_line_of_another_number_of_cells_is_named(tmp_path):
         ('"400","450","410"', "3,8,1", True),
         ('"400","450","410"', '"3","8","1"', False),
         ('"2019"', "8", True),
+        ("1990,1995,2000,2010", "5,3,88,7", True),
+        ("2010,2000,1990", "30,20,10", True),
+        ("1990,2000,2015", "1991,1999,2003", False),
     ],
 )
 def test_a_header_of_numbers_is_told_from_a_row_by_the_lines_below(first, below, is_header, tmp_path):
@@ -411,3 +462,34 @@ def test_a_process_that_ends_right_after_reading_ends_well(encoding, tmp_path):
     script = f"import torch; from torchdec.rows import read_rows; read_rows({str(path)!r})"
     for _ in range(4):
         subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+ROWS = np.random.default_rng(0).normal(size=(12, 9)).round(3)
+LISTS = {
+    "JSON": lambda row: str(row.tolist()),
+    "NumPy": str,
+    "a tuple": lambda row: str(tuple(row.tolist())),
+    "PostgreSQL": lambda row: "{" + ",".join(map(str, row)) + "}",
+    "bare": lambda row: ", ".join(map(str, row)),
+    "semicolons": lambda row: ";".join(map(str, row)),
+    "blanks": lambda row: " ".join(map(str, row)),
+}
+
+
+@pytest.mark.parametrize("written", LISTS)
+def test_lists_that_are_written_as_text_are_named_so(written, tmp_path):
+    frame = pd.DataFrame({"x": ROWS[:, 0], "e": [LISTS[written](row) for row in ROWS]})
+    why = "'e' holds lists written as text (write them as lists into a .parquet to cluster them)"
+    rows, told = read(tmp_path, frame.to_csv(index=False))
+    assert (rows.feature_names, told) == (["x"], [f"column {why} and is left out"])
+    for alone in (frame[["e"]], frame[["e"]].assign(id=range(12))):
+        with pytest.raises(RowsError) as caught:
+            read(tmp_path, alone.to_csv(index=False))
+        assert str(caught.value).endswith(f"t.csv: no column tells rows apart: {why}")
+
+
+def test_addresses_and_telephone_numbers_are_no_lists(tmp_path):
+    frame = pd.DataFrame({"x": ROWS[:, 0], "y": ROWS[:, 1], "at": [f"192.168.{n}.1" for n in range(12)]})
+    frame["call"] = [f"+49 30 12 34 {n:02d} 5" for n in range(12)]
+    _, told = read(tmp_path, frame.to_csv(index=False))
+    assert not any("lists" in note for note in told)

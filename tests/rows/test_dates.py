@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from torchdec.rows import read_rows
-from torchdec.rows._dates import date_column
+from torchdec.rows._ids import date_column
 
 DAYS = pd.date_range("2026-01-20", periods=12, freq="5D")
 SINCE_1970 = (DAYS - pd.Timestamp(0)).days.to_numpy().astype(float)

@@ -14,7 +14,7 @@ import torch
 from small import blobs, small_dec
 from torchdec import NeighborEncoder
 from torchdec.clusters import choose_k
-from torchdec.rows import Preparation, RowsError, RowsWarning, as_rows
+from torchdec.rows import Preparation, RowsError, RowsWarning, as_rows, read_rows
 
 N = 12
 X = np.random.default_rng(0).normal(size=(N, 2))
@@ -294,9 +294,30 @@ def test_use_and_ignore_decide_and_hold_for_later_frames():
 
 
 @pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        (["id", "a", 1], ["a", "1"]),
+        ([2.5, "species", None], ["2.5", "None"]),
+        (pd.MultiIndex.from_tuples([("a", "x"), ("a", "y"), ("label", "")]), ["a_x", "a_y"]),
+        (pd.MultiIndex.from_tuples([("index", ""), ("a", 1), ("a", 2)]), ["a_1", "a_2"]),
+    ],
+)
+def test_names_of_several_levels_or_types_tell_labels_and_ids_and_are_known_later(columns, names):
+    frame = pd.DataFrame(np.c_[X, X[:, :1]], columns=columns)
+    with pytest.warns(RowsWarning, match="is left out"):
+        rows = as_rows(frame)
+    assert rows.feature_names == names
+    with pytest.warns(RowsWarning, match="is left out"):
+        model = small_dec(2).fit(frame)
+    assert model.feature_names_in_.tolist() == names
+    with pytest.raises(ValueError, match="Feature names must be in the same order"):
+        model.predict(frame[frame.columns[::-1]])
+
+
+@pytest.mark.parametrize(
     "columns",
-    [[0, 1], ["a", 1], pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])],
-    ids=["int", "mixed", "multi"],
+    [[0, 1], [2.5, 1], pd.MultiIndex.from_tuples([("a", "b_c"), ("a_b", "c")])],
+    ids=["int", "mixed", "alike"],
 )
 def test_columns_without_strings_as_names_are_all_features(columns):
     counts = np.c_[np.arange(N), X[:, 0]]
@@ -446,3 +467,50 @@ def test_whole_numbers_that_lose_digits_are_told(beside):
         warnings.simplefilter("error")
         as_rows(frame.assign(a=frame["a"] - 2**60))
         as_rows(pd.DataFrame({"a": frame["a"], "c": frame["a"] - 2**60}))  # which stay whole
+
+
+@pytest.mark.parametrize("as_column", ["polars", "categories of polars", "arrow", "chunks", "categories"])
+def test_columns_of_texts_of_any_library_are_texts(as_column):
+    texts = ["alpha beta", None, "gamma delta"] * 4
+    if "polars" in as_column:
+        polars = pytest.importorskip("polars")
+        column = polars.Series(texts, dtype=polars.Categorical if "categories" in as_column else None)
+    else:
+        column = pa.array(texts)
+        column = pa.chunked_array([column]) if as_column == "chunks" else column
+        column = column.dictionary_encode() if as_column == "categories" else column
+    rows = as_rows(column)
+    assert rows.feature_names == ["alpha", "beta", "delta", "gamma"]
+    np.testing.assert_allclose(values(rows)[:3, 0], [0.5**0.5, np.nan, 0])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_whole_numbers_of_a_file_that_lose_digits_are_told(suffix, tmp_path):
+    frame = pd.DataFrame({"a": 2**60 + 3 * np.arange(N) % 7, "b": X[:, 0]})
+    getattr(frame, f"to_{suffix[1:]}")(tmp_path / f"t{suffix}", index=False)
+    with pytest.warns(RowsWarning, match="column 'a' holds whole numbers beyond 9,007,199,254,740,992"):
+        values(read_rows(tmp_path / f"t{suffix}"))
+
+
+@pytest.mark.parametrize(
+    "values_",
+    [
+        ["1.5"] * N,
+        pd.date_range("2026-01-01", periods=N),
+        pd.to_timedelta(range(N), unit="h"),
+        pd.period_range("2026-01", periods=N, freq="M"),
+        pd.Categorical(["x", "y"] * (N // 2)),
+    ],
+    ids=["text", "dates", "durations", "periods", "categories"],
+)
+@pytest.mark.parametrize("library", ["pandas", "pyarrow"])
+def test_columns_of_numbers_that_hold_something_else_later_are_refused_by_name(values_, library):
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    model = small_dec(2).fit(frame)
+    other = frame.assign(b=values_)
+    with pytest.raises(
+        ValueError, match=r"column 'b' holds .*, and numbers in the fit; give numbers|'b' of X holds"
+    ):
+        model.predict(other if library == "pandas" else pa.Table.from_pandas(other))
+    whole = frame.assign(b=pd.Categorical(frame["b"]))
+    np.testing.assert_array_equal(model.predict(whole), model.labels_)

@@ -37,6 +37,25 @@ def test_a_folder_is_in_natural_order_and_rows_have_their_file_and_number(patter
     assert pa.types.is_dictionary(ids.schema.field("file").type)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "ids"),
+    [
+        (range(12), None, [10, 11, None, None]),
+        (range(12), [f"c{n}" for n in range(12)], ["10", "11", "c0", "c1"]),
+        ([f"c{n}" for n in range(12)], range(12), ["c10", "c11", "0", "1"]),
+        (range(12), np.arange(12, dtype=np.int8), [10, 11, 0, 1]),
+        ([None] * 12, range(12), [None, None, 0, 1]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*column 'id'")
+def test_ids_of_one_file_only_or_of_another_type_are_kept(first, second, ids, tmp_path):
+    write(tmp_path / "1.parquet", 0, 12, id=pa.array(first))
+    write(tmp_path / "2.parquet", 12, 24, **({} if second is None else {"id": pa.array(second)}))
+    rows = read_rows(tmp_path)
+    assert rows.feature_names == ["a", "b"]
+    assert rows.ids.column("id").to_pylist()[10:14] == ids
+
+
 def test_csr_parts_are_in_natural_order_too(tmp_path):
     for number in range(12):
         sp.save_npz(tmp_path / f"p{number}.npz", sp.csr_array(X[2 * number : 2 * number + 2]))
@@ -76,6 +95,7 @@ def test_tables_of_another_suffix_beside_parquet_are_told_and_marks_are_not(tmp_
         ("metadata/0-a.gz.metadata.json", "Iceberg"),
         ("metadata/v1.metadata.json.gz", "Iceberg"),
         ("metadata/version-hint.text", "Iceberg"),
+        ("snapshot/LATEST", "Paimon"),
     ],
 )
 @pytest.mark.parametrize("below", [".", "table"])

@@ -103,6 +103,22 @@ def test_the_transparent_level_of_sixteen_bits_is_white_and_does_not_widen_the_r
     np.testing.assert_array_equal(first_row(rows), [255, 255])
 
 
+@pytest.mark.parametrize(
+    ("value", "written", "dtype"),
+    [
+        (-9999, "-9999", np.float32),
+        (-3.4028234663852886e38, "-3.4028234663852886e+38", np.float32),
+        (65_535, "65535", np.uint16),
+        (-32_768, " -32768 ", np.int32),
+        (0, "0", np.uint16),
+    ],
+)
+def test_what_a_map_names_as_no_data_is_white_and_does_not_widen_the_range(value, written, dtype, tmp_path):
+    pixels = np.array([[51, 255], [value, 102]], dtype=dtype)
+    Image.fromarray(pixels).save(tmp_path / "a.tif", tiffinfo={42113: written})
+    np.testing.assert_allclose(first_row(read(tmp_path, "0 .black. to 255 .white.")), [51, 255, 255, 102])
+
+
 def test_pictures_of_eight_bits_beside_those_of_more_stay_as_they_are(tmp_path):
     eight, sixteen = constant(200, np.uint8), constant(200 * 257)
     rows = read(save(tmp_path / "a", eight, sixteen), "1 of 2 pictures.*of the 8-bit ones stays as it is")

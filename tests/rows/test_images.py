@@ -1,5 +1,7 @@
 """A folder of images becomes rows of pixels, and other images the same kind of rows."""
 
+import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +202,18 @@ def test_pictures_whose_names_begin_with_an_underscore_are_read(tmp_path: Path) 
     save(tmp_path / "_DSC0001.jpg", np.zeros((2, 2)))  # cameras name pictures in Adobe RGB so
     save(tmp_path / "DSC_0002.jpg", np.zeros((2, 2)))
     assert len(read_rows(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("system", ["@eaDir/1.png", "#recycle", "$RECYCLE.BIN/S-1-5", ".Trash"])
+def test_pipes_and_what_systems_keep_beside_pictures_are_no_rows(system: str, tmp_path: Path) -> None:
+    save(tmp_path / "1.png", np.zeros((2, 2)))
+    (tmp_path / "photos" / system).mkdir(parents=True)
+    save(tmp_path / "photos" / "2.png", np.zeros((2, 2)))
+    save(tmp_path / "photos" / system / "2.png", np.zeros((2, 2)))
+    os.mkfifo(tmp_path / "3.png")  # which would be waited for
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_rows(tmp_path).names == ["1.png", "photos/2.png"]  # type: ignore[attr-defined]
 
 
 def test_one_picture_is_one_row(tmp_path: Path) -> None:

@@ -107,6 +107,24 @@ def test_later_files_are_read_as_that_of_the_fit(suffix, tmp_path):
         quietly(read_rows, tmp_path / "less.csv", preparation=fitted.preparation)
 
 
+@pytest.mark.parametrize("suffix", WRITTEN)
+def test_kinds_that_the_fit_did_not_have_are_told_once_of_a_file_of_any_format(suffix, tmp_path, monkeypatch):
+    WRITTEN[suffix](tmp_path / f"table{suffix}")
+    fitted = quietly(read_rows, tmp_path / f"table{suffix}")
+    monkeypatch.setitem(globals(), "TABLE", TABLE.assign(plan="Gold"))
+    WRITTEN[suffix](tmp_path / f"new{suffix}")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rows = read_rows(tmp_path / f"new{suffix}", preparation=fitted.preparation)
+        values(rows), values(rows)
+    told = [str(warning.message) for warning in caught]
+    assert len(told) == (2 if suffix == "" else 1)  # a line for each file of a folder
+    for note in told:
+        assert "column 'plan' holds 'Gold', which the rows of the fit did not have, in " in note
+    if suffix == ".parquet":
+        assert told[0].startswith(f"{tmp_path}/new.parquet, rows 0 to 49: column 'plan'")
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow", "duckdb"])
 def test_a_frame_of_any_library_is_fitted_saved_and_predicted(library, tmp_path):
     if library == "polars":

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from torchdec.rows._arrays import DenseRows
-from torchdec.rows._sparse import SparseRows
+from torchdec.rows._arrays import DenseRows, SparseRows
 
 DTYPES = ["bool", "int8", "uint8", "uint16", "int64", "float16", "float32", "float64", ">f4", ">f8", ">i4"]
 

@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from torchdec.prepare._texts import Texts
-from torchdec.prepare._words import words_and_characters
+from torchdec.prepare._texts import Texts, words_and_characters
 from torchdec.rows import RowsError, RowsWarning, read_rows
 
 TEXTS = ["the cat sat on the mat", "dogs and cats, cats", "", "stocks fell and bonds fell"]

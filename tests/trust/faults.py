@@ -32,9 +32,9 @@ from torchdec import Checkpoint, load, save
 from torchdec._core.journal import State
 from torchdec._export import export_onnx
 from torchdec.cli._app import app
-from torchdec.runs import _lock, _partial, _publish
+from torchdec.runs import _publish
 
-PUBLISHING = {_publish.__file__, _partial.__file__, _lock.__file__}
+PUBLISHING = {_publish.__file__}
 CHANGES = {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate"}
 WRITING = os.O_WRONLY | os.O_RDWR
 BYTES = (0, 1, 100, 1_000, 4_096, 10_000)

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import torch
 from sklearn.exceptions import NotFittedError
 
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, Autoencoder, NeighborEncoder
-from torchdec.clusters import choose_k, describe, exemplars, merge, outlier_scores, rename, split, summary
+from torchdec.clusters import choose_k, describe, exemplars, merge, rename, split, summary
 from torchdec.metrics import ari, clustering_accuracy, generalizability, nmi
 from torchdec.rows import as_rows
 
@@ -61,6 +62,9 @@ BAD = {
     "objects": np.array([[{} for _ in range(D)] for _ in range(N)], dtype=object),
     "objects that hold None": np.where(X > 1, None, X.astype(object)),
     "dates": X.astype("datetime64[s]"),
+    "objects that are dates": np.array([[np.datetime64("2020-01-01"), 1.0]] * N, dtype=object),
+    "a generator": (row for row in X),
+    "a tensor without values": torch.empty(N, D, device="meta"),
     "records": np.zeros(N, dtype=[("a", "f4"), ("b", "f4")]),
     "bytes": np.full((N, D), b"x"),
     "a frame with bytes": pd.DataFrame(X, columns=list("abcdef")).assign(name=b"Ann"),
@@ -107,7 +111,7 @@ DOORS = {
     "describe": lambda x, model, encoder: describe(model, x),
     "summary": lambda x, model, encoder: summary(model, x),
     "exemplars": lambda x, model, encoder: exemplars(model, x),
-    "outlier_scores": lambda x, model, encoder: outlier_scores(model, x),
+    "outlier_scores": lambda x, model, encoder: model.outlier_scores(x),
     "split": lambda x, model, encoder: split(model, 0, x, random_state=0),
     "choose_k": lambda x, model, encoder: choose_k(x, range(2, 4), random_state=0),
 }

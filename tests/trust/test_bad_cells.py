@@ -36,7 +36,7 @@ def write(path, x, genes=GENES, **options):
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """Return a folder with counts, as .h5ad and as .zarr, and a run of them."""
-    from torchdec._presets import PRESETS
+    from torchdec._starts import PRESETS
 
     folder = tmp_path_factory.mktemp("done")
     with pd.option_context("future.infer_string", False):

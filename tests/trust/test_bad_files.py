@@ -66,7 +66,7 @@ SUFFIXES = (".npy", ".npz", ".csv", ".txt", ".parquet", ".h5ad")
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """Return a folder with rows of each kind and a run."""
-    from torchdec._presets import PRESETS
+    from torchdec._starts import PRESETS
 
     folder = tmp_path_factory.mktemp("done")
     for suffix in SUFFIXES:
@@ -264,7 +264,7 @@ def test_a_hostile_name_of_a_cluster_does_nothing(name, done, tmp_path):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_column_does_nothing(name, done, tmp_path):
-    from torchdec._presets import PRESETS
+    from torchdec._starts import PRESETS
 
     columns = {f"c{j}": X[:, j] for j in range(4)} | {HOSTILE[name]: X[:, 4]}
     pq.write_table(pa.table(columns), tmp_path / "x.parquet")

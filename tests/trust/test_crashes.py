@@ -21,7 +21,7 @@ pytestmark = pytest.mark.fault
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Return a folder with rows, a run on them, and an older state of each thing that is written."""
-    from torchdec._presets import PRESETS
+    from torchdec._starts import PRESETS
 
     folder = tmp_path_factory.mktemp("made")
     np.save(folder / "x.npy", blobs(60, 6, 3)[0])

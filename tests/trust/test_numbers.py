@@ -92,9 +92,7 @@ def test_one_row_in_ten_thousand_keeps_the_others_in_their_clusters():
 
 def test_a_thousand_clusters():
     x, _ = blobs(2_000, 6, 1_000, spread=0.01)
-    model = DEC(1_000, representation=Autoencoder((16,), 6, max_steps=50), n_init=1, tol=1.0, random_state=0).fit(
-        x
-    )
+    model = DEC(1_000, representation=Autoencoder((16,), 6, max_steps=50), tol=1.0, random_state=0).fit(x)
     assert model.predict_proba(x[:5]).shape == (5, 1_000)
     assert len(np.unique(model.labels_)) > 500
 

@@ -9,7 +9,7 @@ import pytest
 
 from small import REPRESENTATIONS, blobs, small_dec
 from torchdec import DEC, NeighborEncoder
-from torchdec.clusters import choose_k, describe, exemplars, merge, outlier_scores, rename, split
+from torchdec.clusters import choose_k, describe, exemplars, merge, rename, split
 from torchdec.metrics import clustering_accuracy, generalizability
 from torchdec.rows import RowsWarning, as_rows
 
@@ -69,7 +69,7 @@ DOORS: dict[str, Callable[[Any, DEC, Any], Any]] = {
     "choose_k": lambda x, model, encoder: choose_k(x, [2, 3]),
     "describe": lambda x, model, encoder: describe(model, x),
     "exemplars": lambda x, model, encoder: exemplars(model, x),
-    "outlier_scores": lambda x, model, encoder: outlier_scores(model, x),
+    "outlier_scores": lambda x, model, encoder: model.outlier_scores(x),
     "split": lambda x, model, encoder: split(model, 0, x),
     "generalizability": lambda x, model, encoder: generalizability(x, x),
 }

@@ -3,7 +3,6 @@ import pytest
 
 from torchdec.cli._labels import read_labels
 from torchdec.rows import read_rows
-from torchdec.rows._files import read_image_shape
 from torchdec_bench.datasets import NAMES, load
 
 
@@ -22,8 +21,9 @@ def test_all_names_are_listed_with_where_they_come_from(cli):
 def test_a_data_set_becomes_a_file_that_fit_and_score_read(cli, tmp_path):
     out = tmp_path / "digits.npz"
     assert "1,797 x 64, 10 classes" in cli.ok("data", "digits", "-o", out).stdout
-    assert read_rows(out).shape == (1797, 64)
-    assert read_image_shape(out) == (8, 8)
+    rows = read_rows(out)
+    assert rows.shape == (1797, 64)
+    assert rows.image_shape == (8, 8)
     np.testing.assert_array_equal(read_labels(out).values, load("digits").y)
 
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from torchdec._core import workers
 from torchdec._core.compute import Compute
 from torchdec._core.layers import Stack, embedding_dim
-from torchdec.rows._part import PartOfRows
+from torchdec.rows._derived import PartOfRows
 from torchdec.rows._protocol import Rows
 
 # The embedding of all rows is kept up to so many values (256 MB: 6.7 million rows of 10). Of more it is
@@ -36,7 +36,10 @@ def resident(rows: Rows, scale: float, compute: Compute) -> Tensor | None:
 
 
 def joined(chunks: Iterable[Tensor], n: int) -> Tensor:
-    """Put chunks of n rows in all into one tensor, in place: concatenation needs twice the memory."""
+    """Put chunks of n rows in all into one tensor, in place: concatenation needs twice the memory.
+
+    And thousands of small chunks, kept between activations that are not, would leave holes of memory.
+    """
     whole, start = torch.empty(0), 0
     for chunk in chunks:
         if start == 0:
@@ -157,17 +160,9 @@ class Encode:
 
 @torch.inference_mode()
 def embed(encoder: nn.Module, rows: Rows, scale: float, compute: Compute) -> Tensor:
-    """Return the embedding of all rows, (n, z) float32, on the device.
-
-    It is filled in place: thousands of small codes, kept between activations that are not, would leave holes of
-    memory that nothing else fits into.
-    """
-    code = torch.empty(len(rows), embedding_dim(encoder, rows.shape[1]), device=compute.device)
-    encode, start = Encode(encoder, compute), 0
-    for chunk in in_order(rows, scale, compute):
-        code[start : start + len(chunk)] = encode(chunk)
-        start += len(chunk)
-    return code
+    """Return the embedding of all rows, (n, z) float32, on the device."""
+    encode = Encode(encoder, compute)
+    return joined((encode(chunk) for chunk in in_order(rows, scale, compute)), len(rows))
 
 
 class Streamed:

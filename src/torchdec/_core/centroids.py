@@ -25,7 +25,7 @@ def kmeans_centroids(
     code: Float[Tensor, "rows code"] | Streamed,
     n_clusters: int,
     *,
-    n_init: int,
+    n_init: int = 20,
     seed: int,
     started: float,
     separate: bool = False,

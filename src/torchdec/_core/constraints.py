@@ -37,22 +37,13 @@ class ContradictionError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Rows of one kind are in one group, and each two groups may be known to be apart.
+    """Rows of one kind are in one group, and each two groups may be known to be apart."""
 
-    Attributes
-    ----------
-    rows, groups : ndarray of shape (m,), int64
-        The rows that something is known of, in order, and the group of each.
-    apart : ndarray of shape (g, g), bool
-        Which groups are of different kinds.
-    names : dict of int to str
-        Of the groups that have one.
-    """
-
+    # The rows that something is known of, in order, and the group of each.
     rows: Int64[NDArray[np.int64], " rows"]
     groups: Int64[NDArray[np.int64], " rows"]
-    apart: Bool[NDArray[np.bool_], "groups groups"]
-    names: dict[int, str]
+    apart: Bool[NDArray[np.bool_], "groups groups"]  # which groups are of different kinds
+    names: dict[int, str]  # of the groups that have one
 
 
 def facts(together: Pairs, apart: Pairs, names: Mapping[int, str]) -> Facts:

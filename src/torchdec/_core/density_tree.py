@@ -31,18 +31,12 @@ _ROUNDING = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class DensityTree:
-    """Rows, joined from the densest to the sparsest.
+    """Rows, joined from the densest to the sparsest."""
 
-    Attributes
-    ----------
-    depths : float64 (m,)
-        Of each peak, the deepest first: 1 less the distance between rows at the peak over that in the valley. The
-        first is 1, of all rows together.
-    edges : int64 (n - 1, 2)
-        What joins the rows: of each peak but the first the edge through its valley, then all others.
-    """
-
+    # Of each peak, the deepest first: 1 less the distance between rows at the peak over that in the valley. The
+    # first is 1, of all rows together.
     depths: Float64[NDArray[np.float64], " peaks"]
+    # What joins the rows: of each peak but the first the edge through its valley, then all others.
     edges: Int64[NDArray[np.int64], "edges 2"]
 
     def cut(self, n_clusters: int) -> Int32[NDArray[np.int32], " rows"]:

@@ -26,30 +26,17 @@ _RATE, _RISE, _LONGEST = 10.0, 50, 4.0
 
 @dataclass(frozen=True)
 class Embedded:
-    """Rows that were embedded without a network, for a partition and for an encoder to learn from.
+    """Rows that were embedded without a network, for a partition and for an encoder to learn from."""
 
-    Attributes
-    ----------
-    rows : Rows of shape (n, d)
-        The rows, as the encoder takes them but for the scale.
-    index : int64 (n,) or None
-        Which rows of the source they are; None where they are all.
-    graph : Tensor of shape (n, w), int64
-        Nearest other rows of each, nearest first.
-    embeddings : tuple of Tensor of shape (n, z), float32
-        Several, since another draw of the neighbours gives another one; none where the encoder had better learn
-        from the graph itself.
-    points : Tensor of shape (n, p), float32, or None
-        The leading principal components of the rows, where these are few.
-    places : Tensor of shape (n, z), float32, or None
-        Where the encoder had better put them; None for the first of the embeddings.
-    """
-
-    rows: Rows
-    index: Int64[NDArray[np.int64], " rows"] | None
-    graph: Int64[Tensor, "rows neighbors"]
+    rows: Rows  # the rows, as the encoder takes them but for the scale
+    index: Int64[NDArray[np.int64], " rows"] | None  # which rows of the source they are; None where they are all
+    graph: Int64[Tensor, "rows neighbors"]  # nearest other rows of each, nearest first
+    # Several, since another draw of the neighbours gives another one; none where the encoder had better learn from
+    # the graph itself.
     embeddings: tuple[Float32[Tensor, "rows embedding"], ...]
+    # The leading principal components of the rows, where these are few.
     points: Float32[Tensor, "rows components"] | None
+    # Where the encoder had better put them; None for the first of the embeddings.
     places: Float32[Tensor, "rows embedding"] | None = None
 
 
@@ -60,16 +47,8 @@ def free_embedding(
 
     At each step the rows of a group, each with one neighbour drawn by its weight, maximise the likelihood of
     picking that neighbour among all others of the group, by Student's t kernel, the one of equation 1. This is
-    InfoNCE with that kernel, as in t-SimCNE (Böhm, Berens, Kobak, ICLR 2023), on free vectors, as in UMAP.
-
-    Parameters
-    ----------
-    start : Tensor of shape (n, z)
-        Where the rows begin, on the device to compute on: their leading principal components.
-    graph : Tensor of shape (n, w)
-        Neighbours of each row, on the CPU.
-    generator : torch.Generator
-        Of the order of the rows and the neighbours that are drawn.
+    InfoNCE with that kernel, as in t-SimCNE (Böhm, Berens, Kobak, ICLR 2023), on free vectors, as in UMAP. The
+    rows start at their leading principal components, on the device to compute on.
     """
     vectors, (n, z) = start.clone(), start.shape
     probabilities = torch.from_numpy(edge_probabilities(graph.numpy()))

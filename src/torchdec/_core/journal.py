@@ -27,42 +27,22 @@ class Stateful(Protocol):
 
 @dataclass
 class State:
-    """All that a fit needs to go on as if it had never been interrupted.
+    """All that a fit needs to go on as if it had never been interrupted."""
 
-    Attributes
-    ----------
-    history : list of Record
-        All records so far.
-    results : dict
-        What is computed once: seeds, scale, graph, centroids.
-    finished : list of str
-        Stages that are done.
-    stage : str
-        The stage that is being trained.
-    parts : dict
-        Its networks, optimiser and position, as their `state_dict`.
-    """
-
-    history: list[Record] = field(default_factory=list)
-    results: dict[str, Any] = field(default_factory=dict)
-    finished: list[str] = field(default_factory=list)
-    stage: str = ""
+    history: list[Record] = field(default_factory=list)  # all records so far
+    results: dict[str, Any] = field(default_factory=dict)  # what is computed once: seeds, scale, graph, centroids
+    finished: list[str] = field(default_factory=list)  # stages that are done
+    stage: str = ""  # the stage that is being trained
+    # Its networks, optimiser and position, as their `state_dict`.
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Journal:
-    """The state of a fit, written by its stages as they go and read by them when they go on.
+    """The state of a fit, written by its stages as they go, and read by them when they go on.
 
     A stage that trains calls `follow` before its loop, and puts nothing else of its own into the state; what is
     computed at once is kept by `once`. A state is consistent while a stage has handed out a record, so that is
-    when `record` takes a copy, for a caller who wants to keep it.
-
-    Parameters
-    ----------
-    state : State or None, default=None
-        Where an interrupted fit stood. None begins a new one.
-    keep : callable or None, default=None
-        Gets a copy of the state at each record.
+    when `record` hands a copy to `keep`.
     """
 
     def __init__(self, state: State | None = None, keep: Callable[[State], None] | None = None) -> None:
@@ -103,13 +83,6 @@ class Journal:
     def past(self, stage: str) -> bool:
         """Tell whether a stage was finished before the state was kept."""
         return stage in self._state.finished
-
-    def begin_again(self, *kept: str) -> None:
-        """Forget which stages were finished, and all results but those that are named: they are to be run anew."""
-        for name in set(self.results) - set(kept):
-            del self.results[name]
-        self._state.finished.clear()
-        self._state.stage, self._state.parts, self._live = "", {}, {}
 
     def follow(self, stage: str, **parts: Stateful) -> None:
         """Keep the state of these parts, put back first where they were if the fit stopped in this stage.

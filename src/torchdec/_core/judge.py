@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaln, multigammaln
 from sklearn.metrics.cluster import contingency_matrix
 
-from torchdec._core.refinement import log_likelihood
+from torchdec._core.communities import log_likelihood
 
 # Nats an edge that a cut e times as clean is worth. On 38 embeddings of 12 datasets, 30 shapes and 21 tables .055
 # to .075 choose equally well; .03 is worse on unequal sizes, .1 on images. Less than 1e-5 is no cut.

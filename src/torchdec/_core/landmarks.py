@@ -4,9 +4,10 @@ The distance to the nearest landmarks alone would call every row of a wide clust
 nothing in the middle of narrow ones not; the ratio to what landmarks there are apart themselves would forgive rows
 that lie among other strange ones. The score is in between: mean distance to the nearest landmarks, over a power
 of what these are apart. It is told in the space of the rows and not in the code: an encoder maps what it has never
-seen to what it knows.
+seen to what it knows. Among rows that lie far out there may be groups, of what the fit has not seen.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64
 from numpy.typing import NDArray
+from sklearn.cluster import HDBSCAN
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -23,7 +25,7 @@ from torchdec._core.neighbor_graph import principal_axes
 from torchdec._core.randomness import generator
 from torchdec._core.scaling import learn_scale
 from torchdec.rows import Rows, as_rows
-from torchdec.rows._standardized import standardized
+from torchdec.rows._derived import StandardizedRows
 
 # Landmarks at most, and the most values that their rows hold while they are projected (256 MB).
 MOST, MOST_VALUES = 4096, 2**26
@@ -50,30 +52,16 @@ _FENCE = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """Some rows of a fit, and how far its rows are from them.
+    """Some rows of a fit, and how far its rows are from them."""
 
-    Attributes
-    ----------
-    means : Tensor of shape (d,)
-        Of the landmarks' rows.
-    axes : Tensor of shape (d, p)
-        Their leading principal components.
-    places : Tensor of shape (m, p)
-        The landmarks along these.
-    rests : Tensor of shape (m,)
-        Square of the length of what is left of each landmark beyond them. What two rows have there is taken to be
-        at right angles, as noise of many features is: its squares add up.
-    spacings : Tensor of shape (m,)
-        Mean distance of each to the landmarks that are nearest to it.
-    scores : Tensor of shape (1001,)
-        Of the rows of the fit: the 0th, 1st, ... 1000th thousandth.
-    """
-
-    means: Float32[Tensor, " features"]
-    axes: Float32[Tensor, "features axes"]
-    places: Float32[Tensor, "landmarks axes"]
+    means: Float32[Tensor, " features"]  # of the landmarks' rows
+    axes: Float32[Tensor, "features axes"]  # their leading principal components
+    places: Float32[Tensor, "landmarks axes"]  # the landmarks along these
+    # Square of the length of what is left of each landmark beyond them. What two rows have there is taken to be at
+    # right angles, as noise of many features is: its squares add up.
     rests: Float32[Tensor, " landmarks"]
-    spacings: Float32[Tensor, " landmarks"]
+    spacings: Float32[Tensor, " landmarks"]  # mean distance of each to the landmarks that are nearest to it
+    # Of the rows of the fit: the 0th, 1st, ... 1000th thousandth.
     scores: Float32[Tensor, " shares"]
 
     def to(self, device: torch.device) -> "Landmarks":
@@ -188,20 +176,13 @@ def landmarks_of(
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """What rows are like, told by some of them, so that others can be compared with them.
+    """What rows are like, told by some of them, so that others can be compared with them."""
 
-    Attributes
-    ----------
-    middles : ndarray of shape (k, p)
-        Mean of each cluster along the axes of the landmarks; their middle for a cluster without rows.
-    far : ndarray of shape (k,)
-        Fraction of the rows of each cluster that lie farther out than `FAR` of all rows of the fit.
-    columns : ndarray of shape (2, d)
-        Mean and standard deviation of each column, scaled as the encoder takes them.
-    """
-
+    # Mean of each cluster along the axes of the landmarks; their middle for a cluster without rows.
     middles: Float32[NDArray[np.float32], "clusters axes"]
+    # Fraction of the rows of each cluster that lie farther out than `FAR` of all rows of the fit.
     far: Float32[NDArray[np.float32], " clusters"]
+    # Mean and standard deviation of each column, scaled as the encoder takes them.
     columns: Float32[NDArray[np.float32], "2 features"]
 
 
@@ -253,7 +234,7 @@ def scattered(
     This is before anything is learnt, so the rows are scaled as a representation would.
     """
     scale, *columns = learn_scale(rows, standardize, compute)
-    prepared = standardized(rows, *(None if column is None else column.numpy() for column in columns))
+    prepared = StandardizedRows(rows, *(None if column is None else column.numpy() for column in columns))
     of_one = np.zeros(len(rows), dtype=np.int64)
     landmarks = landmarks_of(prepared, scale, of_one, seed, compute, _POWER_AMONG_SCATTER)
     scores = scores_of(landmarks, prepared, scale, compute, _POWER_AMONG_SCATTER)
@@ -313,3 +294,27 @@ def _weighted_quantiles(
     # The lowest score is the 0th thousandth, and the highest the last one.
     shares = below / max(below[-1], np.finfo(np.float64).tiny)
     return np.interp(SHARES, shares, scores[order]).astype(np.float32)
+
+
+# Rows of a group lie nearer to each other than this part of how far they lie from the rows of the fit. Scatter
+# lies about as far from its like as from all else.
+_NEARER = 0.85
+
+
+def groups(
+    rows: Float32[Tensor, "rows features"], landmarks: Landmarks, least: int, seed: int, compute: Compute
+) -> Iterator[Int64[Tensor, " group"]]:
+    """Yield which rows are a group of at least so many, by density (HDBSCAN) along their principal components."""
+    if len(rows) < least:
+        return
+    _, means, axes = principal_axes(as_rows(rows.cpu().numpy()), AXES, generator(seed), compute)
+    places, rests = placed(rows, means, axes)
+    labels = HDBSCAN(min_cluster_size=least, allow_single_cluster=True, copy=True).fit_predict(
+        places.cpu().numpy()
+    )
+    from_fit = landmarks.distances(*placed(rows, landmarks.means, landmarks.axes))
+    for number in range(labels.max() + 1):
+        group = torch.from_numpy((labels == number).nonzero()[0])
+        own = Landmarks(means, axes, places[group], rests[group], rests[group], rests[group])
+        if (own.distances(places[group], rests[group]) / from_fit[group]).median() < _NEARER:
+            yield group

@@ -34,8 +34,9 @@ _HALVES = 3
 # Of prediction strength the authors say 0.8 to 0.9.
 _STRONG_OF_TABLE = {"coarse": 0.9, "auto": 0.8, "fine": 0.7}
 # Divisions of a table into halves; of few rows more, since a cluster of some rows falls apart in some of them. Two
-# are enough where the strength is so many standard errors below what is strong.
-_DIVISIONS, _DIVISIONS_OF_FEW, _FEW, _CLEARLY = 5, 15, 200, 3
+# are enough where the strength is so many standard errors below what is strong. Of more rows they are enough where
+# it is so far above too, and one where it is below this fraction of what is strong.
+_DIVISIONS, _DIVISIONS_OF_FEW, _FEW, _CLEARLY, _FAR_BELOW = 5, 15, 200, 3, 0.5
 # Nats a row that classes have to tell of columns by others. Independent columns, skewed or not, have .09 at most;
 # two clusters that differ in a number and a kind, beside six columns of noise, .45.
 _INDEPENDENT = 0.1
@@ -256,7 +257,10 @@ def _by_classes(
         for halves, most in zip(divisions, distinct, strict=True):
             strengths += _strengths(halves, kinds, k, random) if k <= most else (0.0, 0.0)
             strength, error = float(np.mean(strengths)), float(np.std(strengths, ddof=1) / len(strengths) ** 0.5)
-            if len(strengths) > 2 and strength + _CLEARLY * error < strong:
+            below = strong - strength
+            if len(strengths) > 2 and (below if len(table) < _FEW else abs(below)) > _CLEARLY * error:
+                break
+            if len(table) >= _FEW and strength < _FAR_BELOW * strong:
                 break
         is_strong = strength + error >= strong and (
             k == 1 or _dependence(divisions[0], kinds, k, random) > _INDEPENDENT

@@ -12,18 +12,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Owners:
-    """The cluster of each centre; None stands for these where each centre is a cluster of its own, in order.
+    """The cluster of each centre; None stands for these where each centre is a cluster of its own, in order."""
 
-    Attributes
-    ----------
-    clusters : Tensor of shape (m,), int64
-        0 to k - 1, each at least once.
-    n_clusters : int
-        k.
-    """
-
-    clusters: Int64[Tensor, " centers"]
-    n_clusters: int
+    clusters: Int64[Tensor, " centers"]  # 0 to k - 1, each at least once
+    n_clusters: int  # k
 
     def largest(self, values: Float[Tensor, "rows centers"]) -> Float[Tensor, "rows clusters"]:
         """Return of each cluster the largest of its centres' values; the gradient goes to that centre alone."""

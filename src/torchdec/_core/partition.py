@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from torchdec._core.candidates import candidates
+from torchdec._core.communities import between, refined, weighted
 from torchdec._core.judge import gaussian_evidence, graph_score, leading_components, with_clear_evidence
 from torchdec._core.nearest import nearest
-from torchdec._core.refinement import between, refined, weighted
 
 # Neighbours of each row where no graph is given.
 _NEIGHBORS = 15
@@ -28,27 +28,14 @@ _FEW_ROWS, _FEW_COLUMNS, _MORE_ROWS = 500, 10, 5000
 
 @dataclass(frozen=True)
 class Partition:
-    """The chosen partition of n rows, and what it was chosen from.
+    """The chosen partition of n rows, and what it was chosen from."""
 
-    Attributes
-    ----------
-    labels : int32 (n,)
-        The cluster of each row, from 0 to k - 1, numbered by their first rows; each has a row.
-    name : str
-        How it was found.
-    code : int
-        The number of the code that it was found in, from 0; 0 too where it was found in the points.
-    runner_up : str or None
-        How the next best one was found that differs from it.
-    scores : dict
-        What each candidate is worth to the judge.
-    """
-
+    # The cluster of each row, from 0 to k - 1, numbered by their first rows; each has a row.
     labels: Int32[NDArray[np.int32], " rows"]
-    name: str
-    code: int
-    runner_up: str | None
-    scores: dict[str, float]
+    name: str  # how it was found
+    code: int  # the number of the code that it was found in, from 0; 0 too where it was found in the points
+    runner_up: str | None  # how the next best one was found that differs from it
+    scores: dict[str, float]  # what each candidate is worth to the judge
 
 
 @dataclass(frozen=True)
@@ -70,24 +57,10 @@ def partition(
 ) -> Partition:
     """Partition rows into `n_clusters` by their embedding and the graph of their nearest neighbours.
 
-    Parameters
-    ----------
-    codes : float32 (n, z), one or several
-        What the rows are embedded as; candidates are found in each.
-    n_clusters : int
-        k, from 1 to n.
-    graph : int64 (n, w), or None
-        Nearest other rows of each row, nearest first, found in the space of the rows; None finds them in the first
-        code.
-    points : float32 (n, p), optional
-        The rows themselves, of small tables: candidates are found in them too, and far neighbours are left out.
-    random_state : int
-        For k-means and mixtures. The same gives the same labels, whatever the number of threads.
-
-    Returns
-    -------
-    Partition
-        The labels, how they were found, and what all candidates are worth.
+    Candidates are found in each of `codes`, and in `points`, the rows themselves of small tables, which leave far
+    neighbours out of the graph too. Without a graph (nearest other rows, nearest first) that of the first code is
+    taken. `random_state` is that of k-means and mixtures; the same gives the same labels, whatever the number of
+    threads.
 
     Raises
     ------

@@ -35,21 +35,8 @@ def place_centers(
 
     One centre is the mean of its cluster. Where it loses rows to others because of the cluster's shape (a ring, a
     half-moon), k-means within the cluster finds 2, 4, ... 16; a rim that overlaps with others is left as it is.
-
-    Parameters
-    ----------
-    code : Tensor or Streamed of shape (n, z)
-    labels : ndarray of shape (n,), int32
-        The cluster of each row, 0 to k - 1; each cluster has a row.
-    n_clusters : int
-        k.
-    random_state : RandomState
-        Of the sample, where there are more than 32,768 rows, and of k-means.
-
-    Returns
-    -------
-    centers, center_clusters
-        Centres float32 (m, z) on the embedding's device, those of a cluster together, and the cluster of each.
+    Each cluster has a row; of more than 32,768 rows a sample is drawn. Returned are the centres, float32 (m, z) on
+    the embedding's device, those of a cluster together, and the cluster of each.
     """
     means = _means(code, labels, n_clusters)
     if 2 * n_clusters > _MOST_OF_ALL:
@@ -94,19 +81,7 @@ def _some(labels: NDArray[np.int32], n_clusters: int, random_state: np.random.Ra
 
 
 class _Placement:
-    """The centres of each cluster; rows that lie nearer to one of another cluster are lost to theirs.
-
-    Parameters
-    ----------
-    points, labels : Tensor of shape (n, z) and (n,)
-        Rows, and their clusters.
-    means : Tensor of shape (k, z)
-
-    Attributes
-    ----------
-    centers : list of Tensor
-        Of each cluster those that it has now, (c, z).
-    """
+    """The centres of each cluster; rows that lie nearer to one of another cluster are lost to theirs."""
 
     def __init__(self, points: Tensor, labels: Tensor, means: Tensor, random_state: np.random.RandomState) -> None:
         self._points, self._labels, self._random_state = points, labels, random_state

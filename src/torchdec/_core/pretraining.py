@@ -6,11 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from torchdec._core import workers
-from torchdec._core.networks import linear_layers
+from torchdec._core.layers import linear_layers
 from torchdec._core.objective import reconstruction_error
-from torchdec._core.optimizers import SGD
 from torchdec._core.records import Epoch
-from torchdec._core.training import Source, train, train_by_adam
+from torchdec._core.training import SGD, Source, train, train_by_adam
 
 # Of the code of the paper, not of its text (docs/method.md, "Paper and code"):
 CAFFE_MOMENTUM = 0.9

@@ -36,9 +36,9 @@ def learn_scale(
 
     Where columns are standardised first, or with "auto" have different units, their means and deviations come with
     it, (d,), and the scalar is that of the standardised rows. Rows of a prepared table have their units already.
-    Else columns that lie far from 0 lose their mean
-    alone: the means of the others are 0, and all deviations 1. Means and deviations are float32, or float64 where
-    they have to leave before the rows are float32. Rows that are all zero are left as they are.
+    Else columns that lie far from 0 lose their mean alone: the means of the others are 0, and all deviations 1.
+    Means and deviations are float32, or float64 where they have to leave before the rows are float32. Rows that
+    are all zero are left as they are.
 
     Raises
     ------

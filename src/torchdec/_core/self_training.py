@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torchdec._core import workers
 from torchdec._core.centroids import reseed
 from torchdec._core.objective import kl_divergence, log_soft_assignment, reconstruction_error
-from torchdec._core.optimizers import SGD
 from torchdec._core.owners import Owners
 from torchdec._core.records import Stretch, Update
 from torchdec._core.targets import P, Targets, compute_targets, restored
-from torchdec._core.training import Source
+from torchdec._core.training import SGD, Source
 
+# Of SGD, as in the code of the paper.
+_MOMENTUM = 0.9
 # Steps between two records where updates are farther apart.
 RECORD_EVERY = 2000
 
@@ -34,28 +35,16 @@ class Settings:
     reconstruction_weight: float
     update_interval: int
     learning_rate: float
-    momentum: float
     revive: bool = True
 
 
 class SelfTraining:
     """Target updates and SGD in turn, in place on encoder, centres and decoder, until the caller stops asking.
 
-    Where the journal of the source knows this stage, all are put where they were at the record that was yielded
-    last, and the next one is the one after it.
-
-    Parameters
-    ----------
-    decoder : torch.nn.Module or None
-        Trained where the reconstruction error has a weight.
-    centers : Tensor of shape (m, z)
-        Trained in place together with the encoder.
-    labels : Tensor of shape (n,)
-        The clusters of stage 2, which the first update counts changes against.
-    owners : Owners or None, default=None
-        The cluster of each centre; None where each is one.
-    penalty : callable, optional
-        Of soft assignments of rows of its own choice; added to the loss of each step.
+    The decoder is trained where the reconstruction error has a weight. `labels` are the clusters of stage 2, which
+    the first update counts changes against; `penalty`, of soft assignments of rows of its own choice, is added to
+    the loss of each step. Where the journal of the source knows this stage, all are put where they were at the
+    record that was yielded last, and the next one is the one after it.
     """
 
     def __init__(
@@ -76,7 +65,7 @@ class SelfTraining:
         self.owners, self.n_clusters = owners, owners.n_clusters if owners else len(centers)
         networks = nn.ModuleList([encoder, *([self.decoder] if self.decoder else [])])
         self.parameters = [centers, *networks.parameters()]
-        self.optimizer = SGD(self.parameters, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
+        self.optimizer = SGD(self.parameters, lr=settings.learning_rate, momentum=_MOMENTUM, fused=True)
         self.position = Position(
             centers, labels, lambda state: restored(state, encoder, source.compute, settings.alpha, owners)
         )
@@ -197,21 +186,7 @@ class SelfTraining:
 
 
 class Position:
-    """Where self-training is between two updates.
-
-    Attributes
-    ----------
-    centers : Tensor of shape (m, z)
-        Trained in place.
-    labels : Tensor of shape (n,)
-        The clusters that the next update counts changes against.
-    p : P or None
-        The targets; None before the first update.
-    updates : int
-        How many there were.
-    steps, total : int, Tensor
-        Steps since the last one, and the sum of their losses.
-    """
+    """Where self-training is between two updates."""
 
     def __init__(self, centers: Tensor, labels: Tensor, restored: Callable[[dict[str, Any]], P]) -> None:
         self.centers, self.labels, self._restored = centers, labels, restored

@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from inspect import unwrap
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -13,7 +15,6 @@ from torchdec._core import workers
 from torchdec._core.batches import Shuffled, resident, to_device
 from torchdec._core.compute import Compute
 from torchdec._core.journal import Journal
-from torchdec._core.optimizers import Adam
 from torchdec._core.randomness import generator
 from torchdec._core.records import Epoch
 from torchdec.augment import Augment, apply
@@ -23,6 +24,21 @@ from torchdec.rows._protocol import Rows
 MANY_ROWS = 2**15
 # Steps between two records: seconds on a large net, so that a reader of the log never waits long.
 RECORD_EVERY = 50
+
+
+def _plain(of: type[torch.optim.Optimizer]) -> dict[str, Any]:
+    """Return the methods that torch wraps for its compiler, bare: importing that takes seconds of each process.
+
+    Nothing is compiled here; where torch doesn't wrap one, it is the method itself. Steps give the same bits.
+    """
+    methods: dict[str, Any] = {
+        name: unwrap(getattr(of, name)) for name in ("add_param_group", "zero_grad", "step")
+    }
+    return methods | {"step": torch.no_grad()(methods["step"])}
+
+
+Adam: type[torch.optim.Adam] = type("Adam", (torch.optim.Adam,), _plain(torch.optim.Adam))
+SGD: type[torch.optim.SGD] = type("SGD", (torch.optim.SGD,), _plain(torch.optim.SGD))
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ import typer
 from torchdec._version import __version__
 from torchdec.cli._choose import choose_k
 from torchdec.cli._columns import columns
-from torchdec.cli._demo import demo
 from torchdec.cli._describe import summary
 from torchdec.cli._drift import drift
 from torchdec.cli._edit import edit, merge, rename, split
 from torchdec.cli._errors import OneLineErrors
-from torchdec.cli._export import export, export_table
-from torchdec.cli._fit import fit
+from torchdec.cli._export import export, export_table, sort
+from torchdec.cli._fit import demo, fit
 from torchdec.cli._info import info
 from torchdec.cli._levels import levels
 from torchdec.cli._open import open_page
@@ -26,7 +25,6 @@ from torchdec.cli._refine import ask, refine
 from torchdec.cli._report import report
 from torchdec.cli._score import score
 from torchdec.cli._serve import serve
-from torchdec.cli._sort import sort
 from torchdec.cli._stability import stability
 from torchdec.cli._terminal import tell
 from torchdec.cli._update import update

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +22,7 @@ class Resolution(StrEnum):
 
 @_options.reads_files
 def choose_k(
-    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
+    data: _options.Data,
     first: Annotated[int, typer.Option("--from", min=1, help="The smallest number of clusters to try.")] = 1,
     last: Annotated[
         int | None,
@@ -45,11 +44,8 @@ def choose_k(
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
     text_column: _options.TextColumn = None,
     layer: _options.Layer = None,
-    use: _options.Use = None,
-    ignore: _options.Ignore = None,
-    role: _options.Role = None,
-    id_column: _options.Id = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    columns: _options.Said = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     as_json: _options.Json = False,
 ) -> None:
@@ -61,37 +57,35 @@ def choose_k(
     fit -k auto takes the same number, fit -k coarse that of --resolution coarse, and fit -k 2-12 that of --from 2
     --to 12.
     """
-    from torchdec._core.number_of_clusters import numbers_to_try
     from torchdec.clusters._choose import choose_k
     from torchdec.rows._files import read_rows
     from torchdec.rows._finite import check_finite
     from torchdec.rows._protocol import kinds_of
 
     with naming("DATA"), noting():
-        rows = read_rows(
-            data,
-            text_column=text_column,
-            layer=layer,
-            use=use or (),
-            ignore=ignore or (),
-            roles=_options.roles(role, id_column),
-            **file,
-        )
+        rows = read_rows(data, text_column=text_column, layer=layer, **columns, **file)
     with naming_rows(str(data)):
         n_filled = len(rows) - len(check_finite(rows))  # the others are left out
-    ks: Any = resolution.value
     with naming(str(data)):
-        numbers = numbers_to_try(ks, n_filled, is_table=kinds_of(rows) is not None)
-        if first > 1 or last is not None:
-            if resolution is not Resolution.AUTO:
-                raise UserError("--resolution chooses among all numbers; leave --from and --to out.")
-            last = numbers[-1] if last is None else last
-            if first > last:
-                raise UserError(f"--from {first} is more than --to {last}.")
-            ks = numbers_to_try(range(first, last + 1), n_filled, "--to")
-    with naming_rows(str(data)), noting():
+        ks = _numbers(resolution, first, last, n_filled, is_table=kinds_of(rows) is not None)
+    with naming_rows(str(data)):
         choice = choose_k(rows, ks, representation=representation.value, hold_out=hold_out, random_state=seed)
     if as_json:
         print_json(asdict(choice))
     else:
         tell(str(choice))
+
+
+def _numbers(resolution: Resolution, first: int, last: int | None, n_rows: int, *, is_table: bool) -> Any:
+    """Return what `choose_k` is to try: all numbers, at this resolution, or those of a range."""
+    from torchdec._core.number_of_clusters import numbers_to_try
+
+    numbers = numbers_to_try(resolution.value, n_rows, is_table=is_table)
+    if first == 1 and last is None:
+        return resolution.value
+    if resolution is not Resolution.AUTO:
+        raise UserError("--resolution chooses among all numbers; leave --from and --to out.")
+    last = numbers[-1] if last is None else last
+    if first > last:
+        raise UserError(f"--from {first} is more than --to {last}.")
+    return numbers_to_try(range(first, last + 1), n_rows, "--to")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import naming, naming_rows
+from torchdec.cli._errors import UserError, naming, naming_rows
 from torchdec.cli._run_files import names_of_run, rows_like
-from torchdec.cli._summary import print_json
+from torchdec.cli._summary import print_clusters, print_json, print_table, print_traits
 from torchdec.cli._terminal import printable, tell
 
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 def summary(
     model: _options.Model,
-    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA", show_default=False, help=f"{_options.DATA_HELP} Without it, what the run has is told."
+        ),
+    ] = None,
     text_column: _options.TextColumn = None,
     as_json: _options.Json = False,
 ) -> None:
@@ -38,6 +43,9 @@ def summary(
     from torchdec.clusters._traits import sampled_table
     from torchdec.rows._ids import row_ids
 
+    if data is None:
+        _print_kept(model, as_json=as_json)
+        return
     with naming("MODEL"):
         fitted = load(model)
     rows = rows_like(fitted, data, text_column=text_column)
@@ -65,6 +73,18 @@ def summary(
         _print_rules(rules)
 
 
+def _print_kept(directory: Path, *, as_json: bool) -> None:
+    """Print what a run has of its clusters, as the fit did."""
+    from torchdec.runs._record import read_run
+
+    if as_json:
+        raise UserError("--json tells of rows; give DATA, the file of the rows, too.")
+    with naming("MODEL"):
+        run = read_run(directory)
+    print_clusters(run)
+    print_traits(run)
+
+
 def _print_rules(rules: "Rules") -> None:
     for rule in rules.rules:
         conditions = printable(" and ".join(rule.conditions)) or "all rows"
@@ -74,37 +94,30 @@ def _print_rules(rules: "Rules") -> None:
 
 
 def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from torchdec.rows._ids import row_name
 
-    table = Table(box=SIMPLE_HEAD)
-    for heading in ("cluster", "rows", "confidence", "lowest 10 %", "nearest"):
-        table.add_column(heading, justify="right")
     # Sentences and words have lines of their own, for which a column of a terminal is too narrow.
     has_lines = any(cluster.traits or cluster.words for cluster in clusters)
-    if not has_lines:
-        table.add_column("stands out", overflow="fold")
-    table.add_column("exemplars")
+    lines = []
     for cluster in clusters:
-        name = str(cluster.number) if has_lines else f"{cluster.number} {printable(cluster.shown_name)}".strip()
         sure, least = (
             "-" if value is None else f"{value:.3f}" for value in (cluster.confidence, cluster.confidence_p10)
         )
-        features = ", ".join(f"{printable(feature)} {by:+.1f}" for feature, by in cluster.features[:3])
-        table.add_row(
-            escape(name),
-            f"{cluster.size:,}",
-            sure,
-            least,
-            "-" if cluster.nearest is None else str(cluster.nearest),
-            *(() if has_lines else (escape(features),)),
-            escape(", ".join(printable(row_name(ids, row)) for row in cluster.exemplars[:4])),
+        features = ", ".join(f"{feature} {by:+.1f}" for feature, by in cluster.features[:3])
+        lines.append(
+            (
+                str(cluster.number) if has_lines else f"{cluster.number} {cluster.shown_name}".strip(),
+                f"{cluster.size:,}",
+                sure,
+                least,
+                "-" if cluster.nearest is None else str(cluster.nearest),
+                *(() if has_lines else (features,)),
+                ", ".join(row_name(ids, row) for row in cluster.exemplars[:4]),
+            )
         )
-    Console(highlight=False).print(table)
+    about = () if has_lines else ("stands out",)
+    headings = ("cluster", "rows", "confidence", "lowest 10 %", "nearest", *about, "exemplars")
+    print_table(headings, lines, left=("stands out", "exemplars"))
     for cluster in clusters if has_lines else ():
         told = "; ".join(trait.text for trait in cluster.traits) or ", ".join(cluster.words)
         tell(printable(f"{cluster.number} {cluster.shown_name}: {told}"))

@@ -10,7 +10,7 @@ from torchdec.cli import _options
 from torchdec.cli._errors import naming, naming_rows
 from torchdec.cli._run_files import names_of_run, rows_like
 from torchdec.cli._summary import print_json
-from torchdec.cli._terminal import printable, tell
+from torchdec.cli._terminal import printable, size_of, tell
 
 if TYPE_CHECKING:
     from torchdec.clusters._drift import Drift, Shift
@@ -28,8 +28,13 @@ def drift(
         float,
         typer.Option("--effect", min=0.01, help="Effects from which on a difference counts (Cohen's h or d)."),
     ] = 0.3,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", metavar="FILE.html", show_default=False, help="Show all comparisons on a page."),
+    ] = None,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
+    force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
     """Tell whether new rows differ from those of the fit; the exit code is 3 if they do, and 0 if they don't.
@@ -41,16 +46,30 @@ def drift(
     """
     from torchdec._model_file import load
     from torchdec.clusters._drift import drift
+    from torchdec.runs._publish import check_file, write_file
 
+    if page is not None:
+        with naming("--page"):
+            check_file(page, force=force)
     with naming("MODEL"):
         fitted = load(model)
     rows = rows_like(fitted, data, text_column=text_column, **file)
     with naming_rows(str(data)):
         found = drift(fitted, rows, least_effect=least_effect)
+    names = names_of_run(model) or fitted.cluster_names_
+    if page is not None:
+        from torchdec.report import of_drift
+
+        def write(new: Path) -> None:
+            new.write_text(of_drift(found, data.name, str(model), names), encoding="utf-8")
+
+        write_file(page, write, force=force)
     if as_json:
         print_json({"drifted": found.drifted, **asdict(found)})
     else:
-        _print(found, names_of_run(model) or fitted.cluster_names_)
+        _print(found, names)
+        if page is not None:
+            tell(f"{page}: {size_of(page)}")
     if found.drifted:
         raise typer.Exit(DRIFTED)
 

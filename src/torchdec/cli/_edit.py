@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming, naming_rows, noting
+from torchdec.cli._errors import UserError, naming, naming_rows
 from torchdec.cli._run_files import rows_of_run, write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
 from torchdec.cli._terminal import tell
@@ -50,7 +50,7 @@ def split(
         int, typer.Option("--updates", min=0, help="Updates of self-training after the cut; 0 trains nothing.")
     ] = 3,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,
@@ -176,7 +176,7 @@ def _replayed(
         from torchdec.runs._record import read_run
         from torchdec.runs._tables import read_assignments
 
-        with naming_rows(str(data)) if data else nullcontext(), noting():
+        with naming_rows(str(data)) if data else nullcontext():
             names = read_run(directory).shown_names
             return replay(model, edits, read_assignments(directory), rows, names=names)
 
@@ -200,8 +200,7 @@ def edited(
     from torchdec._assigned import Assigned, assign_parts
     from torchdec._model_file import load
     from torchdec.rows._ids import row_ids
-    from torchdec.runs._lock import locked
-    from torchdec.runs._publish import check_directory, write_run_directory
+    from torchdec.runs._publish import check_directory, locked, write_run_directory
     from torchdec.runs._record import MODEL, fingerprint, read_run
     from torchdec.runs._tables import read_assignments, read_embedding, read_ids
 

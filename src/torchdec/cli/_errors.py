@@ -36,9 +36,10 @@ def naming(argument: str) -> Iterator[None]:
 
 @contextmanager
 def naming_rows(source: str) -> Iterator[None]:
-    """Put the name of the file where the library speaks of X."""
+    """Put the name of the file where the library speaks of X, and print what it tells of the rows."""
     try:
-        yield
+        with noting():
+            yield
     except ValueError as error:
         message = one_line(error)
         named = re.sub(r"\bX\b", lambda _: source, message)

@@ -1,13 +1,20 @@
-"""`torchdec export` and `torchdec export-table`."""
+"""`torchdec export`, `export-table` and `sort`: a model, tables and pictures for others."""
 
+import re
+import shutil
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming
+from torchdec.cli._run_files import refuse_inside
 from torchdec.cli._terminal import size_of, tell
+
+if TYPE_CHECKING:
+    from torchdec.runs._record import Run
 
 
 def export(
@@ -42,8 +49,7 @@ def export_table(
     """
     from torchdec.runs._publish import check_file, write_file
     from torchdec.runs._record import read_run
-    from torchdec.runs._tables import read_assignments
-    from torchdec.runs._tables_of_run import tables_of_run, write_tables
+    from torchdec.runs._tables import read_assignments, tables_of_run, write_tables
 
     with naming("-o/--out"):
         check_file(out, force=force)
@@ -56,3 +62,57 @@ def export_table(
     with naming("-o/--out"):
         write_file(out, lambda new: write_tables(new, tables), force=force)
     tell(f"{out}: {size_of(out)}")
+
+
+def sort(
+    directory: Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run of pictures.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The folder of its pictures.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="A new folder to make.")],
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the pictures; by default they are linked.")] = False,
+) -> None:
+    """Sort the pictures of a run into folders, one for each cluster.
+
+    A folder has the number and the name of its cluster; "none" has the pictures that are in no cluster.
+    """
+    from torchdec.runs._record import read_run
+    from torchdec.runs._tables import read_assignments, read_ids
+
+    with naming("RUN"):
+        run, clusters, ids = read_run(directory), read_assignments(directory), read_ids(directory)
+    if ids is None or "name" not in ids.column_names:
+        raise UserError(f"RUN: {directory} has no names of pictures; give the run of a folder of pictures.")
+    # Each page of a TIFF is a row; its file goes where its first page is.
+    names = [re.sub(r"#\d+$", "", name) for name in ids["name"].to_pylist()]
+    with naming("DATA"):
+        if missing := next((name for name in names if not (data / name).is_file()), None):
+            raise ValueError(f"{data} has no {missing}, which is in the run; give the folder of the fit.")
+    with naming("-o/--out"):
+        refuse_inside(out, data)
+        if out.exists():
+            raise ValueError(f"{out} is there already; name a new folder.")
+        places = dict(zip(reversed(names), reversed(clusters.tolist()), strict=True))
+        _fill(out, data, places, _folders(run), copy=copy)
+    tell(f"{out}: {len(places):,} pictures in {len(set(places.values()))} folders")
+
+
+def _folders(run: "Run") -> dict[int, str]:
+    """Return what the folder of each cluster is called, without what file systems refuse."""
+    names = [re.sub(r'[\x00-\x1f<>:"/\\|?*]+', " ", name) for name in run.shown_names]
+    return {-1: "none"} | {number: f"{number} {name}"[:80].strip(" .") for number, name in enumerate(names)}
+
+
+def _fill(out: Path, data: Path, places: dict[str, int], folders: dict[int, str], *, copy: bool) -> None:
+    """Make the folders beside where they go, and move them there once they are complete."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as beside:
+        whole = Path(beside) / "sorted"
+        whole.mkdir()
+        for name, cluster in places.items():
+            new = whole / folders[cluster] / name
+            new.parent.mkdir(parents=True, exist_ok=True)
+            source = (data / name).resolve()
+            if copy:
+                shutil.copy2(source, new)
+            else:
+                new.symlink_to(source)
+        whole.rename(out)

@@ -1,21 +1,20 @@
 """From rows to a run directory: what `fit` and `demo` have in common."""
 
+import signal
 import warnings
-from collections.abc import Mapping
-from contextlib import closing, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from torchdec.cli._errors import INTERRUPTED, UserError, naming, naming_rows, one_line, say
-from torchdec.cli._options import Precision, Representation
 from torchdec.cli._progress import Show, progress
 from torchdec.cli._report import write_report
 from torchdec.cli._run_files import write_run_files
-from torchdec.cli._signals import Left, leaving
 
 if TYPE_CHECKING:
     from torchdec._checkpoint import Checkpoint
@@ -26,34 +25,28 @@ if TYPE_CHECKING:
     from torchdec.runs._record import Run
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The options that become parameters of `DEC`."""
+class Left(BaseException):
+    """The process was told to end, by Ctrl-C or by whoever runs it; `code` is what it is to exit with."""
 
-    clusters: int | range | list[int] | Literal["auto", "coarse", "fine"]
-    representation: Representation
-    reconstruction_weight: float
-    seed: int
-    device: str
-    precision: Precision
-    image_shape: tuple[int, ...] | None  # shift and rotate images of this shape
-    noise: float | Literal["auto", False] = False
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = 128 + number
 
-    def estimator(self) -> "DEC":
-        """Make the estimator."""
-        from torchdec._dec import DEC
-        from torchdec.augment import ShiftRotate
 
-        return DEC(
-            self.clusters,
-            representation=str(self.representation),
-            reconstruction_weight=self.reconstruction_weight,
-            noise=self.noise,
-            augment=ShiftRotate(self.image_shape) if self.image_shape else None,
-            random_state=self.seed,
-            device=self.device,
-            precision=self.precision.value,
-        )
+@contextmanager
+def leaving() -> Iterator[None]:
+    """Raise `Left` at either signal; a machine that is taken away sends the second."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def leave(number: int, _: Any) -> None:
+        raise Left(number)
+
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ class Job:
 
     rows: "Rows"
     data: str
-    settings: Settings
+    model: "DEC"  # not fitted
     out: Path
     force: bool
     quiet: bool
@@ -116,7 +109,7 @@ def run_job(job: Job) -> "Run":
 
 def _run_job(job: Job) -> "Run":
     from torchdec._core import workers
-    from torchdec.runs._lock import locked
+    from torchdec.runs._publish import locked
 
     _check_clusters(job)
     with locked(job.out) if workers.rank() == 0 else nullcontext():
@@ -126,7 +119,7 @@ def _run_job(job: Job) -> "Run":
 def _check_clusters(job: Job) -> None:
     from torchdec._core.number_of_clusters import numbers_to_try
 
-    n_rows, wanted = job.rows.shape[0], job.settings.clusters
+    n_rows, wanted = job.rows.shape[0], job.model.n_clusters
     if not isinstance(wanted, int):
         with naming(job.data):
             numbers_to_try(wanted, n_rows, "-k/--clusters")
@@ -140,7 +133,7 @@ def _check_clusters(job: Job) -> None:
 def _fit_and_write(job: Job) -> "Run":
     from torchdec._core import workers
 
-    model = job.settings.estimator()
+    model = job.model
     quiet = job.quiet or workers.rank() > 0
     with naming_rows(job.data), progress(quiet, model.max_iter) as show:
         trained = _train(model, job.rows, show, job.checkpoint)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchdec.cli._errors import UserError, one_line, say
-from torchdec.prepare._names import LABEL_NAMES, is_label_name, label_name
+from torchdec.prepare._roles import LABEL_NAMES, is_label_name, label_name
+from torchdec.rows._csv import refuse_open_quotes
 from torchdec.rows._csv_cells import is_comment
 from torchdec.rows._csv_format import Format, look
-from torchdec.rows._csv_quotes import refuse_open_quotes
 from torchdec.rows._protocol import RowsError, RowsWarning
 from torchdec.rows._reading import Reading
 
@@ -39,16 +39,7 @@ class Labels:
 
 
 def read_labels(path: Path, column: str | None = None, reading: Reading | None = None) -> Labels:
-    """Read one label a row; those of text files are text.
-
-    Parameters
-    ----------
-    path : Path
-    column : str, optional
-        That holds them, of several.
-    reading : Reading, optional
-        What the caller said of a text file: its encoding, delimiter and header.
-    """
+    """Read one label a row, from this column of several; those of text files are text, read as the caller said."""
     kind = path.suffix.lower()
     if kind not in _KINDS:
         raise UserError(f"{path} has the suffix {path.suffix!r}; give a file of type {', '.join(_KINDS)}.")

@@ -38,6 +38,7 @@ DATA_HELP = (
     "or a folder of .parquet, CSR .npz or images, or an image."
 )
 
+Data = Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=DATA_HELP)]
 Run = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory.")]
 RowsOfRun = Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The rows of the run.")]
 Model = Annotated[
@@ -112,7 +113,7 @@ Id = Annotated[
 ]
 
 
-def roles(said: list[str] | None, ids: list[str] | None) -> dict[str, str]:
+def _roles(said: list[str] | None, ids: list[str] | None) -> dict[str, str]:
     """Read what `--role` and `--id` say."""
     found = dict.fromkeys(ids or (), "id")
     for text in said or ():
@@ -154,26 +155,35 @@ Encoding = Annotated[
         help="Of a .csv, .tsv or .txt, as cp1252.",
     ),
 ]
-# How a text file is written, as a command with `reads_files` gets it; nothing is said where the default stands.
-File = Mapping[str, Any]
-AS_IT_SHOWS: File = MappingProxyType({})
-_OF_FILES = {"header": Header, "delimiter": Delimiter, "decimal": Decimal, "encoding": Encoding}
+# How a text file is written, and which columns are features, as a command with `reads_files` gets them and
+# `read_rows` takes them; nothing is said where the default stands.
+Said = Mapping[str, Any]
+AS_IT_SHOWS: Said = MappingProxyType({})
+_SAID: dict[str, dict[str, Any]] = {
+    "columns": {"use": Use, "ignore": Ignore, "role": Role, "id_column": Id},
+    "file": {"header": Header, "delimiter": Delimiter, "decimal": Decimal, "encoding": Encoding},
+}
 
 
 def reads_files(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command, in place of its parameter `file`, the options of how a text file is written."""
+    """Give a command, in place of its parameters `columns` and `file`, the options that these stand for."""
+    own = signature(command)
+    wanted = {name: options for name, options in _SAID.items() if name in own.parameters}
 
     @wraps(command)
     def with_options(**given: Any) -> None:
-        file = {name: given.pop(name) for name in _OF_FILES}
-        command(**given, file=file)
+        said = {name: {option: given.pop(option) for option in options} for name, options in wanted.items()}
+        if "columns" in said:
+            use, ignore, role, ids = said["columns"].values()
+            said["columns"] = {"use": use or (), "ignore": ignore or (), "roles": _roles(role, ids)}
+        command(**given, **said)
 
-    options = [
-        Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=option)
-        for name, option in _OF_FILES.items()
-    ]
-    own = signature(command)
-    parameters = [p for one in own.parameters.values() for p in (options if one.name == "file" else [one])]
+    parameters: list[Parameter] = []
+    for parameter in own.parameters.values():
+        parameters += [
+            Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=option)
+            for name, option in wanted.get(parameter.name, {}).items()
+        ] or [parameter]
     # Typer reads both.
     with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

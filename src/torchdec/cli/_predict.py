@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import UserError, naming, naming_rows, noting, say
+from torchdec.cli._errors import UserError, naming, naming_rows, say
 from torchdec.cli._run_files import names_of_run, refuse_inside, rows_like
 from torchdec.cli._terminal import tell
 
@@ -23,63 +23,66 @@ if TYPE_CHECKING:
 # What assignments are written to as a table.
 _TABLES = (".parquet", ".csv", ".xlsx")
 
+Out = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="OUT",
+        help=".parquet, .csv or .xlsx of the assignments; or .h5ad, a copy of the .h5ad that DATA is, with them; "
+        "or, for a folder of Parquet, a new folder.",
+    ),
+]
+Reject = Annotated[
+    float,
+    typer.Option(
+        "--reject",
+        min=0.0,
+        max=0.99,
+        metavar="FRACTION",
+        help="Cluster -1 for rows that lie farther out than this share of the rows of the fit, as 0.05.",
+    ),
+]
+Groups = Annotated[
+    int | None,
+    typer.Option(
+        "--groups",
+        min=1,
+        metavar="N",
+        show_default=False,
+        help="Assign rows to so many groups of clusters, as torchdec levels tells.",
+    ),
+]
+Scores = Annotated[
+    bool,
+    typer.Option(
+        "--scores",
+        help="Write how far out rows lie: a column outlier_score, above 1 farther than any of the fit.",
+    ),
+]
+Join = Annotated[bool, typer.Option("--join", help="Write all columns of DATA, a table, beside the assignments.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, metavar="N", help="Dask processes for a folder of Parquet; 0 is none.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", show_default=False, help="A Dask scheduler that runs already."),
+]
+
 
 @_options.reads_files
 def predict(
     model: _options.Model,
-    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=_options.DATA_HELP)],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="OUT",
-            help=".parquet, .csv or .xlsx of the assignments; or .h5ad, a copy of the .h5ad that DATA is, with "
-            "them; or, for a folder of Parquet, a new folder.",
-        ),
-    ],
-    reject: Annotated[
-        float,
-        typer.Option(
-            "--reject",
-            min=0.0,
-            max=0.99,
-            metavar="FRACTION",
-            help="Cluster -1 for rows that lie farther out than this share of the rows of the fit, as 0.05.",
-        ),
-    ] = 0.0,
-    groups: Annotated[
-        int | None,
-        typer.Option(
-            "--groups",
-            min=1,
-            metavar="N",
-            show_default=False,
-            help="Assign rows to so many groups of clusters, as torchdec levels tells.",
-        ),
-    ] = None,
-    scores: Annotated[
-        bool,
-        typer.Option(
-            "--scores",
-            help="Write how far out rows lie: a column outlier_score, above 1 farther than any of the fit.",
-        ),
-    ] = False,
-    join: Annotated[
-        bool, typer.Option("--join", help="Write all columns of DATA, a table, beside the assignments.")
-    ] = False,
+    data: _options.Data,
+    out: Out,
+    reject: Reject = 0.0,
+    groups: Groups = None,
+    scores: Scores = False,
+    join: Join = False,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
-    workers: Annotated[
-        int,
-        typer.Option("--workers", min=0, metavar="N", help="Dask processes for a folder of Parquet; 0 is none."),
-    ] = 0,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler", metavar="ADDRESS", show_default=False, help="A Dask scheduler that runs already."
-        ),
-    ] = None,
+    file: _options.Said = _options.AS_IT_SHOWS,
+    workers: Workers = 0,
+    scheduler: Scheduler = None,
     device: _options.Device = "auto",
     force: _options.Force = False,
 ) -> None:
@@ -93,16 +96,12 @@ def predict(
     the clusters in .obs, the embedding and a map of it in .obsm, and genes that mark the clusters in .uns.
     """
     if (data.is_dir() and out.suffix.lower() not in _TABLES) or workers or scheduler:
-        of_files: dict[str, Any] = {"--text-column": text_column, "--header/--no-header": file["header"]}
-        of_files |= {f"--{name}": file[name] for name in ("delimiter", "decimal", "encoding")}
-        of_files |= {
-            "--force": force or None,
-            "--scores": scores or None,
-            "--join": join or None,
-            "--groups": groups,
-        }
-        if given := [option for option, value in of_files.items() if value is not None]:
-            raise UserError(f"{given[0]} is not for a new folder {out} of files as {data} has them; leave it out.")
+        of_one_file = {"text-column": text_column, "header/--no-header": file["header"], **file, "groups": groups}
+        of_one_file |= {"force": force or None, "scores": scores or None, "join": join or None}
+        if given := [option for option, value in of_one_file.items() if value is not None]:
+            raise UserError(
+                f"--{given[0]} is not for a new folder {out} of files as {data} has them; leave it out."
+            )
         _predict_folder(model, data, out, reject, workers, scheduler, device)
         return
     from torchdec._model_file import load
@@ -126,13 +125,15 @@ def predict(
         with naming_rows(str(data)):
             beside = _with_scores(fitted.outlier_scores(rows), beside)
     found, n_empty = _write_clusters(out, fitted, rows, data, reject, names, beside, force=force)
-    n_rows = rows.shape[0]
-    n_none = n_rows - sum(found.sizes)
-    holds = "holds" if n_empty == 1 else "hold"
-    which = f", of which {n_empty:,} {holds} nothing" if n_empty else ""
+    _tell_of(out, rows.shape[0], found.sizes, reject, n_empty)
+
+
+def _tell_of(out: Path, n_rows: int, sizes: Sequence[int], reject: float, n_empty: int = 0) -> None:
+    """Print how many rows came into how many clusters, and how many into none."""
+    n_none, n_used = n_rows - sum(sizes), sum(size > 0 for size in sizes)
+    which = f", of which {n_empty:,} {'holds' if n_empty == 1 else 'hold'} nothing" if n_empty else ""
     none = f", {n_none:,} in none (-1){which}" if reject or n_none else ""
-    n_used = sum(size > 0 for size in found.sizes)
-    tell(f"{out}: {n_rows:,} {'row' if n_rows == 1 else 'rows'} in {n_used} of {len(found.sizes)} clusters{none}")
+    tell(f"{out}: {n_rows:,} {'row' if n_rows == 1 else 'rows'} in {n_used} of {len(sizes)} clusters{none}")
 
 
 def _check_out(out: Path, data: Path, model: Path, *, force: bool) -> None:
@@ -153,11 +154,11 @@ def _all_columns(data: Path, rows: "Rows", out: Path) -> "pa.Table":
     """Return all columns of the table that rows were read from, but for lists where `out` can't hold them."""
     import pyarrow.types as types
 
-    from torchdec.rows._overview import raw_table
+    from torchdec.rows._files import TABLES, raw_table
     from torchdec.rows._protocol import RowsError
 
     reading = getattr(getattr(rows, "preparation", None), "reading", None)
-    if reading is None or data.is_dir() or data.suffix.lower() not in (*_TABLES, ".tsv"):
+    if reading is None or data.is_dir() or data.suffix.lower() not in TABLES:
         raise RowsError(f"{data} isn't a table, so there are no columns to --join; leave out --join")
     table = raw_table(data, reading)
     lists = [] if out.suffix == ".parquet" else [f.name for f in table.schema if types.is_nested(f.type)]
@@ -250,13 +251,10 @@ def _predict_folder(
 
     with naming("MODEL"):
         predictor = Predictor(str(model_path(model).resolve()), reject, device)
-    with naming_rows(str(data)), noting():
+    with naming_rows(str(data)):
         sizes = score_folder(predictor, data, out, n_workers=workers, scheduler=scheduler)
-    n_used = sum(size > 0 for size in sizes)
     n_rows = sum(parquet.read_metadata(file).num_rows for file in out.rglob("*.parquet"))
-    n_none = n_rows - sum(sizes)
-    none = f", {n_none:,} in none (-1)" if reject or n_none else ""
-    tell(f"{out}: {n_rows:,} {'row' if n_rows == 1 else 'rows'} in {n_used} of {len(sizes)} clusters{none}")
+    _tell_of(out, n_rows, sizes, reject)
 
 
 def _refuse_inputs(out: Path, *inputs: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._edit import edited
-from torchdec.cli._errors import UserError, naming, naming_rows, noting
+from torchdec.cli._errors import UserError, naming, naming_rows
 from torchdec.cli._run_files import rows_of_run
 from torchdec.cli._summary import print_changes
 from torchdec.cli._terminal import printable, tell
@@ -49,7 +49,7 @@ def ask(
     answers: Answers = None,
     names: Names = None,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
 ) -> None:
@@ -71,7 +71,7 @@ def ask(
         model = load(directory / MODEL)
     rows = rows_of_run(data, text_column=text_column, **file)(model, run)
     handles = _Handles(rows)
-    with naming_rows(str(data)), noting(), handles.naming():
+    with naming_rows(str(data)), handles.naming():
         pairs = ask(model, rows, n, **_known(answers, names, handles), random_state=seed)
     lines = [("a", "b", "same"), *((handles.names[a], handles.names[b], "") for a, b in pairs)]
     if out is None:
@@ -98,7 +98,7 @@ def refine(
         int, typer.Option("--updates", min=0, help="Updates of self-training; 0 leaves the encoder as it is.")
     ] = 3,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,
@@ -117,7 +117,7 @@ def refine(
         from torchdec.clusters._refine import refine
 
         handles.append(_Handles(rows))
-        with naming_rows(str(data)), noting(), handles[0].naming():
+        with naming_rows(str(data)), handles[0].naming():
             known = _known(answers, names, handles[0])
             return refine(model, rows, **known, updates=updates, random_state=seed), None
 
@@ -125,7 +125,7 @@ def refine(
     done = edited(directory, edit, out, force, as_json, read).edits[-1]
     if as_json:
         return
-    print_changes(change for change in done["changes"] if change["change"] != "kept")
+    print_changes({**done, "changes": [change for change in done["changes"] if change["change"] != "kept"]})
     n_said = done["together"] + done["apart"] + done["rows"]
     tell(f"{n_said - len(done['broken'])} of {n_said} answers are kept.")
     for kind, a, b in done["broken"][:_SHOWN]:

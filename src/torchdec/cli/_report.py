@@ -35,7 +35,7 @@ def report(
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
     features: _options.Features = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     labels: Annotated[
         Path | None,
         typer.Option("--labels", metavar="LABELS", help="Known classes to compare with, as for score."),
@@ -118,20 +118,16 @@ def read_shape(given: str, data: Path, rows: "Rows", *, is_needed: bool = False)
         If it is no shape, does not fill the rows, or is not that of the images in a folder; or there is none, and
         it is needed.
     """
-    from torchdec.rows._files import read_image_shape
-    from torchdec.rows._images import ImageRows
-
     if given and not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){1,2}", given):
         raise ValueError(f"{given!r} isn't a shape of images; try 28x28 or 32x32x3.")
-    if isinstance(rows, ImageRows):
-        known = "x".join(map(str, rows.image_shape or ()))
-        if given not in ("", known):
-            raise ValueError(f"{given} is given, but the images of {data} are {known}; leave it out.")
-        return rows.image_shape
-    shape = tuple(map(int, given.split("x"))) if given else read_image_shape(data)
+    shape: tuple[int, ...] | None = getattr(rows, "image_shape", None)
+    if given and shape is not None and given != (known := "x".join(map(str, shape))):
+        raise ValueError(f"{given} is given, but the images of {data} are {known}; leave it out.")
+    if given:
+        shape = tuple(map(int, given.split("x")))
     width = rows.shape[1]
     if shape and math.prod(shape) != width:
         raise ValueError(f"{'x'.join(map(str, shape))} makes {math.prod(shape)} values, but rows have {width}.")
     if is_needed and shape is None:
-        raise ValueError(f"--augment needs it, as {data} has no array image_shape; try 28x28 or 32x32x3.")
+        raise ValueError(f"--augment needs it, as {data} does not tell the shape; try 28x28 or 32x32x3.")
     return shape

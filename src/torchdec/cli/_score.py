@@ -86,7 +86,7 @@ def agreement(directory: Path, labels: Any, source: str = "labels") -> dict[str,
 
 
 def _numbers(labels: Any, clusters: Any) -> dict[str, float]:
-    from torchdec.metrics._agreement import ari, clustering_accuracy, nmi
+    from torchdec.metrics import ari, clustering_accuracy, nmi
 
     return {
         "acc": clustering_accuracy(labels, clusters),

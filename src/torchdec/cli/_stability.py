@@ -2,18 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from torchdec.cli import _options
-from torchdec.cli._errors import naming, naming_rows, noting
+from torchdec.cli._errors import naming, naming_rows
 from torchdec.cli._run_files import rows_of_run
-from torchdec.cli._summary import print_clusters, print_json
+from torchdec.cli._summary import print_clusters, print_json, print_table
 from torchdec.cli._terminal import tell
-
-if TYPE_CHECKING:
-    from torchdec.runs._record import Run
 
 
 def stability(
@@ -40,7 +37,7 @@ def stability(
     with naming("RUN"):
         run, model = read_run(directory), load(directory, device=device)
     rows = rows_of_run(data)(model, run)
-    with naming_rows(str(data)), noting():
+    with naming_rows(str(data)):
         found = of_model(model, rows, n_refits, random_state=seed)
     run = replace(
         run, stability=tuple(plain(found.clusters.tolist())), reliability=tuple(plain(found.reliability))
@@ -52,20 +49,13 @@ def stability(
     write_file(directory / RECORD, write, force=True)
     if as_json:
         print_json({"stability": run.stability, "reliability": run.reliability})
-    else:
-        _print(run)
-
-
-def _print(run: "Run") -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
+        return
     print_clusters(run)
-    tenths = Table(box=SIMPLE_HEAD)
-    for heading in ("rows", "mean confidence", "stay in their cluster"):
-        tenths.add_column(heading, justify="right")
-    for group in run.reliability:
-        tenths.add_row(f"{group['rows']:,}", f"{group['confidence']:.3f}", f"{group['stays']:.1%}")
-    Console(highlight=False).print(tenths)
+    print_table(
+        ("rows", "mean confidence", "stay in their cluster"),
+        (
+            (f"{tenth['rows']:,}", f"{tenth['confidence']:.3f}", f"{tenth['stays']:.1%}")
+            for tenth in run.reliability
+        ),
+    )
     tell("Written: stability and reliability in run.json; torchdec report puts them on the page")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ def print_run(out: Path, run: "Run") -> None:
     print_clusters(run)
     print_traits(run)
     for edit in run.edits:
-        print_changes(edit.get("changes", ()))
+        print_changes(edit)
     if run.choice:
         tell(run.choice["reason"])
     tell(StopReason.sentence(run.stop_reason))
@@ -50,25 +50,16 @@ def print_clusters(run: "Run") -> None:
 
     Rows that are in no cluster count nowhere in it, and have a line below.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD)
-    named = any(run.cluster_names)
-    headings = ["cluster", *(["name"] if named else []), "rows", "fraction", "mean confidence"]
-    for heading in (*headings, *(["stability"] if run.stability else [])):
-        table.add_column(heading, justify="left" if heading == "name" else "right")
     n_rows = sum(run.cluster_sizes)
-    stability = run.stability or [None] * len(run.cluster_sizes)
-    of_cluster = zip(run.cluster_sizes, run.cluster_confidences, stability, strict=True)
-    for cluster, (size, confidence, stable) in enumerate(of_cluster):
-        name = (escape(printable(run.cluster_names[cluster])),) if named else ()
-        sure = "-" if confidence is None else f"{confidence:.3f}"
-        found = ("-" if stable is None else f"{stable:.2f}",) if run.stability else ()
-        table.add_row(str(cluster), *name, f"{size:,}", f"{size / max(1, n_rows):.1%}", sure, *found)
-    Console(highlight=False).print(table)
+    columns = {
+        "cluster": [str(cluster) for cluster in range(len(run.cluster_sizes))],
+        **({"name": run.cluster_names} if any(run.cluster_names) else {}),
+        "rows": [f"{size:,}" for size in run.cluster_sizes],
+        "fraction": [f"{size / max(1, n_rows):.1%}" for size in run.cluster_sizes],
+        "mean confidence": ["-" if sure is None else f"{sure:.3f}" for sure in run.cluster_confidences],
+        **({"stability": ["-" if s is None else f"{s:.2f}" for s in run.stability]} if run.stability else {}),
+    }
+    print_table(list(columns), zip(*columns.values(), strict=True), left=["name"])
     n_left = run.data.shape[0] - n_rows
     if n_left:
         why = "lie far from all others, or hold nothing," if run.parameters.get("noise") else "hold nothing"
@@ -84,20 +75,27 @@ def print_traits(run: "Run") -> None:
         tell(f"The page has rules that put {run.rules['fidelity']:.0%} of rows held out where the model does.")
 
 
-def print_changes(changes: Iterable[Mapping[str, Any]]) -> None:
-    """Print a line for each cluster: what it is to the clusters of an earlier run."""
-    for change in changes:
-        number, old, rows, shared = (change[key] for key in ("cluster", "old", "rows", "shared"))
-        name = f" {change['name']}" if change["name"] else ""
-        what = {
-            "kept": f"{number}{name} is kept: {shared:,} of its {rows:,} rows"
-            + ("" if number == old else f"; it was {old}"),
-            "split": f"{number} is split from {old}{name}: {shared:,} of its {rows:,} rows",
-            "new": f"{number} is new: {rows:,} rows",
-            "merged": f"{old}{name} is merged into {number}: {shared:,} of its {rows:,} rows",
-            "gone": f"{old}{name} is gone",
-        }
-        tell(printable(what[change["change"]]))
+def print_changes(edit: Mapping[str, Any]) -> None:
+    """Print a line for each thing that an edit made of the clusters."""
+    from torchdec.clusters._edits import in_words
+
+    for line in in_words(edit):
+        tell(printable(line))
+
+
+def print_table(headings: Sequence[str], lines: Iterable[Sequence[str]], left: Collection[str] = ()) -> None:
+    """Print a table, aligned to the right but for some columns; users or files may have named what it holds."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in left else "right", overflow="fold")
+    for line in lines:
+        table.add_row(*(escape(printable(cell)) for cell in line))
+    Console(highlight=False).print(table)
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:

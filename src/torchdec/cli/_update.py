@@ -7,9 +7,9 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._edit import edited
-from torchdec.cli._errors import naming_rows, noting
+from torchdec.cli._errors import naming_rows
 from torchdec.cli._run_files import rows_like
-from torchdec.cli._terminal import tell
+from torchdec.cli._summary import print_changes
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
@@ -27,7 +27,7 @@ def update(
         ),
     ] = None,
     text_column: _options.TextColumn = None,
-    file: _options.File = _options.AS_IT_SHOWS,
+    file: _options.Said = _options.AS_IT_SHOWS,
     seed: _options.Seed = 0,
     force: _options.Force = False,
     as_json: _options.Json = False,
@@ -44,15 +44,9 @@ def update(
     def edit(model: "DEC", rows: Any) -> tuple["DEC", None]:
         from torchdec.clusters._update import update
 
-        with naming_rows(str(data)), noting():
+        with naming_rows(str(data)):
             return update(model, rows, min_rows=min_rows, random_state=seed), None
 
-    done = edited(directory, edit, out, force, as_json, rows_of_file, data).edits[-1]
+    run = edited(directory, edit, out, force, as_json, rows_of_file, data)
     if not as_json:
-        opened, refused = done["opened"], done["refused"]
-        numbers = ", ".join(map(str, opened))
-        tell(f"New clusters: {numbers}." if opened else "No new clusters.")
-        if refused:
-            sizes = ", ".join(f"{size:,}" for size in refused)
-            tell(f"Groups of {sizes} new rows can't be told from known ones in this embedding; fit again.")
-        tell(f"Of the rows of {directory}, {done['changed']:.2%} would change cluster.")
+        print_changes(run.edits[-1])

@@ -4,13 +4,12 @@ from torchdec._core.number_of_clusters import Candidate, Choice
 from torchdec._core.tree import Level, Tree
 from torchdec.clusters._align import align
 from torchdec.clusters._change import coarsen, merge, rename, split
-from torchdec.clusters._choose import choose_k
-from torchdec.clusters._describe import Cluster, describe, exemplars, outlier_scores, rules, summary
+from torchdec.clusters._choose import choose_k, plot_choice
+from torchdec.clusters._describe import Cluster, describe, exemplars, name_clusters, rules, summary
 from torchdec.clusters._drift import Drift, Shift, drift
 from torchdec.clusters._edits import replay
 from torchdec.clusters._layout import layout
-from torchdec.clusters._namer import name_clusters
-from torchdec.clusters._plot_choice import plot_choice
+from torchdec.clusters._merge_models import merge_models
 from torchdec.clusters._refine import ask, refine
 from torchdec.clusters._rules import Rule, Rules
 from torchdec.clusters._stability import Stability, stability
@@ -38,8 +37,8 @@ __all__ = [
     "exemplars",
     "layout",
     "merge",
+    "merge_models",
     "name_clusters",
-    "outlier_scores",
     "plot_choice",
     "refine",
     "rename",

@@ -1,5 +1,6 @@
 """Clusters merged, split and named: each function returns a new model and leaves the old one as it was."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from numbers import Integral
@@ -11,8 +12,11 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+from torch.nn.functional import nll_loss
 
-from torchdec._core.assignment import clusters_of
+from torchdec._assigned import clusters_of
+from torchdec._core.batches import to_device
 from torchdec._core.centroids import kmeans_centroids
 from torchdec._core.compute import Compute, resolve
 from torchdec._core.kmeans import kmeans
@@ -27,6 +31,9 @@ from torchdec._dec import DEC
 from torchdec._representation import freeze, rows_to_fit
 from torchdec.rows import Rows
 from torchdec.rows._shown import shown
+
+# Rows that are looked at in a step beside its own, of all those of which something is known.
+MOST_AT_ONCE = 512
 
 
 @under_own_globals
@@ -198,7 +205,7 @@ def split(
         )
     others = model.center_clusters_ != cluster
     k = len(model.cluster_names_)
-    parts = _centers_of_parts(own, into, int((~others).sum()), model.n_init, seeds["parts"])
+    parts = _centers_of_parts(own, into, int((~others).sum()), seeds["parts"])
     result.cluster_centers_ = np.concatenate([model.cluster_centers_[others], *parts])
     numbers = [cluster, *range(k, k + into - 1)]
     owners = np.repeat(numbers, [len(centers) for centers in parts])
@@ -210,11 +217,9 @@ def split(
     return recorded(result, {"edit": "split", "cluster": cluster, "into": numbers, "updates": int(updates)})
 
 
-def _centers_of_parts(
-    own: NDArray[np.float32], into: int, n_centers: int, n_init: int, seed: int
-) -> list[NDArray[np.float32]]:
+def _centers_of_parts(own: NDArray[np.float32], into: int, n_centers: int, seed: int) -> list[NDArray[np.float32]]:
     """Cut a cluster by k-means, and share its number of centres out, at least one for each part."""
-    centers, labels, _ = kmeans_centroids(torch.from_numpy(own), into, n_init=n_init, seed=seed, started=0.0)
+    centers, labels, _ = kmeans_centroids(torch.from_numpy(own), into, seed=seed, started=0.0)
     parts = [own[labels.numpy() == number] for number in range(into)]
     counts = [round(n_centers * len(part) / len(own)) for part in parts]
     random_state = np.random.RandomState(seed)
@@ -252,6 +257,28 @@ def train_briefly(
             break
     model.encoder_ = freeze(encoder)
     model.cluster_centers_ = centers.detach().cpu().numpy().copy()
+
+
+def learning(
+    rows: Rows,
+    which: NDArray[np.int64],
+    kinds: NDArray[np.int64],
+    scale: float,
+    draws: torch.Generator,
+    compute: Compute,
+) -> Penalty:
+    """Make what self-training adds to its loss so that these rows are learnt as labels: their cross-entropy.
+
+    An encoder that has put two kinds of rows in one place wouldn't learn from its own assignments to tell them
+    apart.
+    """
+
+    def penalty(soft_assignment: Callable[[Tensor], Tensor]) -> Tensor:
+        drawn = torch.randint(len(which), (MOST_AT_ONCE,), generator=draws)
+        q = soft_assignment(to_device(rows, torch.from_numpy(which)[drawn], scale, compute))
+        return nll_loss(q.clamp(min=1e-6).log(), torch.from_numpy(kinds)[drawn].to(compute.device))
+
+    return penalty
 
 
 @under_own_globals

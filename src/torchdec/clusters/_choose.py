@@ -1,10 +1,10 @@
-"""How many clusters to ask for."""
+"""How many clusters to ask for, and the figures that say so, drawn."""
 
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 from numbers import Real
 from time import perf_counter
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -18,14 +18,17 @@ from torchdec._core.number_of_clusters import Choice, numbers_to_try
 from torchdec._core.randomness import split
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
-from torchdec._presets import new_representation, own_networks
 from torchdec._representation import Representation, rows_to_fit
-from torchdec._starts import choose_on
+from torchdec._starts import choose_on, new_representation, own_networks
 from torchdec.metrics import generalizability
 from torchdec.rows import Rows
-from torchdec.rows._part import PartOfRows
+from torchdec.rows._derived import PartOfRows
 from torchdec.rows._protocol import kinds_of
 from torchdec.rows._shown import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 _Made = TypeVar("_Made")
 
@@ -151,3 +154,49 @@ def _with_g(choice: Choice, dec: DEC, rows: Rows, hold_out: float, seeds: dict[s
         g = generalizability(model.predict_proba(train), model.predict_proba(validation))
         candidates.append(replace(candidate, generalizability=g))
     return replace(choice, candidates=tuple(candidates))
+
+
+def plot_choice(choice: Choice, ax: "Axes | None" = None) -> "Axes":
+    """Draw strength and stability by the number of clusters, with matplotlib.
+
+    Parameters
+    ----------
+    choice : Choice
+        As `choose_k` returns it, or `DEC.choice_`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new ones by default.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from torchdec import NeighborEncoder
+    >>> from torchdec.clusters import choose_k, plot_choice
+    >>> X, _ = make_blobs(300, 8, centers=4, random_state=1)
+    >>> choice = choose_k(X, range(2, 8), representation=NeighborEncoder(max_epochs=4), random_state=0)
+    >>> plot_choice(choice).get_xlabel()
+    'number of clusters'
+    """
+    axes = new_axes(ax)
+    ks = [candidate.n_clusters for candidate in choice.candidates]
+    axes.plot(ks, [candidate.strength for candidate in choice.candidates], marker="o", label="strength")
+    stable = [candidate.stability for candidate in choice.candidates]
+    if None not in stable:
+        axes.plot(ks, [value or 0.0 for value in stable], marker=".", color="0.6", label="stability")
+    axes.axvline(choice.n_clusters, color="0.3", linestyle=":", label=f"recommended: {choice.n_clusters}")
+    axes.set(xlabel="number of clusters", ylim=(0, 1.05))
+    axes.legend()
+    return axes
+
+
+def new_axes(ax: "Axes | None") -> "Axes":
+    """Return axes, those that are given or new ones."""
+    try:
+        from matplotlib import pyplot as plt
+    except ImportError as error:
+        raise ImportError(f"plot needs {error.name}; try pip install 'torchdec[plot]'.") from None
+    return plt.subplots(layout="constrained")[1] if ax is None else ax

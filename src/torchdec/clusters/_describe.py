@@ -1,20 +1,20 @@
 """What the clusters of a model are, from the rows: sizes, certainty, what stands out, examples, outliers."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float32
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from torchdec._assigned import Assigned
 from torchdec._dec import DEC
 from torchdec._representation import validated_rows
-from torchdec.clusters._names import automatic_names
+from torchdec.clusters._change import rename
 from torchdec.clusters._rules import Rules, rules_of
-from torchdec.clusters._traits import Table, Trait, sampled_table, traits_of
+from torchdec.clusters._traits import Table, Trait, automatic_names, sampled_table, traits_of
 from torchdec.clusters._words import words_of
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
@@ -24,6 +24,7 @@ from torchdec.rows._shown import shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
 
 # Rows that are held at a time while features are compared.
 _CHUNK = 4096
@@ -282,28 +283,6 @@ def exemplars(model: DEC, X: Any, n: int = 10) -> list[NDArray[np.int64]]:
     return _nearest_rows(Assigned(model, model.predict_chunks(X)), n)
 
 
-def outlier_scores(model: DEC, X: Any) -> Float32[NDArray[np.float32], " rows"]:
-    """Return how far each row lies from the rows of the fit, float32 of shape (n,): `DEC.outlier_scores`.
-
-    Up to 1 it is the share of the rows of the fit that lie nearer to others; rows of a kind that the fit has not
-    seen are near 1, or above it: then it is how many times as far they lie as the farthest of the fit. It is NaN
-    for a row that holds nothing.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_digits
-    >>> from torchdec import DEC, NeighborEncoder
-    >>> from torchdec.clusters import outlier_scores
-    >>> X, _ = load_digits(return_X_y=True)
-    >>> model = DEC(10, representation=NeighborEncoder(max_epochs=2), tol=0.5, random_state=0).fit(X)
-    >>> noise = np.random.default_rng(0).uniform(0, 16, (9, 64))
-    >>> bool(outlier_scores(model, noise).min() > 0.99)
-    True
-    """
-    return model.outlier_scores(X)
-
-
 def _nearest_rows(assigned: Assigned, n: int) -> list[NDArray[np.int64]]:
     nearest = []
     for number in range(assigned.n_clusters):
@@ -360,3 +339,45 @@ def _standing_out(
         tuple((names[i], round(float(row[i]), 3)) for i in np.argsort(-np.abs(row), kind="stable")[:n_features])
         for row in unusual
     ]
+
+
+def name_clusters(model: DEC, X: Any, namer: Callable[[Cluster, list[str]], str]) -> DEC:
+    """Let a function name the clusters, such as one that asks a language model.
+
+    Parameters
+    ----------
+    model : DEC
+        Fitted; it stays as it is.
+    X : array, sequence of str, DataFrame or Rows of shape (n, d)
+        Rows to describe the clusters by, best those of the fit.
+    namer : callable
+        Is given a `Cluster` (its words, traits, features and the numbers of its exemplars) and the texts of these
+        exemplars, where rows are texts; returns a name. An empty one leaves the cluster without a name of its own.
+
+    Returns
+    -------
+    DEC
+        With the names, and the edits recorded in `edits_`.
+
+    Raises
+    ------
+    TypeError
+        If `namer` returns no text.
+
+    Examples
+    --------
+    >>> from torchdec import DEC, NeighborEncoder
+    >>> from torchdec.clusters import name_clusters
+    >>> X = ["my card was charged twice", "the parcel is lost"] * 20
+    >>> model = DEC(2, representation=NeighborEncoder(max_epochs=2), tol=0.5, random_state=0).fit(X)
+    >>> def by_word(cluster, examples):  # a language model would get both in its prompt
+    ...     return "Payment" if "card" in " ".join(examples) else "Delivery"
+    >>> sorted(name_clusters(model, X, by_word).cluster_names_)
+    ['Delivery', 'Payment']
+    """
+    clusters, rows = described_rows(model, X)
+    texts = getattr(rows, "texts", None)
+    for cluster in clusters:
+        examples = [] if texts is None else [texts[row] for row in cluster.exemplars]
+        model = rename(model, cluster.number, namer(cluster, examples))
+    return model

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 from numpy.typing import NDArray
-from scipy.stats import norm, ttest_ind_from_stats
+from scipy.stats import fisher_exact, ttest_ind_from_stats
 
 from torchdec._assigned import Assigned
 from torchdec._core.compute import resolve
@@ -21,7 +21,7 @@ from torchdec.rows._protocol import Rows
 from torchdec.rows._shown import shown
 
 # How likely it may be that rows like those of the fit are called drift, over all comparisons together.
-_LEVEL = 0.01
+LEVEL = 0.01
 # What decides. The fit has learnt its own rows, so it is less sure of all others, however alike they are.
 _DECIDES = ("size", "far out", "column", "missing")
 
@@ -151,7 +151,7 @@ def drift(model: DEC, X: Any, *, least_effect: float = 0.3) -> Drift:
 def _judged(shift: Shift, n_compared: int, least_effect: float) -> Shift:
     """Say of a comparison, whose `p` is that of itself alone, whether it is drift beside all others."""
     p = min(1.0, shift.p * n_compared)
-    drifted = shift.what in _DECIDES and p < _LEVEL and abs(shift.effect) >= least_effect
+    drifted = shift.what in _DECIDES and p < LEVEL and abs(shift.effect) >= least_effect
     return replace(shift, p=p, drifted=drifted)
 
 
@@ -183,9 +183,10 @@ def _of_clusters(
 
 
 def _fraction(what: str, of: int | str | None, before: float, now: float, n_before: int, n_now: int) -> Shift:
-    """Compare two fractions by Cohen's h, whose chance is normal for any fraction (the arcsine transform)."""
+    """Compare two fractions by Cohen's h; the chance is Fisher's, which is exact for few rows too."""
     h = 2 * float(np.arcsin(np.sqrt(now)) - np.arcsin(np.sqrt(before)))
-    chance = 2 * norm.sf(abs(h) / np.sqrt(1 / n_before + 1 / n_now))
+    counts = [(round(n * part), n - round(n * part)) for part, n in ((before, int(n_before)), (now, int(n_now)))]
+    chance = fisher_exact(counts).pvalue
     written = f"{before:.1%}", f"{now:.1%}"
     return Shift(what, of, float(before), float(now), written, h, float(chance), drifted=False)
 
@@ -205,7 +206,9 @@ def _of_columns(
     moved = (pooled > 0) | (before != now)
     with np.errstate(divide="ignore", invalid="ignore"):
         d = np.where(pooled > 0, (now - before) / pooled, np.sign(now - before) * np.inf)
-        chance = ttest_ind_from_stats(now, spread_now, n_now, before, spread, n_before, equal_var=False).pvalue
+        # Few rows may by chance all have one value of a column, and then seem to be certain of their mean.
+        widest = np.maximum(spread, spread_now)
+        chance = ttest_ind_from_stats(now, widest, n_now, before, spread, n_before, equal_var=False).pvalue
     usual, found = (_in_units(model, values * factor + offset) for values in (before, now))
     for i in np.flatnonzero(moved).tolist():
         name = str(i) if names is None or len(names) != len(before) else names[i]

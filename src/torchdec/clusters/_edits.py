@@ -183,3 +183,30 @@ def notes_of(edits: Sequence[Mapping[str, Any]], n_clusters: int) -> list[str]:
             for number, texts in moved:
                 notes[number] = [*notes.get(number, []), *texts]
     return ["; ".join(notes.get(number, [])) for number in range(n_clusters)]
+
+
+def in_words(edit: Mapping[str, Any]) -> list[str]:
+    """Say what an alignment, an update or a refinement made of the clusters; nothing of other edits."""
+    said = [_change_in_words(change) for change in edit.get("changes", ())]
+    if edit["edit"] == "update":
+        opened = ", ".join(map(str, edit["opened"]))
+        said.append(f"New clusters: {opened}." if opened else "No new clusters.")
+        if edit["refused"]:
+            sizes = ", ".join(f"{size:,}" for size in edit["refused"])
+            said.append(f"Groups of {sizes} new rows can't be told from known ones in this embedding; fit again.")
+        if "changed" in edit:  # known of a run, which has the old rows' embedding
+            said.append(f"Of the rows of the old run, {edit['changed']:.2%} would change cluster.")
+    return said
+
+
+def _change_in_words(change: Mapping[str, Any]) -> str:
+    number, old, rows, shared = (change[key] for key in ("cluster", "old", "rows", "shared"))
+    name = f" {change['name']}" if change["name"] else ""
+    was = "" if number == old else f"; it was {old}"
+    return {
+        "kept": f"{number}{name} is kept: {shared:,} of its {rows:,} rows{was}",
+        "split": f"{number} is split from {old}{name}: {shared:,} of its {rows:,} rows",
+        "new": f"{number} is new: {rows:,} rows",
+        "merged": f"{old}{name} is merged into {number}: {shared:,} of its {rows:,} rows",
+        "gone": f"{old}{name} is gone",
+    }[change["change"]]

@@ -19,16 +19,8 @@ def markers(rows: Rows, labels: NDArray[np.int32], n_clusters: int) -> dict[str,
 
     It is Wilcoxon's rank-sum test with ties corrected, with the figures and the form of what scanpy calls
     ``rank_genes_groups``: structured arrays with a field for each cluster that has rows, the highest score first.
-    Fold changes, of the means of the logarithms, suppose logarithms of 1 + x.
-
-    Parameters
-    ----------
-    rows : Rows of shape (n, d)
-        With names of features; of many rows, some are drawn.
-    labels : ndarray of shape (n,), int32
-        Their clusters; rows of -1 are left out, and where all are, there is no result.
-    n_clusters : int
-        k.
+    Fold changes, of the means of the logarithms, suppose logarithms of 1 + x. Of many rows some are drawn; rows of
+    -1 are left out, and where all are, there is no result.
     """
     index = np.flatnonzero(labels >= 0)
     if not len(index):

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.nn.functional import nll_loss
 
 from torchdec._core.batches import in_order, to_device
 from torchdec._core.compute import Compute, resolve
@@ -26,15 +25,13 @@ from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec._representation import rows_to_fit
 from torchdec.clusters._align import Known, aligned
-from torchdec.clusters._change import recorded, train_briefly
-from torchdec.clusters._regions import Places, Regions, kinds_of, regions_of
+from torchdec.clusters._change import MOST_AT_ONCE, learning, recorded, train_briefly
+from torchdec.clusters._regions import AGREE, Places, Regions, kinds_of, regions_of
 from torchdec.rows import Rows
 from torchdec.rows._shown import shown
 
-# Regions that each cluster is cut into, the finer the more is known.
+# Regions that there are for each cluster, the finer the more is known.
 _PARTS = (4, 8, 16, 32)
-# Rows that are looked at in a step beside its own, of all those of which something is known.
-_MOST_AT_ONCE = 512
 # A region of copies counts as wide as this part of the mean one.
 _NARROWEST = 1e-3
 
@@ -52,12 +49,12 @@ def refine(
 ) -> DEC:
     """Correct a model by what is known of some rows: pairs of one kind, pairs of two, and names.
 
-    Each cluster is cut into regions, and rows near the middle of a region speak for it. A cluster is of the kind
-    that most of it is said to be. A region leaves it if two rows agree that it is of another kind: to the cluster
-    of that kind, or to open a cluster of its own if it is large enough and not of those nearby. Clusters become
-    one if most of both is said to be of one kind. So the number of clusters follows from what is said. Where
-    clusters are cut, encoder and centres are then trained for a few updates, as at the end of a fit, with a
-    penalty on what isn't as it should be. Else they stay as they are.
+    Each cluster is cut into regions until what is known in each is of one kind. A cluster is of the kind that most
+    of it is said to be. A region leaves it if two rows agree that it is of another kind, both its own or one of
+    the region beside it: to the cluster of that kind, or to open a cluster of its own if it is large enough and
+    not of those nearby. Clusters become one if most of both is said to be of one kind. So the number of clusters
+    follows from what is said. Where clusters are cut, encoder and centres are then trained for a few updates, as
+    at the end of a fit, with a penalty on what isn't as it should be. Else they stay as they are.
 
     Parameters
     ----------
@@ -124,7 +121,7 @@ def refine(
         row = known.rows[np.isnan(code[known.rows]).any(axis=1)][0]
         raise ValueError(f"Row {row} of X holds nothing, so nothing can be known of it.")
     compute = resolve(model.device, model.precision)
-    regions = regions_of(_places(model, given, code, labels, compute), labels, _PARTS[0], known, random_state)
+    regions = regions_of(_places(model, given, code, labels, compute), labels, known, random_state)
     kinds = np.where(labels < 0, -1, kinds_of(regions, known)[regions.of_row])
     result, cut = _restructured(model, code, labels, kinds)
     if len(cut):
@@ -154,9 +151,9 @@ def ask(
 ) -> list[tuple[int, int]]:
     """Propose pairs of rows of which to say whether they are of one kind: those whose answers tell most.
 
-    Each cluster is cut into regions, and each region is asked for by the row in its middle, so an answer speaks
-    for many rows (as the super-instances of COBRAS). First come the regions that are known not to be of their
-    cluster: whether another row says so too, where they belong, and what the rest of that cluster is. Half of the
+    Clusters are cut into regions, the widest first, and each region is asked for by the row in its middle, so an
+    answer speaks for many rows (as the super-instances of COBRAS). First come the regions that are known not to be
+    of their cluster: whether another row says so too, where they belong, and what lies beside them. Half of the
     other questions are whether a region belongs to its cluster, the farthest apart first; the other half whether
     two clusters are one, the nearest first. What follows from what is known already isn't asked.
 
@@ -192,21 +189,23 @@ def ask(
         _pairs("together", together, len(code)), _pairs("apart", apart, len(code)), _names(rows or {}, len(code))
     )
     places = _places(model, given, code, labels, resolve(model.device, model.precision))
+    n_clusters = len(np.unique(labels[labels >= 0]))
+    cuts = (regions_of(places, labels, known, random_state, parts * n_clusters) for parts in _PARTS)
     questions: dict[tuple[int, int], None] = {}
-    for parts in _PARTS:
-        regions = regions_of(places, labels, parts, known, random_state)
-        for a, b in _most_telling(regions, places, known):
-            if len(questions) < n:
-                questions[min(a, b), max(a, b)] = None
+    for a, b in itertools.chain.from_iterable(_most_telling(regions, places, known) for regions in cuts):
+        questions[min(a, b), max(a, b)] = None
+        if len(questions) == n:
+            break
     return list(questions)
 
 
 def _most_telling(regions: Regions, places: Places, facts: Facts) -> Iterator[tuple[int, int]]:
     """Yield pairs of rows of which it isn't known whether they are of one kind, the most telling first.
 
-    First come regions that are said not to be of their cluster: whether another row says so too, and whether they
-    belong to the nearest of the others. Then a region of a cluster and its largest, and the largest of two
-    clusters, in turn; then all others that the first could belong to.
+    First come regions that one row says not to be of their cluster: whether another row says so too. Then whether
+    those of which two say so belong to the nearest of the others. Then a region of a cluster and its largest, from
+    clusters that such regions leave those that lie nearest to these, and the largest of two clusters, in turn;
+    then all others that the leaving ones could belong to.
     """
     speakers = regions.speakers.tolist()
     spreads = np.array(
@@ -216,9 +215,10 @@ def _most_telling(regions: Regions, places: Places, facts: Facts) -> Iterator[tu
     apart /= np.maximum(spreads[:, None] + spreads, _NARROWEST * spreads.mean() or 1.0)
     relations, clusters, (mains, leaving) = regions.relations(facts), regions.clusters, regions.sides(facts)
     largest = np.unique(mains)
-    strays = np.flatnonzero(relations[np.arange(len(mains)), mains] < 0)
-    for region in strays[~leaving[strays] & (regions.others[strays] >= 0)]:
+    is_stray = relations[np.arange(len(mains)), mains] < 0
+    for region in np.flatnonzero(is_stray & (regions.votes < AGREE) & (regions.others >= 0)):
         yield int(regions.others[region]), speakers[region]
+    strays = np.flatnonzero(is_stray & leaving)
     lost = strays[~(relations[np.ix_(strays, largest)] > 0).any(axis=1)]
     homes = np.union1d(largest, lost)
     left = [homes[(relations[region, homes] == 0) & (homes != region)] for region in lost]
@@ -226,6 +226,7 @@ def _most_telling(regions: Regions, places: Places, facts: Facts) -> Iterator[tu
     rest = np.setdiff1d(np.arange(len(mains)), largest)
     within = [(mains[region], region) for region in rest[np.argsort(-apart[rest, mains[rest]])]]
     torn = [(main, region) for main, region in within if clusters[region] in clusters[strays]]
+    torn.sort(key=lambda pair: apart[pair[1], strays[clusters[strays] == clusters[pair[1]]]].min())
     nearest = [
         (apart[np.ix_(clusters == clusters[a], clusters == clusters[b])].min(), a, b)
         for a, b in itertools.combinations(largest, 2)
@@ -321,24 +322,18 @@ def _penalty(
     seed: int,
     compute: Compute,
 ) -> Penalty:
-    """Make what self-training adds to its loss: the contradiction of what is known, and of the cuts.
-
-    The encoder has put the parts of a cluster that is cut in one place, and wouldn't learn from its own
-    assignments to tell them apart: so some of their rows are learnt as labels (cross-entropy).
-    """
+    """Make what self-training adds to its loss: the contradiction of what is known, and of the cuts."""
     values = to_device(rows, torch.from_numpy(known.rows), scale, compute)
     groups, is_apart = (torch.from_numpy(each).to(compute.device) for each in (known.groups, known.apart))
     draws = generator(seed)
+    of_cuts = learning(rows, cut, kinds, scale, draws, compute)
 
     def penalty(soft_assignment: Callable[[Tensor], Tensor]) -> Tensor:
-        some = torch.randperm(len(groups), generator=draws)[:_MOST_AT_ONCE].to(compute.device)
+        some = torch.randperm(len(groups), generator=draws)[:MOST_AT_ONCE].to(compute.device)
         own = groups[some]
         same = (own[:, None] == own) & ~torch.eye(len(own), dtype=torch.bool, device=own.device)
         contradiction = constraint_loss(soft_assignment(values[some]), same, is_apart[own][:, own])
-        drawn = torch.randint(len(cut), (_MOST_AT_ONCE,), generator=draws)
-        q = soft_assignment(to_device(rows, torch.from_numpy(cut)[drawn], scale, compute))
-        wanted = torch.from_numpy(kinds)[drawn].to(compute.device)
-        return contradiction + nll_loss(q.clamp(min=1e-6).log(), wanted)
+        return contradiction + of_cuts(soft_assignment)
 
     return penalty
 

@@ -1,5 +1,7 @@
 """Clusters cut into regions, for which some rows can speak."""
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +13,12 @@ from torchdec._core.constraints import Facts
 from torchdec._core.kmeans import kmeans
 
 Places = Float[NDArray[np.float32], "rows axes"]
-# A region has at least so many rows, and no cluster is opened by less than this part of the mean one.
+# Smaller regions than twice the first aren't cut, and no cluster is opened by less than this part of the mean one.
 _LEAST, _SMALL = 5, 0.25
+# Starts of k-means, and regions that each cluster has at least, so that one answer never speaks for most of it.
+_STARTS, _QUARTERS = 3, 4
 # Rows that have to agree before a region leaves its cluster, since one may be odd, and those that are asked.
-_AGREE, _ASKED = 2, 3
+AGREE, _ASKED = 2, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +34,12 @@ class Regions:
     clusters : ndarray of shape (r,)
         The cluster of each.
     speakers : ndarray of shape (r,)
-        The row that speaks for each: one of which something is known if there is such a row, and the nearer to the
-        middle the better.
+        The row that speaks for each, near its middle: of the rows of which something is known, if there are such,
+        one of the group that most of them are of.
     groups : ndarray of shape (r,)
         The group of that row in what is known; -1 where nothing is.
     spoken : ndarray of shape (g, r)
-        How many rows of each group speak for it.
+        Rows of each group in it.
     others : ndarray of shape (r,)
         Another row to ask for it; -1 where enough are known.
     """
@@ -53,19 +57,23 @@ class Regions:
         """Rows of each."""
         return np.bincount(self.of_row[self.of_row >= 0], minlength=len(self.centers))
 
+    @property
+    def votes(self) -> Int64[NDArray[np.int64], " regions"]:
+        """Rows that speak for each as its speaker does."""
+        return np.asarray(self.spoken.max(axis=0, initial=0))
+
     def sides(
         self, facts: Facts
     ) -> tuple[Int64[NDArray[np.int64], " regions"], Bool[NDArray[np.bool_], " regions"]]:
         """Return the region that stands for the cluster of each, and which are known to be of another kind.
 
-        Regions of a cluster that aren't known to be apart are on one side. The side that most rows speak for
-        stands for the cluster, and any other is of another kind if at least two rows speak for it.
+        Regions of a cluster that aren't known to be apart are on one side. The largest side stands for the
+        cluster. A region of another side is of another kind if at least two rows say so: its own, or one of its
+        own and the nearest region of which something is known.
         """
         sizes, mains = self.sizes, np.empty(len(self.groups), dtype=np.int64)
-        leaving, votes = np.zeros(len(mains), dtype=bool), np.zeros(len(mains), dtype=np.int64)
-        known = np.flatnonzero(self.groups >= 0)
-        votes[known] = self.spoken[self.groups[known], known]
-        order = np.argsort(-sizes * np.maximum(votes, 1), kind="stable")
+        leaving, votes = np.zeros(len(mains), dtype=bool), self.votes
+        order = np.lexsort((-sizes, -votes))
         for cluster in np.unique(self.clusters):
             own = order[self.clusters[order] == cluster]
             sides: list[list[int]] = []
@@ -76,10 +84,13 @@ class Regions:
                     sides.append([region])
                 else:
                     side.append(region)
-            sides.sort(key=lambda side: -(sizes * votes)[side].sum())
+            sides.sort(key=lambda side: -sizes[side].sum())
             mains[own] = sides[0][0] if sides else own[0]
-            for side in sides[1:]:
-                leaving[side] = votes[side].sum() >= _AGREE
+            of_side = {region: number for number, side in enumerate(sides) for region in side}
+            for region in itertools.chain(*sides[1:]):
+                near = [other for other in of_side if other != region]
+                nearest = near[cdist(self.centers[[region]], self.centers[near]).argmin()]
+                leaving[region] = votes[region] >= AGREE or of_side[nearest] == of_side[region]
         return mains, leaving
 
     def relations(self, facts: Facts) -> Int64[NDArray[np.int64], "regions regions"]:
@@ -92,39 +103,63 @@ class Regions:
 
 
 def regions_of(
-    places: Places, labels: Int[NDArray[np.int32], " rows"], parts: int, facts: Facts, seed: int
+    places: Places, labels: Int[NDArray[np.int32], " rows"], facts: Facts, seed: int, n: int | None = None
 ) -> Regions:
-    """Cut each cluster into up to so many regions by k-means, and find who speaks for them.
+    """Cut clusters into halves by k-means, the widest first, until there are `n` regions, and find their speakers.
 
-    Rows that lie nearer to the middle of their region than half of its rows speak for it, and of several kinds
-    the one that most rows speak for counts.
+    Without `n`, each cluster is cut into four, and these further until what is known in a region is of one group.
     """
-    of_row, n = np.full(len(places), -1), 0
-    centers, regions, spoken = [], [], []
     group_of = np.full(len(places), -1)
     group_of[facts.rows] = facts.groups
-    for cluster in range(int(labels.max(initial=-1)) + 1):
-        own = np.flatnonzero(labels == cluster)
-        if not len(own):
-            continue
-        most = min(parts, max(1, len(own) // _LEAST), len(np.unique(places[own], axis=0)))
-        found = (
-            kmeans(places[own], most, np.random.RandomState(seed)).labels_ if most > 1 else np.zeros(len(own), int)
-        )
-        of_row[own] = n + found
-        n += most
-        for part in range(most):
-            rows = own[found == part]
-            centers.append(places[rows].mean(axis=0))
-            distances = np.linalg.norm(places[rows] - centers[-1], axis=1)
-            rows = rows[np.argsort(distances, kind="stable")][: (len(rows) + 1) // 2]
-            known, unknown = rows[group_of[rows] >= 0], rows[group_of[rows] < 0]
-            spoken.append(np.bincount(group_of[known], minlength=len(facts.apart)))
-            speaker = known[spoken[-1][group_of[known]].argmax()] if len(known) else rows[0]
-            other = unknown[len(unknown) // 2] if len(unknown) and len(known) < _ASKED else -1
-            regions.append((cluster, speaker, group_of[speaker], other))
-    clusters, speakers, groups, others = np.array(regions).T
-    return Regions(of_row, np.array(centers), clusters, speakers, groups, np.array(spoken).T, others)
+    clusters = [np.flatnonzero(labels == cluster) for cluster in np.unique(labels[labels >= 0])]
+
+    def is_of_one_group(rows: Int64[NDArray[np.int64], " region"]) -> bool:
+        own = group_of[rows]
+        return len(np.unique(own[own >= 0])) < 2
+
+    if n is None:
+        quarters = [_halved([own], places, seed, _QUARTERS) for own in clusters]
+        cells = [cell for own in quarters for cell in _halved(own, places, seed, np.inf, is_of_one_group)]
+    else:
+        cells = _halved(clusters, places, seed, n)
+    of_row = np.full(len(places), -1)
+    centers, regions, spoken = [], [], []
+    for number, rows in enumerate(cells):
+        of_row[rows] = number
+        centers.append(places[rows].mean(axis=0))
+        rows = rows[np.argsort(np.linalg.norm(places[rows] - centers[-1], axis=1), kind="stable")]
+        known, unknown = rows[group_of[rows] >= 0], rows[group_of[rows] < 0]
+        spoken.append(np.bincount(group_of[known], minlength=len(facts.apart)))
+        speaker = known[spoken[-1][group_of[known]].argmax()] if len(known) else rows[0]
+        other = unknown[len(unknown) // 4] if len(unknown) and len(known) < _ASKED else -1
+        regions.append((labels[rows[0]], speaker, group_of[speaker], other))
+    found, speakers, groups, others = np.array(regions).T
+    return Regions(of_row, np.array(centers), found, speakers, groups, np.array(spoken).T, others)
+
+
+def _halved(
+    cells: list[Int64[NDArray[np.int64], " cell"]],
+    places: Places,
+    seed: int,
+    n: float,
+    is_whole: Callable[[Int64[NDArray[np.int64], " cell"]], bool] = lambda _: False,
+) -> list[Int64[NDArray[np.int64], " cell"]]:
+    """Cut the widest of some sets of rows in two until there are n of them, or none that may be cut."""
+
+    def width(rows: Int64[NDArray[np.int64], " cell"]) -> float:
+        own = places[rows]
+        if len(rows) < 2 * _LEAST or (own == own[0]).all() or is_whole(rows):
+            return 0.0
+        return float(((own - own.mean(axis=0)) ** 2).sum())
+
+    cells, widths = list(cells), [width(rows) for rows in cells]
+    while len(cells) < n and max(widths) > 0:
+        widest = int(np.argmax(widths))
+        rows = cells[widest]
+        is_second = kmeans(places[rows], 2, np.random.RandomState(seed), n_init=_STARTS).labels_ == 1
+        cells[widest : widest + 1] = rows[~is_second], rows[is_second]
+        widths[widest : widest + 1] = width(rows[~is_second]), width(rows[is_second])
+    return cells
 
 
 def kinds_of(regions: Regions, facts: Facts) -> Int64[NDArray[np.int64], " regions"]:

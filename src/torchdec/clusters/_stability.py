@@ -15,7 +15,7 @@ from torchdec._assigned import Assigned
 from torchdec._core.number_of_clusters import jaccard
 from torchdec._dec import DEC
 from torchdec._representation import rows_to_fit
-from torchdec.rows._part import PartOfRows
+from torchdec.rows._derived import PartOfRows
 from torchdec.rows._shown import shown
 
 # The part of the rows that a refit sees.

@@ -1,4 +1,4 @@
-"""Clusters of a table in words: the levels, amounts and gaps that tell the rows of one from all others."""
+"""Clusters in words: of a table the levels, amounts and gaps that tell one from all others; and names."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +20,9 @@ _AMOUNTS = ("skewed number", "amount")
 NEGLIGIBLE = 0.147
 # Levels that say nothing without their column, and characters of a level that a name has room for.
 _ANSWERS, _LONGEST_LEVEL = {"true", "false", "none", "other", "unknown", "yes", "no"}, 40
+
+# Words of a name that come from words or features; those of a table have what makes them differ.
+_IN_NAME = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +67,10 @@ class Trait:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a table as they were understood, and their clusters.
-
-    Attributes
-    ----------
-    columns : list of Parsed, of m rows each
-    labels : ndarray of shape (m,), int32
-        None of them -1.
-    n_clusters : int
-    """
+    """Rows of a table as they were understood, and their clusters."""
 
     columns: list[Parsed]
-    labels: NDArray[np.int32]
+    labels: NDArray[np.int32]  # none of them -1
     n_clusters: int
 
 
@@ -250,3 +245,32 @@ def _percent(fraction: float) -> str:
 
 def _rounded(effect: Any) -> float:
     return round(float(effect), 3)
+
+
+def automatic_names(
+    traits: Sequence[Sequence[Trait]],
+    words: Sequence[Sequence[str]] = (),
+    features: Sequence[Sequence[tuple[str, float]]] = (),
+) -> list[str]:
+    """Name each cluster by its words, or by its strongest traits, or by the named features that it has most of."""
+    if any(words):
+        return distinct(words, _IN_NAME)
+    if any(traits):
+        return distinct([in_few_words(own) or ["average"] * bool(own) for own in traits], 2)
+    most = [[name for name, by in own if by > 0] for own in features]
+    return distinct(most, _IN_NAME) if any(most) else [""] * len(traits)
+
+
+def distinct(parts: Sequence[Sequence[str]], n: int) -> list[str]:
+    """Join the first `n` parts of each name, and as many more as make names differ in more than their order."""
+    lengths = [min(n, len(own)) for own in parts]
+    while True:
+        said = [frozenset(own[:length]) for own, length in zip(parts, lengths, strict=True)]
+        alike = [i for i, own in enumerate(parts) if said.count(said[i]) > 1]
+        longer = [i for i in alike if lengths[i] < len(parts[i])]
+        if not longer:
+            break
+        for i in longer:
+            lengths[i] += 1
+    names = [", ".join(own[:length]) for own, length in zip(parts, lengths, strict=True)]
+    return [f"{name} ({i})" if name and i in alike else name for i, name in enumerate(names)]

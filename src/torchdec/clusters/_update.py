@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from torchdec._core.batches import to_device
 from torchdec._core.compute import resolve
-from torchdec._core.landmarks import FAR, MOST, MOST_VALUES, scores_of
-from torchdec._core.newcomers import groups
+from torchdec._core.landmarks import FAR, MOST, MOST_VALUES, groups, scores_of
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._dec import DEC
 from torchdec.clusters._change import recorded

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from torchdec.prepare._words import is_unusual, words_and_characters
+from torchdec.prepare._texts import is_unusual, words_and_characters
 
 # Characters of a text that are read, and of all texts, which are drawn at random from more: seconds of counting.
 _OF_A_TEXT, _OF_ALL = 1_500, 4_000_000

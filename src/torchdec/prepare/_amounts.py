@@ -69,23 +69,14 @@ class _Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Amounts:
-    """How the numbers of a column are written.
-
-    Attributes
-    ----------
-    decimal : str
-        "." or ",".
-    prefix, suffix : str
-        What stands before and behind most numbers, with its blank: "$", " kg".
-    unit : str
-        That numbers are brought to: the suffix in small letters.
-    """
+    """How the numbers of a column are written."""
 
     kind: ClassVar = "amounts"
-    decimal: str
+    decimal: str  # "." or ","
+    # What stands before and behind most numbers, with its blank: "$", " kg".
     prefix: str = ""
     suffix: str = ""
-    unit: str = ""
+    unit: str = ""  # that numbers are brought to: the suffix in small letters
 
     @classmethod
     def fit(cls, texts: Sequence[str], decimal: str | None = None) -> tuple[Self, str] | None:
@@ -103,7 +94,9 @@ class Amounts:
             return None
         bare = [cell for cell in found if not (cell.prefix or cell.unit)]
         if 2 * len(bare) >= len(found):  # "5%" among plain numbers may be 5 or .05
-            return cls(decimal or _decimal(bare, is_money=False)), ""
+            made = cls(decimal or _decimal(bare, is_money=False))
+            are_codes = 2 * np.isnan(made.read([cell.digits for cell in bare])).sum() > len(bare)  # 192.168.0.1
+            return None if are_codes else (made, "")
         units = Counter(cell.unit for cell in found if cell.unit)
         prefixes = Counter(cell.prefix for cell in found if cell.prefix)
         money = {name for name in (*units, *prefixes) if name.casefold().rstrip(".") in _CURRENCIES}
@@ -131,12 +124,19 @@ class Amounts:
         """Whether numbers stand alone."""
         return not (self.prefix or self.suffix)
 
+    def bare(self, texts: Sequence[str]) -> str:
+        """Return one that is not 0 where none of these has a unit, as those of the fit had; else ""."""
+        if self.is_plain or any(cell and (cell.prefix or cell.unit) for cell in map(_written, texts)):
+            return ""
+        return next((text for text in texts if text.strip("0.,")), "")
+
     def read(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return the number that each text is, NaN where it is none."""
         return np.array([self._number(_written(text)) for text in texts], dtype=np.float64)
 
     def _number(self, cell: _Written | None) -> float:
-        if cell is None or (cell.prefix and not self.prefix) or (cell.unit and not self.unit):
+        prefix = cell.prefix.casefold() if cell else ""
+        if cell is None or (prefix and prefix != self.prefix.strip().casefold()) or (cell.unit and not self.unit):
             return np.nan
         factor = _factor(cell.unit, self.unit) if cell.unit else 1.0
         thousands = _GROUPS + ("," if self.decimal == "." else ".")

@@ -22,36 +22,20 @@ _MOST_COUNTED, _FAR = 10_000_000, 10
 
 @dataclass(frozen=True)
 class Seen:
-    """What all cells show.
+    """What all cells show."""
 
-    Attributes
-    ----------
-    from_zero : bool
-        Whether no value is below 0.
-    total : float or None
-        Median of the cells' totals; None of values that are no counts.
-    moments : tuple of ndarray of shape (genes,), or None
-        Of counts, each gene's mean and variance once the cells are scaled to that total.
-    odd : int or None
-        Of whole numbers from 0 that are no counts, a column that says so.
-    """
-
-    from_zero: bool
-    total: float | None = None
+    from_zero: bool  # whether no value is below 0
+    total: float | None = None  # median of the cells' totals; None of values that are no counts
+    # Of counts, each gene's mean and variance once the cells are scaled to that total.
     moments: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
-    odd: int | None = None
+    odd: int | None = None  # of whole numbers from 0 that are no counts, a column that says so
 
     @classmethod
     def at(cls, source: Any) -> Self:
-        """Read all cells; those that hold nothing count for nothing.
+        """Read all cells of a source with slices; those that hold nothing count for nothing.
 
         Counts are whole numbers from 0 to 10 million, and no gene has them by less than a tenth of its lowest one
         apart.
-
-        Parameters
-        ----------
-        source : object
-            With ``shape`` (n, genes) and slices that are arrays or CSR matrices.
         """
         n, n_genes = source.shape
         totals, sums, squares = [np.empty(0)], np.zeros(n_genes), np.zeros(n_genes)
@@ -103,16 +87,8 @@ class Cells:
         """Find out how rows are to be made of the X of an AnnData.
 
         Counts are brought to the median of the cells' totals, and their logarithms taken; other values stay as
-        they are. The genes are those `marked`; without marks, the 2,000 of the counts that vary most, or all.
-
-        Parameters
-        ----------
-        seen : Seen
-            What all cells show.
-        genes : sequence of str
-            Their names.
-        marked : ndarray of bool or None
-            The column ``highly_variable`` of `.var`, which scanpy writes.
+        they are. The genes are those `marked`, in the column ``highly_variable`` of `.var` as scanpy writes it;
+        without marks, the 2,000 of the counts that vary most, or all.
         """
         if marked is not None and marked.any():
             chosen = np.flatnonzero(marked)

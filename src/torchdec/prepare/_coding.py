@@ -25,22 +25,13 @@ _UNCHANGED: tuple[Transform, float, float] = ("none", 0.0, 1.0)
 
 @dataclass(frozen=True)
 class Levels:
-    """A column of 0 and 1 for each level that some row has, one for rare ones, one for gaps; scaled together.
-
-    Attributes
-    ----------
-    places : tuple of int
-        Of each level, then of what is missing: its column, or -1 where the fit had no such row.
-    shares : tuple of float
-        Of each column, the share of the rows of the fit.
-    missing : float
-        Share of the rows of the fit that had no value.
-    """
+    """A column of 0 and 1 for each level that some row has, one for rare ones, one for gaps; scaled together."""
 
     kind: ClassVar = "levels"
+    # Of each level, then of what is missing: its column, or -1 where the fit had no such row.
     places: tuple[int, ...]
-    shares: tuple[float, ...]
-    missing: float
+    shares: tuple[float, ...]  # of each column, the share of the rows of the fit
+    missing: float  # share of the rows of the fit that had no value
 
     @classmethod
     def fit(cls, codes: NDArray[np.integer[Any]], n_levels: int) -> Self | None:
@@ -97,31 +88,18 @@ class Levels:
 
 @dataclass(frozen=True)
 class Numbers:
-    """A column in units of its deviation, after a transform where it is skewed; perhaps the levels of its gaps.
-
-    Attributes
-    ----------
-    transform_ : {"none", "log", "asinh"}
-        "log" is sign(x) log(1 + |x| / scale) of x = value - origin.
-    origin, scale : float
-    mean, deviation : float
-        After the transform.
-    fill : float
-        In place of a missing value: the median, in units of the deviation.
-    gaps : Levels or None
-    missing : float
-        Share of the rows of the fit that had no value.
-    """
+    """A column in units of its deviation, after a transform where it is skewed; perhaps the levels of its gaps."""
 
     kind: ClassVar = "numbers"
-    transform_: Transform
+    transform_: Transform  # "log" is sign(x) log(1 + |x| / scale) of x = value - origin
     origin: float
     scale: float
+    # After the transform.
     mean: float
     deviation: float
-    fill: float
+    fill: float  # in place of a missing value: the median, in units of the deviation
     gaps: Levels | None
-    missing: float
+    missing: float  # share of the rows of the fit that had no value
 
     @classmethod
     def fit(cls, values: NDArray[np.float64], role: str = "number") -> Self | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torchdec.prepare._amounts import NOTHING, Amounts
 from torchdec.prepare._dates import Dates
 from torchdec.prepare._durations import Durations
-from torchdec.prepare._roles import is_number, is_text
+from torchdec.prepare._roles import are_lists, is_number, is_text
 from torchdec.prepare._scales import in_order, is_yes_no
 
 # Whole numbers up to here have a float64 each.
@@ -26,6 +26,8 @@ OTHER = "(other)"
 _FEW_LEVELS, _REPEATS = 30, 5
 # Rows from which on values tell by how often they repeat; of three rows, any number may have two.
 ENOUGH = 10
+# Why texts that are lists are no feature, and what to do.
+HOLDS_LISTS = "holds lists written as text (write them as lists into a .parquet to cluster them)"
 # What whole numbers are dates of: 20261031.
 _FIRST_DAY, _LAST_DAY = 19000101, 21001231
 Written = Amounts | Dates | Durations
@@ -40,24 +42,14 @@ class CellsError(ValueError):
 
 @dataclass(frozen=True)
 class Reader:
-    """How the cells of a column are read.
+    """How the cells of a column are read."""
 
-    Attributes
-    ----------
-    role : str
-        "number", "amount", "date", "duration", "yes/no", "kind", "ordered kind", "constant", "name" or "text"; of
-        the last three no feature is made.
-    why : str
-        What shows it.
-    written : Amounts, Dates, Durations or None
-        How texts are written.
-    levels : tuple of str
-        Of kinds, in their order if they have one; the last is "(other)" where rare ones are together.
-    """
-
+    # "number", "amount", "date", "duration", "yes/no", "kind", "ordered kind", "constant", "name" or "text"; of
+    # the last three no feature is made.
     role: str
-    why: str
-    written: Written | None = None
+    why: str  # what shows it
+    written: Written | None = None  # how texts are written
+    # Of kinds, in their order if they have one; the last is "(other)" where rare ones are together.
     levels: tuple[str, ...] = ()
 
     @classmethod
@@ -116,7 +108,8 @@ class Reader:
         if written is None and role is not None:
             raise CellsError(f"holds {known[0][:40]!r}, which is no {role}")
         if written is not None:
-            unread = [word for word, value in zip(known, written.read(known), strict=True) if np.isnan(value)]
+            values = _values_of(written, known)
+            unread = [word for word, value in zip(known, values, strict=True) if np.isnan(value)]
             if not unread:
                 plain = isinstance(written, Amounts) and written.is_plain
                 found = "number" if plain else written.kind.removesuffix("s")
@@ -130,7 +123,7 @@ class Reader:
                 others = f", as {len(unread) - 1:,} more are not" if len(unread) > 1 else ""
                 raise CellsError(
                     f"holds {unread[0][:40]!r}, which is no {written.kind.removesuffix('s')} as its other cells "
-                    f"are{others}; empty or mend the cell"
+                    f"are{others}; empty or mend the cell, or give the column the role kind (--role COLUMN=kind)"
                 )
             told = (
                 f"holds numbers and other words, such as {unread[0][:40]!r}, and is read as {len(known)} kinds; "
@@ -148,6 +141,8 @@ class Reader:
         if len(words) < 2 and n_rows == len(column):
             return cls("constant", "is the same in all rows")
         if n_rows >= ENOUGH and 2 * len(words) > n_rows:
+            if is_text(column.type) and are_lists(words[:_TELLING]):
+                return cls("name", HOLDS_LISTS)
             if np.median([len(word.split()) for word in words[:_TELLING]]) > 3:
                 return cls("text", "holds texts")
             what = "texts" if is_text(column.type) else "kinds"
@@ -195,33 +190,45 @@ class Reader:
         if self.role in KINDS:
             return self._codes(column, told)
         texts = is_text(column.type) or pa.types.is_dictionary(column.type)
-        values = self._numbers_of_texts(column) if texts else self._numbers(column)
+        values = self._numbers_of_texts(column, told) if texts else self._numbers(column, told)
         if np.isinf(values).any():
             raise CellsError(f"holds an infinite value in row {int(np.isinf(values).argmax())}, counted from 0")
         return values
 
-    def _numbers(self, column: pa.ChunkedArray) -> NDArray[np.float64]:
+    def _numbers(self, column: pa.ChunkedArray, told: Callable[[str], None] | None) -> NDArray[np.float64]:
         kind = column.type
         if column.null_count == len(column):  # of any type, since nothing is there to tell it
             return np.full(len(column), np.nan)
         if isinstance(self.written, Dates) and pa.types.is_integer(kind):
-            return self._numbers_of_texts(column.cast(pa.string()))
-        if isinstance(self.written, Dates) and not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
-            raise CellsError(f"holds {kind}, and dates in the fit")
-        return floats_of(column)
+            return self._numbers_of_texts(column.cast(pa.string()), told)
+        if not _KIND_OF.get(type(self.written), is_number)(kind):
+            raise CellsError(f"holds {kind}, and {self.role}s in the fit; give {self.role}s")
+        values = floats_of(column)
+        self._tell_of_bare([f"{value:g}" for value in values[np.isfinite(values) & (values != 0)][:1]], told)
+        return values
 
-    def _numbers_of_texts(self, column: pa.ChunkedArray) -> NDArray[np.float64]:
+    def _numbers_of_texts(
+        self, column: pa.ChunkedArray, told: Callable[[str], None] | None
+    ) -> NDArray[np.float64]:
         words, codes = encoded(column)
         known = [word for word in words if word.casefold() not in NOTHING]
-        values = (self.written or Amounts(".")).read(known) if known else np.empty(0)
+        values = _values_of(self.written or Amounts("."), known) if known else np.empty(0)
         wrong = np.flatnonzero(np.isnan(values))
         if len(wrong):
+            order = f" ({self.written.order})" if isinstance(self.written, Dates) and self.written.order else ""
             raise CellsError(
-                f"holds {known[wrong[0]][:40]!r}, and {self.role}s in the fit; empty or mend the cell"
+                f"holds {known[wrong[0]][:40]!r}, and {self.role}s{order} in the fit; empty or mend the cell"
             )
+        self._tell_of_bare(known, told)
         value_of = dict(zip(known, values.tolist(), strict=True))
         table = np.array([value_of.get(word, np.nan) for word in words] + [np.nan])
         return table[codes]
+
+    def _tell_of_bare(self, words: Sequence[str], told: Callable[[str], None] | None) -> None:
+        """Tell where numbers had a unit in the fit and none has one now: 0.05 may be 5%."""
+        if told is not None and isinstance(self.written, Amounts) and (bare := self.written.bare(words)):
+            shown = self.written.show(1).replace("1", bare)
+            told(f"holds {bare!r} and no unit, which is taken for {shown!r} as in the fit")
 
     def _codes(self, column: pa.ChunkedArray, told: Callable[[str], None] | None) -> NDArray[np.int32]:
         words, codes = encoded(column)
@@ -273,6 +280,11 @@ def fewest_rows(n_rows: int) -> float:
 _NO_LEVEL = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "?", "-", "--", "—", "."})
 
 
+# The types of Arrow that a column may have, other than text, by how it was written in the fit.
+_KIND_OF: dict[type, Callable[[pa.DataType], bool]] = {
+    Dates: lambda kind: pa.types.is_date(kind) or pa.types.is_timestamp(kind),
+    Durations: lambda kind: pa.types.is_time(kind) or pa.types.is_duration(kind),
+}
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
@@ -297,6 +309,13 @@ def rounded(values: NDArray[Any]) -> str:
 
 def _plain_floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+
+
+def _values_of(written: Written, words: Sequence[str]) -> NDArray[np.float64]:
+    try:
+        return written.read(words)
+    except ValueError as error:
+        raise CellsError(str(error)) from None
 
 
 def _written(words: Sequence[str], role: str | None, decimal: str | None) -> tuple[Written | None, str]:

@@ -62,11 +62,12 @@ Order = Literal["day first", "month first"]
 class Dates:
     """How dates of numbers are ordered where the year does not stand first, and whether they have a time.
 
-    Values are days since 1970-01-01, in UTC where a date names its zone.
+    The order is None where the dates of the fit had none to show, as 2026-10-31. Values are days since 1970-01-01,
+    in UTC where a date names its zone.
     """
 
     kind: ClassVar = "dates"
-    order: Order = "day first"
+    order: Order | None = None
     with_time: bool = False
 
     @classmethod
@@ -92,12 +93,18 @@ class Dates:
                 f"holds dates such as {pairs[0][3]!r}, which are taken to have the day first; say --role "
                 "'COLUMN=month-first date' if they have not"
             )
-        chosen: Order = order or ("month first" if months else "day first")
-        made = cls(chosen, any(match.groupdict().get("hour") for match in matches))
+        shown: Order | None = ("month first" if months else "day first") if pairs else None
+        made = cls(order or shown, any(match.groupdict().get("hour") for match in matches))
         return None if np.isnan(made.read(texts)).sum() * 2 > len(texts) else (made, told)
 
     def read(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Return the day of each text, NaN where it is no date."""
+        """Return the day of each text, NaN where it is no date.
+
+        Raises
+        ------
+        ValueError
+            If one may have the day or the month first, and those of the fit don't tell which.
+        """
         return np.array([self._day(_match(text)) for text in texts], dtype=np.float64)
 
     def _day(self, match: re.Match[str] | None) -> float:
@@ -110,7 +117,12 @@ class Dates:
             year += 2000 if year <= _LAST_OF_CENTURY else 1900
         if part.get("one"):
             day, month = int(part["one"]), int(part["two"])
-            if self.order == "month first":
+            if self.order is None and day != month and max(day, month) <= 12 and part["mark"] != ".":
+                raise ValueError(
+                    f"holds {match[0]!r}, which may have the day or the month first, and those of the fit don't "
+                    "tell; write the year first, as in 2026-10-31"
+                )
+            if self.order == "month first" or (self.order is None and month > 12):
                 day, month = month, day
         else:
             day = int(part.get("day") or 1)

@@ -35,49 +35,17 @@ class ColumnsError(ValueError):
 
 @dataclass(frozen=True)
 class Features:
-    """The columns of a table that are features, and those that are left out.
-
-    Attributes
-    ----------
-    features : tuple of str
-        In their order; or the one column of lists whose values are the features.
-    left_out : tuple of LeftOut
-        Each with its name, why it is left out, and its role.
-    names : tuple of str
-        All columns in their order.
-    named : bool
-        Whether the table had names of its own; else they are the places "0", "1", ...
-    length : int or None
-        Numbers in each list where the feature is a column of lists; the reader, who sees them, sets it.
-    kept : tuple of str
-        What to tell of features that were taken although their names or values leave a doubt.
-    """
+    """The columns of a table that are features, and those that are left out."""
 
     kind: ClassVar = "columns"
-    features: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
-    names: tuple[str, ...]
-    named: bool = True
+    features: tuple[str, ...]  # in their order; or the one column of lists whose values are the features
+    left_out: tuple[LeftOut, ...]  # each with its name, why it is left out, and its role
+    names: tuple[str, ...]  # all columns in their order
+    named: bool = True  # whether the table had names of its own; else they are the places "0", "1",
+    # Numbers in each list where the feature is a column of lists; the reader, who sees them, sets it.
     length: int | None = None
+    # What to tell of features that were taken although their names or values leave a doubt.
     kept: tuple[str, ...] = dataclasses.field(default=(), compare=False)
-
-    @classmethod
-    def fit(cls, table: pa.Table, use: Collection[str] = (), ignore: Collection[str] = ()) -> Self:
-        """Decide by names, types and values which columns are features.
-
-        Parameters
-        ----------
-        table : pyarrow.Table of n rows
-        use, ignore : collection of str, default=()
-            Columns that are features, and that are none, whatever they look like.
-
-        Raises
-        ------
-        ColumnsError
-            A ValueError, if a name is unknown or there twice, a column holds neither numbers nor what can be left
-            out, or none remains.
-        """
-        return cls.of(table.schema, table.column, use=use, ignore=ignore)
 
     @classmethod
     def of(
@@ -92,24 +60,19 @@ class Features:
         named: bool = True,
         row_names: Collection[str] = (),
     ) -> Self:
-        """Do what `fit` does, with columns that are read only where their names and types do not tell.
+        """Decide by names and types which columns are features, and by values only where those do not tell.
 
-        Parameters
-        ----------
-        schema : pyarrow.Schema
-        values : callable
-            Gives the values of the column of a name, a pyarrow ChunkedArray; of texts, as many as tell
-            whether they repeat.
-        may_count : callable
-            Tells whether a column of numbers may count the rows, and has to be looked at.
-        use, ignore : collection of str, default=()
-            As in `fit`.
-        roles : mapping of str to str, optional
-            What columns are: "id" and "label" are left out, and so is "text"; all others are features.
-        named : bool, default=True
-            Whether the names are the table's own, and tell something.
-        row_names : collection of str, default=()
-            Columns that are known to name the rows, such as an index that pandas stored.
+        `values` gives the column of a name, of texts as many as tell whether they repeat; `may_count` tells
+        whether a column of numbers may count the rows, and has to be looked at. Columns of `use` are features and
+        those of `ignore` none, whatever they look like; of `roles`, "id", "label" and "text" are left out. `named`
+        tells whether the names are the table's own; `row_names` are known to name the rows, such as an index that
+        pandas stored.
+
+        Raises
+        ------
+        ColumnsError
+            A ValueError, if a name is unknown or there twice, a column holds neither numbers nor what can be left
+            out, or none remains.
         """
         roles = roles or {}
         _refuse_names(schema.names, use, ignore, roles)

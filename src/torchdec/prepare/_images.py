@@ -21,34 +21,17 @@ _FAR = 10
 
 @dataclass(frozen=True)
 class Look:
-    """What is known of a picture before all are brought to one shape and range.
+    """What is known of a picture before all are brought to one shape and range."""
 
-    Attributes
-    ----------
-    size : tuple of int
-        Width and height, upright.
-    grey : bool
-        Whether it has no colours by its mode; that of others, such as a palette, does not say.
-    wide : bool
-        Whether its values go beyond 0 to 255.
-    lowest, highest : float or None
-        Of the values of a wide one; None where it has none.
-    whole : bool
-        Whether these are whole numbers by their type.
-    empty : bool
-        Whether values are NaN or infinite, so that it holds nothing.
-    narrowed : bool
-        Whether Pillow reads fewer bits of its channels than it has.
-    """
-
-    size: tuple[int, int]
-    grey: bool
-    wide: bool = False
+    size: tuple[int, int]  # width and height, upright
+    grey: bool  # whether it has no colours by its mode; that of others, such as a palette, does not say
+    wide: bool = False  # whether its values go beyond 0 to 255
+    # Of the values of a wide one; None where it has none.
     lowest: float | None = None
     highest: float | None = None
-    whole: bool = True
-    empty: bool = False
-    narrowed: bool = False
+    whole: bool = True  # whether these are whole numbers by their type
+    empty: bool = False  # whether values are NaN or infinite, so that it holds nothing
+    narrowed: bool = False  # whether Pillow reads fewer bits of its channels than it has
 
     @classmethod
     def at(cls, image: Any) -> Self:
@@ -64,19 +47,51 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Images:
-    """The shape and the range of values that images are brought to.
+class Pictures:
+    """The shape of pictures that came as an array, whose values are kept as they are.
 
     Attributes
     ----------
     shape : tuple of int
-        Height and width, and 3 where they are in colour.
-    values : tuple of float, optional
-        What is black and what is white in images of more than 8 bits; None where the fit had none of them.
+        Height and width, and the number of channels where there are several.
     """
 
-    kind: ClassVar = "images"
+    kind: ClassVar = "pictures"
     shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...]) -> Self:
+        """Make it of a shape that may have a single channel, which says nothing more."""
+        return cls(shape[:2] if shape[2:] == (1,) else shape)
+
+    @property
+    def width(self) -> int:
+        """Number of values of a row."""
+        return math.prod(self.shape)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` makes the same of."""
+        return {"shape": list(self.shape)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Make it of what `to_json` returned.
+
+        Raises
+        ------
+        ValueError
+            If that is no shape.
+        """
+        return cls(_read_shape(fields))
+
+
+@dataclass(frozen=True)
+class Images:
+    """The shape and the range of values that images are brought to."""
+
+    kind: ClassVar = "images"
+    shape: tuple[int, ...]  # height and width, and 3 where they are in colour
+    # What is black and what is white in images of more than 8 bits; None where the fit had none of them.
     values: tuple[float, float] | None = None
 
     @classmethod
@@ -139,10 +154,14 @@ class Images:
         ValueError
             If that is no shape, or no range.
         """
-        match fields:
-            case {"shape": [_, _, *_] as shape} if all(type(side) is int and side > 0 for side in shape):
-                return cls(tuple(shape), _read_range(fields.get("values")))
-        raise ValueError("its shape of images is none")
+        return cls(_read_shape(fields), _read_range(fields.get("values")))
+
+
+def _read_shape(fields: dict[str, Any]) -> tuple[int, ...]:
+    match fields:
+        case {"shape": [_, _, *_] as shape} if all(type(side) is int and side > 0 for side in shape):
+            return tuple(shape)
+    raise ValueError("its shape of images is none")
 
 
 def _black_and_white(looks: Collection[Look]) -> tuple[float, float]:

@@ -71,38 +71,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Mixed:
-    """How rows are made of a table whose columns are not all numbers, or have gaps.
-
-    Attributes
-    ----------
-    features : Features
-        Which columns they are.
-    columns : tuple of Column
-        How each of them is read and coded.
-    told : tuple of str
-        What is to be said of how columns were read.
-    """
+    """How rows are made of a table whose columns are not all numbers, or have gaps."""
 
     kind: ClassVar = "mixed"
-    features: Features
-    columns: tuple[Column, ...]
+    features: Features  # which columns they are
+    columns: tuple[Column, ...]  # how each of them is read and coded
+    # What is to be said of how columns were read.
     told: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     @classmethod
     def fit(
         cls, features: Features, values: Values, roles: Mapping[str, str] | None = None, decimal: str | None = None
     ) -> Self:
-        """Learn what each column means, and its transform, levels and shares.
+        """Learn what each column means, where `roles` do not say it, and its transform, levels and shares.
 
-        Parameters
-        ----------
-        features : Features
-        values : callable
-            Gives the column of a name.
-        roles : mapping of str to str, optional
-            What columns mean, where that is known.
-        decimal : {".", ","}, optional
-            The decimal mark of numbers in texts.
+        `values` gives the column of a name; `decimal` is the mark of numbers in texts, where that is known.
 
         Raises
         ------

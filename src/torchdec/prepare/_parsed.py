@@ -18,25 +18,15 @@ def show_number(number: float) -> str:
 
 @dataclass(frozen=True)
 class Parsed:
-    """A column of n rows as it was understood.
-
-    Attributes
-    ----------
-    name : str
-    role : str
-        "number", "skewed number", "amount", "date", "duration", "yes/no", "kind", "ordered kind" or "text".
-    values : ndarray of shape (n,)
-        float64 with NaN for a missing value (dates are days since 1970-01-01, durations seconds); of kinds, yes/no
-        and ordered kinds the number of a level as int32, -1 for a missing value; of text an object array of str,
-        or None.
-    levels : tuple of str
-        Of kinds, as they are written in the table.
-    show : callable
-        Writes a number as the table's user would: "$1,234", "34 %", "2026-10-31".
-    """
+    """A column of n rows as it was understood."""
 
     name: str
+    # "number", "skewed number", "amount", "date", "duration", "yes/no", "kind", "ordered kind" or "text".
     role: str
+    # float64 with NaN for a missing value (dates are days since 1970-01-01, durations seconds); of kinds, yes/no
+    # and ordered kinds the number of a level as int32, -1 for a missing value; of text an object array of str, or
+    # None.
     values: NDArray[Any]
-    levels: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()  # of kinds, as they are written in the table
+    # Writes a number as the table's user would: "$1,234", "34 %", "2026-10-31".
     show: Callable[[float], str] = show_number

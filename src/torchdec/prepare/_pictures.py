@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 _WIDE_MODES = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 _GREY_MODES = _WIDE_MODES | {"1", "L", "LA"}
 # Tags of TIFF, and what they say.
-_PHOTOMETRIC, _SAMPLE_FORMAT, _BITS = 262, 339, 258
+_PHOTOMETRIC, _SAMPLE_FORMAT, _BITS, _NO_DATA = 262, 339, 258, 42113
 _WHITE_IS_ZERO, _UNSIGNED, _SIGNED = 0, 1, 2
 # EXIF's tag of the orientation, and those that lie on a side.
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
@@ -88,8 +88,16 @@ def wide_values(image: Any) -> "np.ma.MaskedArray[Any, np.dtype[np.float64]]":
         values = values.view(np.int8)
     if inverted:
         values = -values if values.dtype.kind == "f" else ~values
-    key = image.info.get("transparency")
+    key = image.info.get("transparency", _no_data(image))
     return np.ma.MaskedArray(values.astype(np.float64), mask=False if key is None else values == key)
+
+
+def _no_data(image: Any) -> float | None:
+    """Return the value that a map has where nothing was measured, as GDAL writes it; None where none is named."""
+    try:
+        return float(_tag(image, _NO_DATA, ""))
+    except ValueError:
+        return None
 
 
 def _mend_transparent_colour(image: Any) -> None:

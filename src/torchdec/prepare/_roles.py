@@ -12,7 +12,20 @@ import pyarrow.compute as pc
 from torchdec.prepare._amounts import Amounts
 from torchdec.prepare._dates import Dates
 from torchdec.prepare._durations import Durations
-from torchdec.prepare._names import is_label_name, label_name
+
+# As `is_label_name` compares them; where a file has several, the first of these is taken for the labels.
+LABEL_NAMES = (
+    *("y", "label", "labels", "class", "classes", "target", "targets", "truth", "groundtruth", "truelabel"),
+    *("truelabels", "ytrue", "ypred", "classlabel", "species", "variety", "celltype", "celltypes", "cluster"),
+    *("clusters", "leiden", "louvain", "klasse", "classe", "clase"),
+)
+# Words that leave a name of labels one, as in `class_id` and `fine_label`. No counts: `num_classes` is a feature.
+_BESIDE = frozenset(
+    (
+        *("id", "ids", "idx", "index", "code", "name", "names", "text", "encoded"),
+        *("true", "ground", "gold", "pred", "predicted", "fine", "coarse", "kmeans"),
+    )
+)
 
 # Columns that a message names.
 NAMED = 5
@@ -24,7 +37,6 @@ _LOOKED_AT = 1000
 _FEW_WORDS = 3
 # Columns that count the rows: more of them are ranks of what was measured.
 _MOST_COUNTERS = 2
-
 _ID_NAMES = frozenset({"id", "ids", "index", "rowid", "uuid", "guid", "nulldaskindex", ""})
 _INDEX_NAME = re.compile(r"Unnamed: \d+|__index_level_\d+__")
 _ID_ENDING = (
@@ -38,16 +50,44 @@ _NUMBER_ENDING = re.compile(
 )
 # Columns of assignments, which `torchdec predict --join` writes beside those of the table.
 _WRITTEN = ("row", "cluster", "confidence", "name")
+# What lists and records begin with, or numbers with marks between them; of a few with blanks, any may be one.
+_ONE = r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?"
+_LIST = re.compile(rf"[\[{{(]|{_ONE}(?:\s*[,;|]\s*{_ONE}){{2,}}$|{_ONE}(?:\s+{_ONE}){{7,}}$", re.IGNORECASE)
 # Scripts without blanks between words: Thai, Lao, Khmer, kana, Han.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-
-
 # Numbers that are no amounts by these names: the postcodes of two places tell nothing by their difference.
 _CODE_NAME = re.compile(
     r"zip(?:\s?code)?|(?:postal|post|area)\s?code|plz|postleitzahl|code\s?postal|c[oó]digo\s?postal"
     r"|(?:tele)?phone(?:\s?(?:no|number))?|t[eé]l[eé]phone|telefon|fax",
     re.IGNORECASE,
 )
+_COUNTS = "counts the rows"
+
+
+def label_name(name: str) -> str:
+    """Return a name as `LABEL_NAMES` spells it: small letters without blanks, underscores, hyphens and points."""
+    return re.sub(r"[\s_.-]+", "", name).casefold()
+
+
+def is_label_name(name: str) -> bool:
+    """Tell whether a column of this name holds known classes, as far as its name says.
+
+    Examples
+    --------
+    >>> from torchdec.prepare._roles import is_label_name
+    >>> [name for name in (" Class", "cell_type", "classId", "label 2", "classic", "Y") if is_label_name(name)]
+    [' Class', 'cell_type', 'classId', 'label 2', 'Y']
+    """
+    if label_name(name) in LABEL_NAMES:
+        return True
+    words = [
+        word.casefold() for word in re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\W", name) if word.strip(" .-\t\n")
+    ]
+    core = [word for word in words if word not in _BESIDE]
+    # A y with a number or beside other words is a coordinate.
+    if not core or "y" in core:
+        return False
+    return "".join(core) in LABEL_NAMES or all(word in LABEL_NAMES for word in core)
 
 
 class LeftOut(NamedTuple):
@@ -121,9 +161,6 @@ class Sorter:
         if pa.types.is_float16(column.type):  # of which Arrow has no least value
             column = column.cast(pa.float32())
         return column.cast(field.type.value_type) if pa.types.is_dictionary(field.type) else column
-
-
-_COUNTS = "counts the rows"
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -226,12 +263,17 @@ def _is_name(column: Any) -> bool:
 
 def _are_measured(texts: Sequence[str]) -> bool:
     """Tell whether most texts are amounts, dates, durations or lists."""
-    if 2 * sum(text.startswith(("[", "{", "(")) for text in texts) >= len(texts):
+    if are_lists(texts):
         return True
     try:
         return any(written.fit(texts) is not None for written in (Amounts, Dates, Durations))
     except ValueError:  # they are, but of several kinds
         return True
+
+
+def are_lists(texts: Sequence[str]) -> bool:
+    """Tell whether most texts are lists or records, as "[0.1, 0.2]" and "0.1;0.2;0.3" are."""
+    return 2 * sum(_LIST.match(text) is not None for text in texts) >= len(texts)
 
 
 def first_of(names: Sequence[str]) -> str:

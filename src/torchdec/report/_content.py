@@ -1,9 +1,11 @@
-"""What a person recognises rows by: their ids, and their texts, pictures or values."""
+"""What a person recognises rows by: their ids, their texts, pictures or values, and when they were."""
 
+import base64
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +13,16 @@ from numpy.typing import NDArray
 from torchdec.clusters._describe import Cluster
 from torchdec.clusters._traits import is_table, missing_in, parsed_rows, written
 from torchdec.prepare._parsed import Parsed
-from torchdec.report._pictures import as_pixels, data_uri, file_uri, sheet
+from torchdec.rows._derived import numbered
 from torchdec.rows._ids import row_ids, row_name
-from torchdec.rows._part import numbered
 from torchdec.rows._protocol import Rows
+
+# Larger images are thinned out to at most this many pixels a side.
+_SIDE = 64
+# Pictures in files are photographs, which show something from this side on.
+_FILE_SIDE = 128
+# Bytes of a sheet of pictures that a page may hold; beyond them some sharpness is given up, and then the sheet.
+_MOST_BYTES = 3_000_000
 
 # Columns of a table that are told of an example, and columns that a map can be coloured by.
 _TOLD, _COLORED = 6, 24
@@ -24,25 +32,86 @@ _MOST_VALUES = 1 << 22
 # Rows that the range of brightness is taken from.
 _BRIGHTNESS = 1000
 
+# Days up to which rows are counted by the day, and from which on by the year.
+_SHORT, _LONG = 92, 3_700
+# Fewer dates in time are no course of it.
+_FEWEST = 3
+
+
+def as_pixels(rows: NDArray[np.float32], low: float, high: float, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Scale values between `low` and `high` to 0 ... 255, as small images (n, height, width, channels)."""
+    span = high - low if high > low else 1.0
+    height, width, *channels = shape
+    step = math.ceil(max(height, width) / _SIDE)
+    images = rows.reshape(-1, height, width, *(channels or [1]))[:, ::step, ::step]
+    return np.clip(np.round((images - low) / span * 255), 0, 255).astype(np.uint8)
+
+
+def data_uri(image: NDArray[np.uint8]) -> str:
+    """Encode one image of (height, width, channels) as a PNG in a data URI."""
+    return _uri(_encoded(image, "PNG"), "png")
+
+
+def file_uri(path: Path) -> str | None:
+    """Return a picture in a file, made small, as a data URI; None where the file is no picture."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+            small = ImageOps.exif_transpose(picture).convert("RGB")
+            small.thumbnail((_FILE_SIDE, _FILE_SIDE))
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+    file = io.BytesIO()
+    small.save(file, "WEBP", quality=80)
+    return _uri(file.getvalue(), "webp")
+
+
+def sheet(images: NDArray[np.uint8]) -> tuple[str, int] | None:
+    """Lay images (n, height, width, channels) out in lines of one picture, far smaller than each by itself.
+
+    Returns its data URI and how many there are in a line, or None where the page would become too large.
+    """
+    n, height, width, channels = images.shape
+    per_line = math.ceil(math.sqrt(n))
+    tiles = np.zeros((math.ceil(n / per_line) * per_line, height, width, channels), dtype=np.uint8)
+    tiles[:n] = images
+    tiled = tiles.reshape(-1, per_line, height, width, channels).swapaxes(1, 2)
+    whole = tiled.reshape(-1, per_line * width, channels)
+    for kind in ("PNG", "WEBP"):
+        encoded = _encoded(whole, kind)
+        if len(encoded) <= _MOST_BYTES:
+            return _uri(encoded, kind.lower()), per_line
+    return None
+
+
+def _encoded(image: NDArray[np.uint8], kind: str) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(file, kind)
+    return file.getvalue()
+
+
+def _uri(encoded: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(encoded).decode()
+
 
 class Content:
     """The content of the rows of a run, read only for the rows that are asked for.
 
-    Parameters
-    ----------
-    rows : Rows or None
-        Without them, rows have numbers alone.
-    image_shape : tuple of int or None
-        Height, width and perhaps 3 channels, where each row is a picture.
-    clusters : tuple of Cluster
-        What tells these apart is told first.
+    Without rows, they have numbers alone. Where each row is a picture, `image_shape` is its height, width and
+    perhaps channels; with 1 or 3 of these it is shown. What tells the clusters apart is told first.
     """
 
     def __init__(
         self, rows: Rows | None, image_shape: tuple[int, ...] | None, clusters: tuple[Cluster, ...]
     ) -> None:
         self._rows = rows
-        self._pictures = None if rows is None or image_shape is None else (rows, image_shape)
+        self._pictures = None
+        if rows is not None and image_shape is not None and image_shape[2:] in ((), (1,), (3,)):
+            self._pictures = rows, image_shape
         self._ids = None if rows is None else row_ids(rows)
         self._texts: Sequence[str] | None = getattr(rows, "texts", None)
         self._paths: Sequence[str] = getattr(rows, "pictures", ())
@@ -150,3 +219,33 @@ class Content:
 def _at_a_time(numbers: NDArray[np.int64], rows: Rows) -> list[NDArray[np.int64]]:
     """Cut numbers of rows so that the rows of each part fit well into memory."""
     return np.array_split(numbers, max(1, math.ceil(len(numbers) * rows.shape[1] / _MOST_VALUES)))
+
+
+class OverTime(NamedTuple):
+    """Rows of each cluster by day, month or year of a column, (clusters, periods), and how many have no date."""
+
+    column: str
+    unit: Literal["day", "month", "year"]
+    periods: list[str]
+    counts: NDArray[np.int64]
+    n_undated: int
+
+
+def over_time(rows: Rows | None, labels: NDArray[np.int32], n_clusters: int) -> OverTime | None:
+    """Count the rows of each cluster over time; None of rows without dates, or of fewer than three periods."""
+    dated: Any = getattr(rows, "dated", None)
+    if dated is None:
+        return None
+    known = np.isfinite(dated.days) & (labels >= 0)
+    days = np.floor(dated.days[known]).astype(np.int64)
+    if not len(days):
+        return None
+    span = int(days.max() - days.min())
+    unit: Literal["day", "month", "year"] = "day" if span < _SHORT else "month" if span < _LONG else "year"
+    at = days.astype("datetime64[D]").astype(f"datetime64[{unit[0].upper()}]")
+    periods = np.arange(at.min(), at.max() + 1)  # those without rows too
+    if len(periods) < _FEWEST:
+        return None
+    counts = np.zeros((n_clusters, len(periods)), dtype=np.int64)
+    np.add.at(counts, (labels[known], (at - at.min()).astype(np.int64)), 1)
+    return OverTime(dated.name, unit, periods.astype(str).tolist(), counts, int((labels >= 0).sum() - len(days)))

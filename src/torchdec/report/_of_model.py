@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from torchdec._core.assignment import clusters_of
+from torchdec._assigned import clusters_of
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, describe
 from torchdec.report._page import palette, render

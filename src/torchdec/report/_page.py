@@ -16,11 +16,10 @@ from torchdec._assigned import Assigned, assign_parts
 from torchdec._core.records import StopReason
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, Description, apart, description_of
-from torchdec.clusters._edits import notes_of
+from torchdec.clusters._edits import in_words, notes_of
 from torchdec.clusters._layout import laid_out, sampled
 from torchdec.clusters._rules import Rules
-from torchdec.report._content import Content
-from torchdec.report._over_time import over_time
+from torchdec.report._content import Content, over_time
 from torchdec.rows._protocol import Rows
 from torchdec.runs._record import Run
 
@@ -65,7 +64,7 @@ def render(
     rows : Rows of shape (n, d), optional
         The rows of the run: they tell which features stand out, and are the pictures.
     image_shape : tuple of int, optional
-        Height, width and perhaps 3 channels, where each row is an image.
+        Height, width and perhaps channels, where each row is an image. It is shown where it has 1 channel or 3.
     labels : ndarray of shape (n,), optional
         Known classes, to compare the clusters with.
     description : Description, optional
@@ -81,13 +80,7 @@ def render(
     ReportError
         Without the packages that it needs, or if the arguments are not of the same rows.
     """
-    try:
-        import PIL  # noqa: F401
-        from jinja2 import Environment
-        from markupsafe import Markup
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
+    page = template("page.html.j2")
     _check(run, codes, rows, image_shape, labels)
     assigned = Assigned(model, assign_parts(model, codes, assignments))
     if description is None:
@@ -101,33 +94,27 @@ def render(
     charts = _charts(run, colors, titles)
     course = _course(rows, assigned, titles, colors)
     tree = _tree(model, titles, colors)
-    about = _about_clusters(model, codes, assigned, clusters, content)
+    looks = [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)]
+    cards = [
+        look | card
+        for look, card in zip(looks, _cards(run, model, codes, assigned, clusters, content), strict=True)
+    ]
     data = {
         "map": _map(codes, assigned, points) | content.of_points(points),
-        "clusters": [{"title": title, "color": color} for title, color in zip(titles, colors, strict=True)],
+        "clusters": looks,
         "levels": [list(level.groups) for level in model.levels_[:-1]],
         "charts": [*([] if course is None else [course]), *charts],
         "tree": tree,
     }
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        _resource("page.html.j2")
-    )
-    return template.render(
+    html: str = page.render(
         title=run.data.name,
         facts=_facts(run),
         trust=_trust(run, model, codes, assigned, titles, content),
         warnings=run.warnings,
+        changes=_changes(run),
         map_note=_map_note(len(points), len(given)),
-        clusters=[
-            {"title": title, "color": color, "cluster": cluster, "stability": stable, **own}
-            for title, color, cluster, stable, own in zip(
-                titles, colors, clusters, run.stability or [None] * len(clusters), about, strict=True
-            )
-        ],
-        stands_out=any(
-            cluster.words or cluster.traits or own["features"]
-            for cluster, own in zip(clusters, about, strict=True)
-        ),
+        clusters=cards,
+        stands_out=any(card["cluster"].words or card["cluster"].traits or card["features"] for card in cards),
         has_stability=bool(run.stability),
         largest_share=max(cluster.share for cluster in clusters) or 1,
         rules=_rule_lines(description.rules, titles, colors),
@@ -137,12 +124,28 @@ def render(
         charts=charts,
         footer=f"torchdec {run.versions.get('torchdec', '')}, torch {run.versions.get('torch', '')}. "
         f"Data {run.data.sha256[:16]}.",
-        css=Markup(_resource("page.css")),  # noqa: S704
-        js=Markup(_resource("page.js")),  # noqa: S704
-        plotly=Markup(get_plotlyjs()),  # noqa: S704
         # Inside a script element only a tag could end the data early.
-        data=Markup(json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c")),  # noqa: S704
+        data=json.dumps(_plain(data), allow_nan=False).replace("<", "\\u003c"),
     )
+    return html
+
+
+def template(name: str) -> Any:
+    """Return a page without its content, but with the styles and the scripts of all pages."""
+    try:
+        import PIL  # noqa: F401
+        from jinja2 import Environment
+        from markupsafe import Markup
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
+    own = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    own.globals |= {
+        "css": Markup(_resource("page.css")),  # noqa: S704
+        "js": Markup(_resource("page.js")),  # noqa: S704
+        "plotly": Markup(get_plotlyjs()),  # noqa: S704
+    }
+    return own.from_string(_resource(name))
 
 
 def palette(n_clusters: int) -> list[str]:
@@ -169,8 +172,6 @@ def _check(
         raise ReportError(f"DATA has the shape {rows.shape}, but the run was fitted on {(n, d)}; give its rows.")
     if image_shape and int(np.prod(image_shape)) != d:
         raise ReportError(f"image_shape={image_shape} makes {np.prod(image_shape)} values, but rows have {d}.")
-    if image_shape and len(image_shape) == 3 and image_shape[2] not in (1, 3):
-        raise ReportError(f"image_shape={image_shape} has {image_shape[2]} channels; pictures have 1 or 3.")
     if labels is not None and len(labels) != n:
         raise ReportError(f"There are {len(labels)} labels for {n} rows; give one for every row.")
 
@@ -186,7 +187,8 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _about_clusters(
+def _cards(
+    run: Run,
     model: DEC,
     codes: NDArray[np.float32],
     assigned: Assigned,
@@ -194,6 +196,7 @@ def _about_clusters(
     content: Content,
 ) -> list[dict[str, Any]]:
     """Return what the card and the view of each cluster show."""
+    stability, notes = run.stability or [None] * len(clusters), notes_of(model.edits_, len(clusters))
     least = [_least_clear(assigned, cluster.number) for cluster in clusters]
     shown = np.unique(np.concatenate([*least, *(cluster.exemplars[:_EXAMPLES] for cluster in clusters)]))
     examples = content.examples(shown.astype(np.int64))
@@ -201,6 +204,8 @@ def _about_clusters(
     distances = apart(model)
     return [
         {
+            "cluster": cluster,
+            "stability": stable,
             "examples": [examples[row] for row in cluster.exemplars[:_EXAMPLES]],
             "borderline": [{**examples[row], "other": second[row]} for row in own.tolist() if row in second],
             "features": _in_deviations(cluster),
@@ -208,7 +213,7 @@ def _about_clusters(
             "note": note,
             "trust": _in_words(assigned.confidence[assigned.labels == cluster.number]),
         }
-        for cluster, own, note in zip(clusters, least, notes_of(model.edits_, len(clusters)), strict=True)
+        for cluster, own, note, stable in zip(clusters, least, notes, stability, strict=True)
     ]
 
 
@@ -302,6 +307,12 @@ def _stable(stability: Sequence[float | None], titles: list[str]) -> str:
         )
     least = min((value for value, _ in known), default=1.0)
     return f"Refits on parts of the rows find every cluster again (stability {least:.2f} or more)."
+
+
+def _changes(run: Run) -> list[str]:
+    """Say what became of the clusters of an older run, where nothing but names and notes came later."""
+    edits = [edit for edit in run.edits if edit["edit"] not in ("rename", "note")]
+    return in_words(edits[-1]) if edits else []
 
 
 def _map_note(n_points: int, n_rows: int) -> str:

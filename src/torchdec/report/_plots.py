@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchdec._dec import DEC
+from torchdec.clusters._choose import new_axes
 from torchdec.clusters._describe import Cluster, describe
 from torchdec.clusters._layout import laid_out, sampled
-from torchdec.clusters._plot_choice import new_axes
 from torchdec.report._page import joined, palette
 from torchdec.rows._protocol import Rows
 from torchdec.rows._shown import shown

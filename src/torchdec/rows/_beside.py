@@ -10,8 +10,8 @@ from pyarrow import parquet
 
 from torchdec.prepare._roles import is_text
 from torchdec.rows._arrays import DenseRows
+from torchdec.rows._folders import files_inside
 from torchdec.rows._images import SUFFIXES
-from torchdec.rows._inside import files_inside
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import Rows, RowsError, tell
 from torchdec.rows._reading import Reading

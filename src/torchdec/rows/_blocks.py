@@ -23,26 +23,10 @@ _STEP = 4096
 class BlockRows(ABC):
     """Rows of a source that is read a block at a time: a row group, a chunk, a part.
 
-    A block stays as it was read, in its own dtype, dense or CSR. As many as fit into 256 MB are kept, and at least
-    one; the longest unused goes first. While a pass in order hands out one block, a thread reads the next.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        Rows of each block, at least 1, in order.
-    n_features : int
-        d.
-    block_bytes : int
-        Of the largest block in memory, which tells how many are kept.
-    feature_names : list of str or None, default=None
-        The d names of the features.
-
-    Attributes
-    ----------
-    block_starts : ndarray of int64 of shape (b + 1,)
-        First row of each of the b blocks, then n.
-    n_kept : int
-        Blocks that stay in memory: `take` is fast where the rows of some thousand calls lie in so many.
+    A block stays as it was read, in its own dtype, dense or CSR. As many as fit into 256 MB are kept (`n_kept`),
+    and at least one; the longest unused goes first. While a pass in order hands out one block, a thread reads the
+    next. `sizes` are the rows of each, at least 1, and `block_bytes` those of the largest in memory;
+    `block_starts` are the first row of each of the b blocks, and n, int64 (b + 1,).
     """
 
     def __init__(
@@ -50,8 +34,7 @@ class BlockRows(ABC):
     ) -> None:
         self.block_starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self.n_kept = max(1, KEPT_BYTES // max(1, block_bytes))
-        self._n_features = n_features
-        self._feature_names = feature_names
+        self.shape, self.feature_names = (int(self.block_starts[-1]), n_features), feature_names
         self._kept: OrderedDict[int, Any] = OrderedDict()
         # Readers such as HDF5's are not safe to be called from two threads at once.
         self._lock = Lock()
@@ -59,16 +42,6 @@ class BlockRows(ABC):
     @abstractmethod
     def _read(self, number: int) -> Any:
         """Read a block: an ndarray of numbers, or a CSR matrix, of shape (rows of the block, d)."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of rows and number of features, (n, d)."""
-        return int(self.block_starts[-1]), self._n_features
-
-    @property
-    def feature_names(self) -> list[str] | None:
-        """The d names of the features, or None."""
-        return self._feature_names
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -83,7 +56,7 @@ class BlockRows(ABC):
             parts.append((here, _dense(self._block(number), index[here] - self.block_starts[number])))
         # Blocks may differ in dtype: a file without missing values holds whole numbers, say.
         dtype = np.result_type(*(values.dtype for _, values in parts)) if parts else np.dtype(np.float32)
-        rows = np.empty((len(index), self._n_features), dtype)
+        rows = np.empty((len(index), self.shape[1]), dtype)
         for here, values in parts:
             rows[here] = values
         return rows
@@ -134,14 +107,7 @@ class BlockRows(ABC):
 class SlicedRows(BlockRows):
     """Rows of anything on a disk whose slices ``source[a:b]`` are arrays or CSR matrices: HDF5, Zarr.
 
-    Parameters
-    ----------
-    source : object
-        With ``shape`` (n, d) and slices.
-    block_size : int
-        Rows to read at once; best a multiple of how the file is cut.
-    feature_names, names : list of str or None, default=None
-        Of the features and of the rows.
+    `block_size` rows are read at once; best a multiple of how the file is cut.
     """
 
     def __init__(

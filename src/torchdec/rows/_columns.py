@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from torchdec.prepare._column_reader import HOLDS_LISTS, rounded
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._roles import first_of, is_number, is_text
@@ -21,15 +22,7 @@ from torchdec.rows._reading import Preparation, Reading
 
 
 class TableRows(DenseRows):
-    """Rows of the columns of a table that are features.
-
-    Attributes
-    ----------
-    preparation : Preparation
-        Of `Features`: which they are.
-    ids : pyarrow.Table of n rows, or None
-        The columns that name the rows.
-    """
+    """Rows of the columns of a table that are features, with those that name the rows."""
 
     def __init__(
         self, values: NDArray[Any], feature_names: list[str] | None, columns: Features, reading: Reading, ids: Any
@@ -58,7 +51,8 @@ def read_csv(path: Path, reading: Reading, prepared: Features | Mixed | None) ->
         refuse_cells(
             path, form, written.table, [name for name in error.columns if name in written.table.column_names]
         )
-        raise RowsError(f"{path}: {_of_marks(written.table, reading, form.delimiter) or error}") from None
+        of_marks = None if HOLDS_LISTS in str(error) else _of_marks(written.table, reading, form.delimiter)
+        raise RowsError(f"{path}: {of_marks or error}") from None
 
 
 def read_xlsx(path: Path, reading: Reading, prepared: Features | Mixed | None) -> TableRows | MixedRows:
@@ -182,7 +176,12 @@ def refuse_text(fields: Sequence[pa.Field], path: Path) -> None:
 
 
 def as_floats(column: Any, name: str) -> NDArray[np.float64]:
-    """Cast an Arrow array of numbers to float64, null to NaN, or name what is beyond the range of float32."""
+    """Cast an Arrow array of numbers to float64, null to NaN, or name what is beyond the range of float32.
+
+    Whole numbers that lose digits by it are told.
+    """
+    if pa.types.is_integer(column.type) and (what := rounded(column.drop_null().to_numpy())):
+        tell(f"{name} {what}")
     values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy(
         zero_copy_only=False
     )  # null becomes NaN

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
-from torchdec.rows._arrays import DenseRows
+from torchdec.prepare._images import Pictures
+from torchdec.rows._arrays import DenseRows, SparseRows
 from torchdec.rows._protocol import Rows, RowsError
+from torchdec.rows._reading import Preparation
 from torchdec.rows._shown import shown
-from torchdec.rows._sparse import SparseRows
 from torchdec.rows._vectors import plain, unmasked
 
 _REAL_KINDS = "biuf"
@@ -92,7 +93,7 @@ def as_rows(
 
         return text_rows(X)
     if is_pictures(X):
-        return _picture_rows(X)
+        return picture_rows(X, "X")
     if not (isinstance(X, Rows) or issparse(X) or hasattr(X, "obs_names")) and is_frame(X):
         return frame_rows(X, use, ignore, roles)
     if use or ignore or roles:
@@ -158,17 +159,22 @@ def _as_array(X: ArrayLike, name: str = "X") -> NDArray[Any]:
     if isinstance(first, dict) or getattr(getattr(X, "dtype", None), "names", None):
         raise RowsError(f"{name} is a {type(X).__name__} with names of columns; give pandas.DataFrame({name})")
     try:
-        return np.asarray(X)
+        array = np.asarray(X)
     except ValueError as error:
         raise RowsError(
             f"{name} is a {type(X).__name__} that makes no array ({error}); give every row as many numbers"
         ) from error
+    if array.ndim == 0 and array.dtype == object:
+        raise RowsError(f"{name} is a {type(X).__name__}, which isn't a table; give an array or a data frame")
+    return array
 
 
 def _as_floats(array: NDArray[Any], name: str) -> NDArray[np.float64]:
     if any(isinstance(value, complex | np.complexfloating) for value in array.flat):
         raise RowsError(_complex_message(name))
     _refuse_text(array, name)
+    if any(isinstance(value, np.datetime64 | np.timedelta64) for value in array.flat):
+        raise RowsError(f"{name} holds dates or durations of NumPy; {INSTEAD_OF_DATES}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -204,12 +210,16 @@ def is_pictures(X: Any) -> bool:
     return isinstance(X, np.ndarray) and X.ndim in (3, 4)
 
 
-def _picture_rows(pictures: NDArray[Any]) -> DenseRows:
-    """Return the pixels of each picture as a row, and remember the shape where a page can show it."""
-    rows = dense_rows(pictures.reshape(len(pictures), math.prod(pictures.shape[1:])), "X")
-    if pictures.ndim == 3 or pictures.shape[3] in (1, 3):
-        rows.image_shape = pictures.shape[1:]
+def picture_rows(pictures: NDArray[Any], name: str) -> DenseRows:
+    """Return the pixels of each picture as a row that knows its shape, or an error that calls them `name`."""
+    rows = dense_rows(pictures.reshape(len(pictures), math.prod(pictures.shape[1:])), name)
+    as_pictures(rows, pictures.shape[1:])
     return rows
+
+
+def as_pictures(rows: DenseRows | SparseRows, shape: tuple[int, ...]) -> None:
+    """Have rows know the shape of the picture that each is."""
+    rows.preparation, rows.image_shape = Preparation(prepared=Pictures.of(shape)), shape
 
 
 def refuse_unseen(X: Any) -> None:

@@ -20,18 +20,7 @@ class CsrPartRows(BlockRows):
     """Rows of several `.npz` files of one CSR matrix each, below each other; a file is a block.
 
     A file is read whole when a row of it is wanted: numpy maps no array into memory that lies within an archive.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        In the order of the rows; at least one.
-    folder : Path
-        That they lie in.
-
-    Attributes
-    ----------
-    ids : pyarrow.Table
-        The file of each row, and its number in it.
+    `ids` are the file of each row, and its number in it.
     """
 
     def __init__(self, paths: Sequence[Path], folder: Path) -> None:

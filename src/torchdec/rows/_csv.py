@@ -1,7 +1,8 @@
-"""Tables that are written as text: `.csv` and `.tsv`, read by Arrow once it is told how they are written."""
+"""Tables that are written as text, `.csv` and `.tsv`: read by Arrow once it is told how they are written."""
 
 import csv
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ from pyarrow import csv as arrow_csv
 from torchdec.prepare._roles import is_text
 from torchdec.rows._csv_cells import MISSING, is_comment
 from torchdec.rows._csv_format import Format, look
-from torchdec.rows._csv_quotes import refuse_open_quotes
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Reading
 
@@ -34,19 +34,10 @@ class Written:
 
 
 def read_table(path: Path, reading: Reading) -> pa.Table:
-    """Read the columns of a `.csv` or `.tsv`.
+    """Read the columns of a `.csv` or `.tsv`: missing values are null, numbers of any spelling are numbers.
 
-    Parameters
-    ----------
-    path : Path
-    reading : Reading
-        What the caller said of the file; what it leaves open is seen from the first lines and told where it is a
-        guess. Its column of texts is never taken for numbers.
-
-    Returns
-    -------
-    pyarrow.Table
-        Missing values are null. A column of numbers with a decimal comma or marks of thousands is one of numbers.
+    What `reading` leaves open is seen from the first lines, and told where it is a guess. Its column of texts is
+    never taken for numbers.
 
     Raises
     ------
@@ -91,7 +82,8 @@ def refuse_cells(path: Path, form: Format, table: pa.Table, names: Sequence[str]
             mark = " with a decimal comma" if form.decimal == "," else ""
             raise RowsError(
                 f"{path}: line {_line_of(path, form, row)}, column {name!r}: {shown} is not a number{mark}{more}; "
-                "empty or mend the cell, or leave the column out with --ignore"
+                f"empty or mend the cell, read all as kinds with --role {shlex.quote(name)}=kind, or leave the "
+                "column out with --ignore"
             )
 
 
@@ -298,3 +290,59 @@ def _numbers(column: Any, missing: Any, mark: str) -> Any:
     bare = pc.replace_substring(bare, mark, ".")
     # A sign before an exponent went with the others.
     return pc.if_else(missing, None, bare).cast(pa.float64())
+
+
+def refuse_open_quotes(path: Path, form: Format) -> None:
+    """Refuse a quotation mark that makes one row of several; tell of one that may.
+
+    Raises
+    ------
+    RowsError
+        If a cell's mark is not closed at its end, or the lines in it are rows. Where commas stand between columns,
+        these may be sentences.
+    """
+    n_marks = len(form.names) - 1
+    for line, lines in _rows_of_several_lines(path, form):
+        last = line + len(lines) - 1
+        if not _is_closed(lines, form):
+            raise RowsError(
+                f"{path}: line {line}: a quotation mark opens a cell that runs on to line {last}; take the mark "
+                'away, or close the cell, with marks inside of it written twice ("")'
+            )
+        if n_marks and all(text.count(form.delimiter) == n_marks for text in lines):
+            what = (
+                f"{path}: lines {line} to {last} are one row, since a quotation mark in line {line} opens a cell"
+            )
+            if form.delimiter != ",":
+                raise RowsError(f"{what}, though each of them has as many cells as a row; take the mark away")
+            tell(f"{what}; take the mark away if they are several")
+
+
+def _rows_of_several_lines(path: Path, form: Format) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the first line of each such row, counted from 1, and its lines."""
+    taken: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in file:
+            taken.append(line)
+            yield line
+
+    with path.open(encoding=form.encoding) as file:
+        number = 1
+        try:
+            for _ in csv.reader(lines(), delimiter=form.delimiter, skipinitialspace=form.delimiter == " "):
+                if len(taken) > 1:
+                    yield number, taken.copy()
+                number += len(taken)
+                taken.clear()
+        except csv.Error:  # a cell of more than 100,000 characters
+            yield number, taken
+
+
+def _is_closed(lines: list[str], form: Format) -> bool:
+    """Tell whether each quotation mark that opens a cell has one that ends the cell."""
+    try:
+        list(csv.reader(lines, delimiter=form.delimiter, skipinitialspace=form.delimiter == " ", strict=True))
+    except csv.Error:
+        return False
+    return True

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torchdec.rows._csv_cells import MOST_CELLS, decimal_mark, is_comment, is_number, of_either_mark
-from torchdec.rows._csv_header import has_header
+from torchdec.rows._csv_cells import MOST_CELLS, decimal_mark, has_header, is_comment, is_number, of_either_mark
+from torchdec.rows._encodings import BEGINNINGS, is_windows_1252
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Reading
 
@@ -20,53 +20,26 @@ _BLOCK = 1 << 24
 _DELIMITERS = (",", ";", "\t", "|", " ")
 # Words have blanks between them too: these are marks between columns where so many of the cells are numbers.
 _NUMBERS_BETWEEN_BLANKS = 1 / 3
-# What a file may begin with, the longer first: UTF-32's begins as UTF-16's does.
-_BEGINNINGS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a file is written.
-
-    Attributes
-    ----------
-    encoding, delimiter : str
-    decimal : str or None
-        The decimal mark, None where the first lines do not tell.
-    skip : int
-        Lines above the first row, the header among them.
-    names : tuple of str
-        Of the columns; "0", "1", ... without a header.
-    named : bool
-        Whether there is a header.
-    row_names : bool
-        Whether the first column, without a name, names the rows.
-    """
+    """How a file is written."""
 
     encoding: str
     delimiter: str
-    decimal: str | None
-    skip: int
+    decimal: str | None  # the decimal mark, None where the first lines do not tell
+    skip: int  # lines above the first row, the header among them
+    # Of the columns; "0", "1", ... without a header.
     names: tuple[str, ...]
-    named: bool
-    row_names: bool
+    named: bool  # whether there is a header
+    row_names: bool  # whether the first column, without a name, names the rows
 
 
 def look(path: Path, reading: Reading, known: Collection[str] = ()) -> Format:
     """Tell how a file is written: what the caller said, else what its first lines show; guesses are told.
 
-    Parameters
-    ----------
-    path : Path
-    reading : Reading
-    known : collection of str, default=()
-        Names that the header of such a file has, which tell that it is one.
+    Names that are `known` of such a file tell that its first line is a header.
     """
     encoding = reading.encoding or _encoding(path)
     lines = _first_lines(path, encoding)
@@ -107,17 +80,14 @@ def look(path: Path, reading: Reading, known: Collection[str] = ()) -> Format:
 def _encoding(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(_BLOCK)
-        for beginning, name in _BEGINNINGS.items():
+        for beginning, name in BEGINNINGS.items():
             if head.startswith(beginning):
                 return name
         zeros = [head[:2000][offset::2].count(0) for offset in (0, 1)]
         if max(zeros) > 2 * min(zeros) + len(head[:2000]) // 8:
             return _told(path, "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le")
         if b"\0" in head:
-            raise RowsError(
-                f"{path}: cannot be read as {path.suffix.lower()} (it holds zero bytes); it may be damaged or of "
-                "another kind: write it again"
-            )
+            raise ValueError("it holds zero bytes")
         decoder, block = codecs.getincrementaldecoder("utf-8")(), head
         try:
             while block:
@@ -125,6 +95,11 @@ def _encoding(path: Path) -> str:
                 block = file.read(_BLOCK)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
+            if not is_windows_1252(block):
+                raise RowsError(
+                    f"{path}: is not in UTF-8 and seems not to be in Windows-1252; name its encoding with "
+                    "--encoding, such as gbk, cp1251 or mac_roman"
+                ) from None
             return _told(path, "cp1252")
     return "utf-8"
 

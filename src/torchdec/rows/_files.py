@@ -1,23 +1,32 @@
 """Files of rows, each read by what its suffix says. No file can make this package run code."""
 
+import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
 
 from torchdec.prepare._cells import Cells
+from torchdec.prepare._columns import Overview, overview
 from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
-from torchdec.rows._anndata import read_cells
+from torchdec.rows._anndata import CellRows, read_cells
+from torchdec.rows._arrays import DenseRows, SparseRows
 from torchdec.rows._beside import attach, of_pictures
-from torchdec.rows._cells import CellRows
 from torchdec.rows._columns import read_csv, read_xlsx
-from torchdec.rows._convert import dense_rows, sparse_rows
+from torchdec.rows._convert import as_pictures, dense_rows, is_pictures, picture_rows, sparse_rows
 from torchdec.rows._csr_parts import csr_matrix
+from torchdec.rows._csv import read_table
+from torchdec.rows._excel import read_sheet
 from torchdec.rows._folders import read_folder
 from torchdec.rows._images import SUFFIXES as _PICTURES
 from torchdec.rows._images import read_images
@@ -26,6 +35,18 @@ from torchdec.rows._protocol import Rows, RowsError, RowsWarning
 from torchdec.rows._reading import Preparation, Prepared, Reading, delimiter_of, roles_said
 from torchdec.rows._texts import read_texts
 from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
+
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
+# What files begin with that have the suffix of another kind, and what to do.
+_BEGINNINGS = {
+    b"PK\x03\x04": ("a .zip or .xlsx", "unpack it, or rename it to .xlsx"),
+    b"PAR1": ("a .parquet", "rename it"),
+    b"\x93NUMPY": ("a .npy", "rename it"),
+    b"\x89HDF": ("a .h5ad", "rename it"),
+    b"\x1f\x8b": ("a .gz", "unpack it"),
+    b"\x28\xb5\x2f\xfd": ("a .zst", "unpack it"),
+    b"[{": ("JSON", "write it as .csv or .parquet"),
+}
 
 
 def read_rows(
@@ -50,7 +71,8 @@ def read_rows(
     Parameters
     ----------
     path : str or path-like
-        - ``.npy``: a 2-D array. It stays on disk and is mapped into memory, so its size is no limit.
+        - ``.npy``: a 2-D array, or one of pictures, of shape (n, height, width) or (n, height, width, channels).
+          It stays on disk and is mapped into memory, so its size is no limit.
         - ``.npz``: a 2-D array ``x`` or ``X``, or the CSR parts ``data``, ``indices``, ``indptr`` and ``shape``,
           read into memory in their own dtype. Other arrays, such as labels ``y``, are never read.
         - ``.csv``, ``.tsv``: columns, read into memory. The encoding, the mark between columns, the decimal mark
@@ -148,37 +170,29 @@ def read_rows(
         if Path(features).suffix.lower() not in _READERS:
             raise RowsError(f"{features}: features of pictures are read from a .npy or .npz; write them as one")
         return of_pictures(read_rows(features), Path(features), path)
-    said = preparation.reading if preparation else Reading()
-    now = {
-        "text_column": text_column,
-        "vector_column": vector_column,
-        "image_column": image_column,
-        "layer": layer,
-        "use": _names(use, "use"),
-        "ignore": _names(ignore, "ignore"),
-        "roles": roles_said(roles or {}),
-        "header": header,
-        "delimiter": delimiter_of(delimiter),
-        "decimal": decimal,
-        "encoding": encoding,
-    }
+    reading = Reading(
+        text_column,
+        vector_column,
+        image_column,
+        layer,
+        use=_names(use, "use"),
+        ignore=_names(ignore, "ignore"),
+        roles=roles_said(roles or {}),
+        header=header,
+        delimiter=delimiter_of(delimiter),
+        decimal=decimal,
+        encoding=encoding,
+    )
     if decimal not in (None, ".", ","):
         raise RowsError(f"decimal={decimal!r}: the decimal mark is '.' or ','")
-    reading = replace(said, **{name: value for name, value in now.items() if value not in (None, ())})  # type: ignore[arg-type]
+    if preparation is not None:
+        reading = reading.over(preparation.reading)
     if reading.vector_column is not None:
         texts = (reading.text_column,) if reading.text_column else ()  # which may look like ids
         reading = replace(reading, use=(reading.vector_column,), ignore=(*reading.ignore, *texts))
     if path.suffix.lower() == ".txt":  # all of a line is its text, whatever the fit read
         reading = replace(reading, text_column=None)
-    if not path.exists():
-        raise RowsError(f"{path}: there is no such file; check the path")
-    if not path.is_dir() and path.suffix.lower() not in (*_SUFFIXES, *_PICTURES):
-        raise RowsError(
-            f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, a "
-            ".zarr array, an image (.png, .jpg, .tif ...), or a folder of .parquet, .npz or images"
-        )
-    if not path.is_dir() and path.stat().st_size == 0:
-        raise RowsError(f"{path}: is empty (0 bytes); write it again")
+    _refuse_unknown(path)
     try:
         rows = _read(path, reading, preparation.prepared if preparation else None)
         if layer is not None and not isinstance(rows, CellRows):
@@ -189,9 +203,33 @@ def read_rows(
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         reason = " ".join(str(error).split()).rstrip(".")
         raise RowsError(
-            f"{path}: cannot be read as {path.suffix.lower()} ({reason}); "
-            "it may be damaged or of another kind: write it again"
+            f"{path}: cannot be read as {path.suffix.lower()} ({reason}); {_what_to_do(path)}"
         ) from error
+
+
+def _what_to_do(path: Path) -> str:
+    """Advise on a file that cannot be read, by what it begins with."""
+    with suppress(OSError), path.open("rb") as file:
+        start = file.read(8)
+        for first, (kind, remedy) in _BEGINNINGS.items():
+            if start.startswith(first) and path.suffix.lower() not in kind:
+                return f"it begins as {kind} does: {remedy}"
+    return "it may be damaged or of another kind: write it again"
+
+
+def _refuse_unknown(path: Path) -> None:
+    """Refuse what isn't there, is empty, or of no known kind."""
+    if not path.exists():
+        raise RowsError(f"{path}: there is no such file; check the path")
+    if not path.is_dir() and path.suffix.lower() not in (*_SUFFIXES, *_PICTURES):
+        if path.suffix.lower() in _COMPRESSED:
+            raise RowsError(f"{path}: is compressed; unpack it, and give the file inside")
+        raise RowsError(
+            f"{path}: has the suffix {path.suffix!r}; give a file of type {', '.join(_SUFFIXES)}, a "
+            ".zarr array, an image (.png, .jpg, .tif ...), or a folder of .parquet, .npz or images"
+        )
+    if not path.is_dir() and path.stat().st_size == 0:
+        raise RowsError(f"{path}: is empty (0 bytes); write it again")
 
 
 def _names(names: Sequence[str], argument: str) -> tuple[str, ...]:
@@ -217,10 +255,8 @@ def _read(path: Path, reading: Reading, prepared: Prepared | None) -> Rows:
         return read_images(path.parent, [path], reading, prepared if isinstance(prepared, Images) else None)
     if path.suffix.lower() == ".h5ad" or path.is_dir():
         return read_cells(path, reading, prepared if isinstance(prepared, Cells) else None)
-    if path.suffix.lower() in _TABLES:
-        return _TABLES[path.suffix.lower()](
-            path, reading, prepared if isinstance(prepared, Features | Mixed) else None
-        )
+    if table := TABLES.get(path.suffix.lower()):
+        return table.rows(path, reading, prepared if isinstance(prepared, Features | Mixed) else None)
     return _READERS[path.suffix.lower()](path)
 
 
@@ -236,7 +272,8 @@ def _read_vectors(path: Path, reading: Reading, prepared: Prepared | None) -> Ro
 
 
 def _read_npy(path: Path) -> Rows:
-    return dense_rows(np.lib.format.open_memmap(path, mode="r"), str(path))
+    array = np.lib.format.open_memmap(path, mode="r")
+    return picture_rows(array, str(path)) if is_pictures(array) else dense_rows(array, str(path))
 
 
 def _read_npz(path: Path) -> Rows:
@@ -246,34 +283,76 @@ def _read_npz(path: Path) -> Rows:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise RowsError(f"{path}: holds one array and no archive of arrays; rename it to .npy")
         with archive:
-            name = next((name for name in ("x", "X") if name in archive.files), None)
-            if name is not None:
-                return dense_rows(archive[name], f"{path}: array {name!r}")
-            return sparse_rows(csr_matrix(archive, path), str(path))
+            rows = _rows_of_archive(archive, path)
+            if "image_shape" in archive.files:
+                as_pictures(rows, _image_shape(archive, path, rows.shape[1]))
+            return rows
 
 
-def read_image_shape(path: str | PathLike[str]) -> tuple[int, ...] | None:
-    """Return the array ``image_shape`` of an ``.npz`` file (height, width, channels), or None without one."""
-    path = Path(path)
-    if path.suffix.lower() != ".npz":
-        return None
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        if "image_shape" not in archive.files:
-            return None
-        shape = np.atleast_1d(archive["image_shape"])
-        if shape.dtype.kind not in "iu" or shape.shape not in ((2,), (3,)) or shape.min() < 1:
-            raise RowsError(f"{path}: array 'image_shape' is {shape}; give height, width and perhaps channels")
-        return tuple(shape.tolist())
+def _rows_of_archive(archive: Any, path: Path) -> DenseRows | SparseRows:
+    name = next((name for name in ("x", "X") if name in archive.files), None)
+    if name is None:
+        return sparse_rows(csr_matrix(archive, path), str(path))
+    array, called = archive[name], f"{path}: array {name!r}"
+    return picture_rows(array, called) if is_pictures(array) else dense_rows(array, called)
+
+
+def _image_shape(archive: Any, path: Path, width: int) -> tuple[int, ...]:
+    """Return the array ``image_shape``: height, width and perhaps channels."""
+    shape = np.atleast_1d(archive["image_shape"])
+    if shape.dtype.kind not in "iu" or shape.shape not in ((2,), (3,)) or shape.min() < 1:
+        raise RowsError(f"{path}: array 'image_shape' is {shape}; give height, width and perhaps channels")
+    if math.prod(shape.tolist()) != width:
+        raise RowsError(f"{path}: array 'image_shape' is {shape}, but rows have {width} values; write it again")
+    return tuple(shape.tolist())
 
 
 _READERS: dict[str, Callable[[Path], Rows]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
 }
-_TABLES: dict[str, Callable[[Path, Reading, Features | Mixed | None], Rows]] = {
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".xlsx": read_xlsx,
-    ".parquet": lambda path, reading, prepared: ParquetRows([path], reading, prepared),
+
+
+class _Table(NamedTuple):
+    """What reads the features of a table as rows, and what all its columns as they stand."""
+
+    rows: Callable[[Path, Reading, Features | Mixed | None], Rows]
+    columns: Callable[[Path, Reading], pa.Table]
+
+
+TABLES = {
+    ".csv": _Table(read_csv, read_table),
+    ".tsv": _Table(read_csv, read_table),
+    ".xlsx": _Table(read_xlsx, lambda path, reading: read_sheet(path, reading).table),
+    ".parquet": _Table(
+        lambda path, reading, prepared: ParquetRows([path], reading, prepared),
+        lambda path, _: parquet.read_table(path),
+    ),
 }
-_SUFFIXES = (*_READERS, *_TABLES, ".h5ad", ".txt")
+_SUFFIXES = (*_READERS, *TABLES, ".h5ad", ".txt")
+
+
+def overview_of_file(path: Path, **options: Any) -> tuple[list[str], list[Overview]]:
+    """Return what a fit would tell of a table, read with the options of `read_rows`, and a line on each column.
+
+    Raises
+    ------
+    RowsError
+        If it isn't a table, or cannot be read.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RowsWarning)
+        preparation: Any = getattr(read_rows(path, **options), "preparation", None)
+    prepared = getattr(preparation, "prepared", None)
+    if not isinstance(prepared, Features | Mixed):
+        raise RowsError(f"{path}: isn't a table of columns; give a .csv, .tsv, .xlsx or .parquet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RowsWarning)
+        table = raw_table(path, preparation.reading)
+    notes = [str(warning.message) for warning in caught if issubclass(warning.category, RowsWarning)]
+    return notes, overview(prepared, table.column, table.column_names)
+
+
+def raw_table(path: Path, reading: Reading) -> pa.Table:
+    """Read a table as it stands, with all its columns."""
+    return TABLES[".parquet" if path.is_dir() else path.suffix.lower()].columns(path, reading)

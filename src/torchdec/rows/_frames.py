@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from torchdec.prepare._column_reader import rounded
+from torchdec.prepare._columns import Overview, overview
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed
-from torchdec.prepare._overview import Overview, overview
 from torchdec.prepare._roles import is_number, is_vector
 from torchdec.rows._columns import tell_unknown
 from torchdec.rows._convert import dense_rows, sparse_rows
@@ -24,10 +24,10 @@ from torchdec.rows._frame_columns import (
     of_arrow,
     of_numpy,
     of_pandas,
+    refusal,
     searched,
     vectors_of,
 )
-from torchdec.rows._kinds import refusal
 from torchdec.rows._mixed import MixedRows, naming_cells, needs_roles
 from torchdec.rows._protocol import Rows, RowsError, tell
 from torchdec.rows._reading import Preparation, Reading, roles_said
@@ -59,26 +59,18 @@ def frame_rows(
 
 
 class Frame:
-    """A data frame, or a column of one.
-
-    Attributes
-    ----------
-    names : list
-        Names of its columns, of any type.
-    is_named : bool
-        Whether all of them are strings.
-    """
+    """A data frame, or a column of one; it is named where all names of columns are strings."""
 
     def __init__(self, X: Any) -> None:
         given, X = X, X.to_frame() if hasattr(X, "to_frame") else X
         self._frame, self._is_pandas = X, hasattr(X, "iloc") and hasattr(X, "dtypes")
         self._is_polars = type(X).__module__.partition(".")[0] == "polars"
         if self._is_pandas:
-            self._dtypes = X.dtypes.tolist()
+            self._dtypes, names = X.dtypes.tolist(), _spelt(X.columns)
             if len(set(self._dtypes)) == 1 and is_plain(self._dtypes[0]):  # quicker than one by one
-                self._columns = [of_numpy(*column) for column in zip(X.columns, X.to_numpy().T, strict=True)]
+                self._columns = [of_numpy(*column) for column in zip(names, X.to_numpy().T, strict=True)]
             else:
-                self._columns = [of_pandas(name, X, j, self._dtypes[j]) for j, name in enumerate(X.columns)]
+                self._columns = [of_pandas(name, X, j, self._dtypes[j]) for j, name in enumerate(names)]
         elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
             self._columns = list(of_arrow(X))
         else:
@@ -208,6 +200,10 @@ class Frame:
             raise RowsError(
                 f"X: column {vectors[0].name!r} holds lists, which are rows by themselves; give it alone"
             )
+        elif others := [c for c in chosen if not is_number(getattr(c.type, "value_type", c.type))]:
+            raise RowsError(
+                f"X: column {others[0].name!r} holds {others[0].type}, and numbers in the fit; give numbers"
+            )
         elif self._is_pandas and chosen and all(_is_zero_but_for_few(self._dtypes[j]) for j in places):
             rows = sparse_rows(self._frame.iloc[:, list(places)].sparse.to_coo(), "X", names)
         else:
@@ -264,6 +260,15 @@ class Frame:
 def _tell_of(prepared: Features | Mixed) -> None:
     for note in prepared.notes():
         tell(f"X: {_in_python(note)}")
+
+
+def _spelt(names: Iterable[Any]) -> list[Any]:
+    """Return names of columns as strings, if some are or hold such: ("pay", "mean") is "pay_mean", 1 is "1"."""
+    names = list(names)
+    parts = [[part for part in (name if isinstance(name, tuple) else (name,)) if part != ""] for name in names]
+    spelt = ["_".join(map(str, part)) for part in parts]
+    is_unique = len(set(spelt)) == len(spelt) or all(isinstance(name, str) for name in names)
+    return spelt if is_unique and any(isinstance(one, str) for part in parts for one in part) else names
 
 
 def _is_zero_but_for_few(dtype: Any) -> bool:

@@ -40,16 +40,8 @@ _PAGE_KIND, _OLD_PAGE_KIND, _THUMBNAIL, _MASK, _OLD_THUMBNAIL = 254, 255, 1, 4, 
 class ImageRows(DenseRows):
     """Rows of pixels from 0 to 255, with the shape of the images and the names of their files.
 
-    They are uint8, or float32 where an image has more than 8 bits, which 256 levels would not hold.
-
-    Attributes
-    ----------
-    names : list of str
-        Path of each file, below the folder; of a TIFF with several pages, with ``#`` and the page, from 0.
-    preparation : Preparation
-        Of `Images`: the shape and the range of values.
-    image_shape : tuple of int
-        Height, width and perhaps 3 channels.
+    They are uint8, or float32 where an image has more than 8 bits, which 256 levels would not hold. A name is the
+    path below the folder; of a TIFF with several pages, with ``#`` and the page, from 0.
     """
 
     def __init__(

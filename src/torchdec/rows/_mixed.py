@@ -15,7 +15,7 @@ from torchdec.prepare._mixed import Mixed, Values
 from torchdec.prepare._parsed import Parsed
 from torchdec.prepare._roles import is_code_name, is_number, is_vector
 from torchdec.rows._arrays import DenseRows
-from torchdec.rows._dates import Dated
+from torchdec.rows._ids import Dated
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
 
@@ -26,22 +26,7 @@ _TELLING = 1000
 
 
 class MixedRows(DenseRows):
-    """Rows of a matrix that is made of a table, which is kept to tell of its rows in words.
-
-    Attributes
-    ----------
-    preparation : Preparation
-        Of `Mixed`.
-    ids : pyarrow.Table of n rows, or None
-        The columns that name the rows.
-    kinds : tuple of (int, int)
-        Spans of columns of the matrix that are the levels of one kind.
-
-    Raises
-    ------
-    ColumnsError
-        If cells cannot be read as those of the fit were.
-    """
+    """Rows of a matrix that is made of a table, which is kept to tell of its rows in words."""
 
     def __init__(self, values: Values, mixed: Mixed, reading: Reading, ids: pa.Table | None = None) -> None:
         super().__init__(mixed.transform(values, tell), mixed.names if mixed.features.named else None)
@@ -75,16 +60,9 @@ def needs_roles(features: Features, table: Mapping[str, Any], reading: Reading) 
     """Tell whether columns have to be read by their roles.
 
     So it is where not all are numbers, one has the name of codes, a row lacks some of them, or many hold two
-    values: kinds that are written as 0 and 1 have no unit, and beside them those of the numbers mean nothing.
-    A row whose numbers are all missing is no reason, for it holds nothing; and more than 100 columns of numbers
-    are most likely words or pixels.
-
-    Parameters
-    ----------
-    features : Features
-    table : mapping of str to ndarray or pyarrow.ChunkedArray
-        The features.
-    reading : Reading
+    values: kinds that are written as 0 and 1 have no unit, and beside them those of the numbers mean nothing. A
+    row whose numbers are all missing is no reason, for it holds nothing; and more than 100 columns of numbers are
+    most likely words or pixels.
     """
     if not features.features or features.length is not None:
         return False

@@ -20,8 +20,7 @@ from torchdec.prepare._roles import first_of, is_number, is_text, is_vector
 from torchdec.rows._blocks import BlockRows
 from torchdec.rows._columns import as_floats, refuse_text, tell_of, tell_unknown
 from torchdec.rows._convert import refuse_unusable
-from torchdec.rows._dates import Dated, dated, is_date
-from torchdec.rows._ids import beside, ids_in_files
+from torchdec.rows._ids import Dated, beside, dated, ids_in_files, is_date
 from torchdec.rows._mixed import lacks_some, naming_cells, needs_roles
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
@@ -39,23 +38,8 @@ class ParquetRows(BlockRows):
 
     Whole numbers keep their dtype in memory where all columns have the same one and none is null; all else is
     float32, or float64 where float32 does not hold a type. Files are opened again for each row group, so that any
-    number of them can be read.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        In the order of the rows; at least one.
-    reading : Reading, optional
-        What the caller said of the files.
-    prepared : Features or Mixed, optional
-        Which columns were the features of the fit; else it is seen from those of the first file that has rows.
-    folder : Path, optional
-        That the files were found in; rows are then named by the file too.
-
-    Attributes
-    ----------
-    preparation : Preparation
-        Of `Features` or `Mixed`.
+    number of them can be read. Without `prepared`, what a fit learnt, the features are seen from the first file
+    that has rows. With a `folder`, rows are named by their file too.
     """
 
     def __init__(
@@ -116,11 +100,18 @@ class ParquetRows(BlockRows):
     @property
     def ids(self) -> pa.Table | None:
         """The columns that name the rows, and in a folder the file of each and its number in it; read anew."""
-        parts = []
-        for file in self._files:
+        parts, of_files = [], [self._features.ids_among(file.schema.names) for file in self._files]
+        names = dict.fromkeys(name for of_file in of_files for name in of_file)
+        for file, of_file in zip(self._files, of_files, strict=True):
             with _naming(file.path), parquet.ParquetFile(file.path) as opened:
-                parts.append(opened.read(columns=self._features.ids_among(file.schema.names)))
-        ids = pa.concat_tables([part.replace_schema_metadata() for part in parts], promote_options="permissive")
+                part = opened.read(columns=of_file)
+            lacks = pa.nulls(file.n_rows)
+            parts.append(pa.table({name: part[name] if name in of_file else lacks for name in names}))
+        try:
+            ids = pa.concat_tables(parts, promote_options="permissive")
+        except pa.ArrowTypeError:  # numbers in one file, and texts in another
+            texts = [pa.table({name: as_texts(part[name]) for name in names}) for part in parts]
+            ids = pa.concat_tables(texts, promote_options="permissive")
         if self._folder is None:
             return ids if ids.num_columns else None
         files = ids_in_files([file.path for file in self._files], [f.n_rows for f in self._files], self._folder)
@@ -419,17 +410,24 @@ class _MixedLayout:
     dtype = np.dtype(np.float32)
 
     def __init__(self, file: _File, mixed: Mixed) -> None:
-        self._path, self._mixed = file.path, mixed
+        self._path, self._mixed, self._told = file.path, mixed, set[str]()
         self.names = list(mixed.features.features)
         try:
             mixed.features.places(file.schema.names)
         except ColumnsError as error:
             raise RowsError(f"{file.path}: {error}") from None
 
-    def array(self, batch: pa.RecordBatch, first: int) -> NDArray[np.float32]:  # noqa: ARG002
-        """Return the rows of a batch."""
+    def array(self, batch: pa.RecordBatch, first: int) -> NDArray[np.float32]:
+        """Return the rows of a batch; of the first that has something to be told, it is told."""
+
+        def tell_once(note: str) -> None:
+            column = note.split(" holds ")[0]
+            if column not in self._told:
+                self._told.add(column)
+                tell(f"{self._path}, rows {first} to {first + len(batch) - 1}: {note}")
+
         with naming_cells(str(self._path)):
-            return self._mixed.transform(lambda name: pa.chunked_array([batch.column(name)]))
+            return self._mixed.transform(lambda name: pa.chunked_array([batch.column(name)]), tell_once)
 
 
 def _dtype(kind: pa.DataType) -> np.dtype[Any]:

@@ -1,21 +1,21 @@
 """How a file is read: what the caller said, and what was learnt from the rows of the fit."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from torchdec.prepare._cells import Cells
 from torchdec.prepare._column_reader import ROLES as FEATURES
 from torchdec.prepare._features import NO_FEATURES, Features
-from torchdec.prepare._images import Images
+from torchdec.prepare._images import Images, Pictures
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows._protocol import RowsError
 
 # What a column can be said to be; the order of its levels is another way to say it.
 ROLES = (*FEATURES, *NO_FEATURES)
-Prepared = Texts | Images | Cells | Features | Mixed
-_KINDS: dict[str, type[Prepared]] = {kind.kind: kind for kind in (Texts, Images, Cells, Features, Mixed)}
+Prepared = Texts | Images | Pictures | Cells | Features | Mixed
+_KINDS: dict[str, type[Prepared]] = {kind.kind: kind for kind in (Texts, Images, Pictures, Cells, Features, Mixed)}
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class Reading:
     delimiter: str | None = None
     decimal: str | None = None
     encoding: str | None = None
+
+    def over(self, earlier: Self) -> Self:
+        """Return what was said earlier, but for what is said now."""
+        return replace(earlier, **{name: value for name, value in vars(self).items() if value not in (None, ())})
 
     @property
     def roles_of_columns(self) -> dict[str, str]:
@@ -73,7 +77,7 @@ class Preparation:
     ----------
     reading : Reading
         What the caller said of the file of the fit; holds for later files too.
-    prepared : Texts, Images, Cells, Features, Mixed or None
+    prepared : Texts, Images, Pictures, Cells, Features, Mixed or None
         What was learnt from the rows of the fit; None where a file holds the rows as they are.
     """
 

@@ -1,6 +1,5 @@
 """Texts, from the lines of a file or a column of a table."""
 
-import codecs
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,41 +10,20 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from torchdec.prepare._features import id_columns
-from torchdec.prepare._texts import Texts
-from torchdec.prepare._words import has_no_blanks
+from torchdec.prepare._texts import Texts, has_no_blanks
+from torchdec.rows._arrays import SparseRows
 from torchdec.rows._csv import read_table
-from torchdec.rows._dates import Dated, date_column, dated
+from torchdec.rows._encodings import BEGINNINGS, is_windows_1252
+from torchdec.rows._ids import Dated, date_column, dated
 from torchdec.rows._protocol import RowsError, tell
 from torchdec.rows._reading import Preparation, Reading
-from torchdec.rows._sparse import SparseRows
-
-# What a file may begin with, the longer first: UTF-32's begins as UTF-16's does.
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-# Fewer letters than this fraction have accents in Western European texts; in other encodings most bytes look so.
-_MOST_ACCENTS = 0.3
 
 
 class TextRows(SparseRows):
-    """Rows of tf-idf, each of length 1, with the texts that they are of.
+    """Rows of tf-idf, each of length 1, with the texts that they are of, and what stands beside these.
 
-    A text without a known word, such as an empty one, holds nothing: its row is NaN.
-
-    Attributes
-    ----------
-    texts : list of str
-        One for each row.
-    preparation : Preparation
-        Of `Texts`: the words and how rare each was.
-    ids : pyarrow.Table of n rows, or None
-        The columns beside the texts that name the rows.
-    dated : Dated or None
-        The first column beside the texts that holds dates, which is read when it is asked for.
+    A text without a known word, such as an empty one, holds nothing: its row is NaN. `dated` is the first column
+    beside the texts that holds dates, read when it is asked for.
     """
 
     def __init__(
@@ -126,12 +104,12 @@ def lines_of(path: Path, encoding: str | None) -> list[str]:
 
 def _decoded(content: bytes, path: Path) -> str:
     """Decode by the mark at the beginning, else as UTF-8, or as Windows-1252 where it looks so, which is told."""
-    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
+    encoding = next((name for mark, name in BEGINNINGS.items() if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         reason = f"is no {encoding.removesuffix('-sig').upper()} text ({error.reason} at byte {error.start})"
-        if encoding != "utf-8" or not _looks_western(content):
+        if encoding != "utf-8" or not is_windows_1252(content):
             raise RowsError(f"{path}: {reason}; name its encoding (encoding=, --encoding)") from None
         tell(f"{path}: {reason} and was read as Windows-1252 (cp1252); convert it if its accents look wrong")
         return content.decode("cp1252")
@@ -149,14 +127,6 @@ def _decoded_as(encoding: str, content: bytes, path: Path) -> str:
         raise RowsError(
             f"{path}: is no {encoding} text ({error.reason} at byte {error.start}); name another encoding"
         ) from None
-
-
-def _looks_western(content: bytes) -> bool:
-    try:
-        letters = [letter for letter in content.decode("cp1252") if not letter.isspace()]
-    except UnicodeDecodeError:
-        return False
-    return sum(letter > "\x7f" for letter in letters) < _MOST_ACCENTS * len(letters)
 
 
 def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table]:

@@ -4,22 +4,36 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
+from torchdec.prepare._roles import is_text
 from torchdec.rows._protocol import RowsError
 
 
 def plain(X: Any) -> Any:
-    """Return tensors, and lists or object arrays of vectors, as arrays that are 2-D; anything else as it is."""
+    """Return tensors, and lists or object arrays of vectors, as 2-D arrays, and a column of texts as a list.
+
+    Anything else is returned as it is.
+    """
     if is_tensor(X):
         return _as_array(X)
+    if _is_column(X):
+        column = pa.chunked_array(X) if hasattr(X, "__arrow_c_stream__") else pa.array(X)
+        return column.to_pylist() if is_text(column.type) else X
     if isinstance(X, np.ndarray):
         held = X.tolist() if X.dtype.kind == "O" and X.ndim == 1 else []
     else:
         held = X if isinstance(X, list | tuple) else []
     some = next((value for value in held if value is not None), None)
     return stacked(held, "X") if is_vector(some) and all(v is None or is_vector(v) for v in held) else X
+
+
+def _is_column(X: Any) -> bool:
+    """Tell whether X is a column of polars or Arrow."""
+    hands_out = hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__")
+    return hands_out and hasattr(X, "__len__") and not (hasattr(X, "columns") or hasattr(X, "ndim"))
 
 
 def unmasked(X: Any) -> Any:
@@ -98,6 +112,12 @@ def _as_array(tensor: Any) -> Any:
         entries = tensor.to_sparse_coo().coalesce()
         return coo_array((_as_array(entries.values()), _as_array(entries.indices())), tuple(tensor.shape)).tocsr()
     try:
-        return tensor.numpy(force=True)
-    except TypeError:  # NumPy has no bfloat16
-        return tensor.float().numpy(force=True)
+        try:
+            return tensor.numpy(force=True)
+        except TypeError:  # NumPy has no bfloat16
+            return tensor.float().numpy(force=True)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise RowsError(
+            f"X is a tensor that makes no array ({reason}); give one of numbers, neither quantized nor nested"
+        ) from error

@@ -1,7 +1,6 @@
 """What a run leaves behind: the record, the tables, and how they reach the disk all at once."""
 
-from torchdec.runs._lock import locked
-from torchdec.runs._publish import check_directory, check_file, write_file, write_run_directory
+from torchdec.runs._publish import check_directory, check_file, locked, write_file, write_run_directory
 from torchdec.runs._record import Data, Run, RunError, fingerprint, installed_versions, read_run, write_record
 from torchdec.runs._tables import Clusters, read_assignments, read_embedding, save_embedding, write_assignments
 

@@ -21,26 +21,12 @@ def write_h5ad(
     layout: NDArray[np.float32],
     markers: dict[str, Any],
 ) -> None:
-    """Copy an `.h5ad` file and add the clusters of its cells.
+    """Copy an `.h5ad` file of n cells and add their clusters.
 
-    The copy has ``.obs["torchdec"]`` (the number of the cluster, categorical, as scanpy plots it),
-    ``.obs["torchdec_confidence"]``, ``.obsm["X_torchdec"]`` (the embedding), ``.obsm["X_torchdec_2d"]`` (its
-    layout in the plane) and ``.uns["rank_genes_groups_torchdec"]`` (the genes that mark each cluster); what had
-    these names is replaced. All else is copied as it is, without being read.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to write.
-    source : str or Path
-        The `.h5ad` file of the n cells.
-    cluster : ndarray of shape (n,), int32
-        -1 of cells in none.
-    confidence : ndarray of shape (n,), float32
-    code : ndarray of shape (n, z), float32
-    layout : ndarray of shape (n, 2), float32
-    markers : dict
-        As `torchdec.clusters._markers.markers` returns them.
+    The copy has ``.obs["torchdec"]`` (the number of the cluster, categorical, as scanpy plots it; -1 of cells in
+    none), ``.obs["torchdec_confidence"]``, ``.obsm["X_torchdec"]`` (the embedding), ``.obsm["X_torchdec_2d"]``
+    (its layout in the plane) and ``.uns["rank_genes_groups_torchdec"]`` (`torchdec.clusters._markers.markers`);
+    what had these names is replaced. All else is copied as it is, without being read.
     """
     import h5py
     import pandas as pd

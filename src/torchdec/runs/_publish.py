@@ -1,38 +1,100 @@
-"""How results reach the disk: all at once or not at all, and never over what is not theirs."""
+"""How results reach the disk: all at once or not at all, and never over what is not theirs.
 
+What is half written is a hidden folder beside the target, and nothing of it is left when its writer is gone.
+"""
+
+import contextlib
 import ctypes
+import errno
 import os
+import platform
+import re
+import secrets
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
-from torchdec.runs._partial import discard, is_partial, partial, sibling
+from filelock import FileLock, Timeout
+
 from torchdec.runs._record import REPORT, RunError, read_run
 
+if os.name == "posix":
+    import fcntl
+
 _FORCE = "force=True (--force on the command line)"
+
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}  # of the file system
+
+
+def sibling(path: Path, purpose: str) -> Path:
+    """Return a hidden name beside a path, one that nothing has."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.{purpose}")
+
+
+@contextlib.contextmanager
+def partial(target: Path) -> Iterator[Path]:
+    """Make a folder beside a target, and remove it and all in it at the end, Ctrl-C too.
+
+    What a process that was killed has left beside the target is removed first. That it is dead is told by the
+    lock (``flock``) that each writer holds on its folder; where the file system has none, nothing is removed.
+    """
+    _remove_leftovers(target)
+    new = sibling(target, "partial")
+    new.mkdir()
+    try:
+        with _lock(new):
+            yield new
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def is_partial(name: str, target: str) -> bool:
+    """Tell whether a name is that of a folder which `partial` makes for a target of that name."""
+    return re.fullmatch(rf"\.{re.escape(target)}\.[0-9a-f]{{8}}\.partial", name) is not None
+
+
+def _remove_leftovers(target: Path) -> None:
+    for path in [path for path in target.parent.iterdir() if is_partial(path.name, target.name)]:
+        with contextlib.suppress(OSError), _lock(path) as held:
+            if held:
+                shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[bool]:
+    """Lock a directory if that can be done at once, and say whether it was."""
+    if os.name != "posix":
+        yield False
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    held = True
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # its writer has it, or there are no locks here
+            held = False
+        yield held
+    finally:
+        os.close(descriptor)
+
+
+def discard(old: Path, target: Path) -> None:
+    """Remove a directory that has had its day; what a kill leaves of it, the next writer of the target removes."""
+    shutil.rmtree(old.rename(sibling(target, "partial")), ignore_errors=True)
 
 
 def check_directory(directory: str | Path, *, force: bool = False) -> None:
     """Check that a run can be written, before the hours that it takes to make one.
 
-    Parameters
-    ----------
-    directory : str or Path
-        Where the run is to appear. Folders above it that do not exist are made later.
-    force : bool, default=False
-        Whether an empty directory, or a run and nothing else, may be replaced.
+    With `force`, an empty directory, or a run and nothing else, may be replaced. Folders above it that do not
+    exist are made later.
 
     Raises
     ------
     RunError
         If something is there that may not be replaced, or the folder above cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from torchdec.runs import check_directory
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     check_directory(folder + "/run")
     """
     target = Path(directory).resolve()
     if os.path.lexists(target):
@@ -86,34 +148,15 @@ def _check_parent(target: Path, shown: str | Path) -> None:
 def write_run_directory(directory: str | Path, write: Callable[[Path], None], *, force: bool = False) -> None:
     """Make a run directory appear complete or not at all.
 
-    The files are written to a directory beside it with a hidden name, flushed to the disk, and renamed. With
-    `force` old and new run change their places in one step, where the system can do that, and the old one is
-    deleted; elsewhere it is moved aside for the moment of the renaming.
-
-    Parameters
-    ----------
-    directory : str or Path
-        Where the run is to appear; missing folders above it are made.
-    write : callable
-        Called once with a new, empty directory; writes the files into it.
-    force : bool, default=False
-        Whether an empty directory, or a run and nothing else, may be replaced.
+    `write` is called once with a new, empty directory beside it, of a hidden name; what it writes there is flushed
+    to the disk, and renamed. With `force` old and new run change their places in one step, where the system can do
+    that, and the old one is deleted; elsewhere it is moved aside for the moment of the renaming.
 
     Raises
     ------
     RunError
-        As `check_directory`, which is called before and after the writing; or if the directory cannot be
-        renamed to its place. What is complete is then kept under its hidden name, which the message tells.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from torchdec.runs import write_run_directory
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_run_directory(folder + "/run", lambda new: (new / "a.txt").write_text("a"))
-    ...     [path.name for path in Path(folder, "run").iterdir()]
-    ['a.txt']
+        As `check_directory`, which is called before and after the writing; or if the directory cannot be renamed
+        to its place. What is complete is then kept under its hidden name, which the message tells.
     """
     check_directory(directory, force=force)
     target = Path(directory).resolve()
@@ -167,26 +210,12 @@ def _exchange(first: Path, second: Path) -> bool:
 
 
 def check_file(path: str | Path, *, force: bool = False) -> None:
-    """Check that a file can be written, before the work that it takes to make it.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where the file is to appear. Folders above it that do not exist are made later.
-    force : bool, default=False
-        Whether a file that is there may be replaced.
+    """Check that a file can be written, with `force` over one that is there, before the work of making it.
 
     Raises
     ------
     RunError
         If something is there that may not be replaced, or the folder above cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from torchdec.runs import check_file
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     check_file(folder + "/new.parquet")
     """
     target = Path(path).resolve()
     if target.is_dir():
@@ -197,31 +226,14 @@ def check_file(path: str | Path, *, force: bool = False) -> None:
 
 
 def write_file(path: str | Path, write: Callable[[Path], None], *, force: bool = False) -> None:
-    """Make a file appear complete or not at all.
+    """Make a file appear complete or not at all; with `force`, in place of one that is there, in one step.
 
-    Parameters
-    ----------
-    path : str or Path
-        Where the file is to appear; missing folders above it are made.
-    write : callable
-        Called once with the path of a file to make, of the final name and in a hidden folder beside it.
-    force : bool, default=False
-        Whether a file that is there may be replaced; it is, in one step, after the new one is complete.
+    `write` is called once with the path of a file to make, of the final name and in a hidden folder beside it.
 
     Raises
     ------
     RunError
         As `check_file`, which is called before and after the writing.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from torchdec.runs import write_file
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_file(folder + "/a.txt", lambda new: new.write_text("a"))
-    ...     Path(folder, "a.txt").read_text()
-    'a'
     """
     check_file(path, force=force)
     target = Path(path).resolve()
@@ -251,3 +263,61 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """Keep other processes from writing to a path for as long as it takes.
+
+    The lock is a hidden file beside the path, ``.<name>.lock``. A process that is killed loses it, and the next
+    one takes it over. Where the file system has no locks, there is none. Folders above the path that do not exist
+    are made, and removed again if they stay empty.
+
+    Raises
+    ------
+    RunError
+        If another process holds the lock; the message names it.
+    """
+    target = Path(path).resolve()
+    missing = [folder for folder in target.parents if not folder.exists()]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file = target.with_name(f".{target.name}.lock")
+    lock = FileLock(file, fallback_to_soft=False)
+    try:
+        held = _acquire(lock, file, path)
+        try:
+            yield
+        finally:
+            if held:
+                file.unlink(missing_ok=True)
+                lock.release()
+    finally:
+        for folder in missing:
+            with contextlib.suppress(OSError):  # something was written there
+                folder.rmdir()
+
+
+def _acquire(lock: FileLock, file: Path, shown: str | Path) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        holder = _holder(file)
+        raise RunError(
+            f"{shown} is being written by {holder}; wait for that, or name another path. Should that process be "
+            f"gone, remove {file}."
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return False
+    with contextlib.suppress(OSError):  # a full disk is met, and told, by the writing itself
+        since = datetime.now().astimezone().isoformat(" ", "seconds")
+        file.write_text(f"process {os.getpid()} on {platform.node()} since {since}", encoding="utf-8")
+    return True
+
+
+def _holder(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8") or "another process"
+    except (OSError, ValueError):
+        return "another process"

@@ -139,11 +139,6 @@ class Run:
         return max((record["number"] for record in self.history if record["record"] == "Update"), default=0)
 
     @property
-    def n_in_none(self) -> int:
-        """Rows in no cluster: they hold nothing, or belong nowhere."""
-        return self.data.shape[0] - sum(self.cluster_sizes)
-
-    @property
     def shown_names(self) -> tuple[str, ...]:
         """The name that each cluster was given, else its automatic one, else nothing."""
         automatic = [about["automatic_name"] for about in self.descriptions] or [""] * len(self.cluster_names)
@@ -188,19 +183,7 @@ def seconds_a_stage(history: Sequence[Mapping[str, Any]], total: float) -> dict[
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions that a result can depend on, without importing the packages.
-
-    Returns
-    -------
-    dict of str to str
-        Versions of torchdec, torch, numpy, scikit-learn and python; ``"not installed"`` where one is missing.
-
-    Examples
-    --------
-    >>> from torchdec.runs import installed_versions
-    >>> sorted(installed_versions())
-    ['numpy', 'python', 'scikit-learn', 'torch', 'torchdec']
-    """
+    """Return the versions that a result can depend on, by package, without importing the packages."""
     return {
         "torchdec": __version__,
         **{package: _version_of(package) for package in ("torch", "numpy", "scikit-learn")},
@@ -216,29 +199,10 @@ def _version_of(package: str) -> str:
 
 
 def fingerprint(rows: Rows, name: str, dtype: str | None = None) -> Data:
-    """Identify rows by their shape and a fixed sample of them.
+    """Identify rows by their shape and a fixed sample of at most 1024 of them, which are read 64 at a time.
 
-    Parameters
-    ----------
-    rows : Rows
-        n rows of d features. At most 1024 of them are read, 64 at a time.
-    name : str
-        Name of the file; a folder before it is left out.
-    dtype : str or None, default=None
-        Of the values as they were given, where it is known.
-
-    Returns
-    -------
-    Data
-        See there for what the hash covers. Rows that differ only outside the sample have the same hash.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from torchdec.rows import as_rows
-    >>> from torchdec.runs import fingerprint
-    >>> fingerprint(as_rows(np.zeros((3, 2), np.float32)), "folder/zeros.npy").sha256[:8]
-    '50afba9e'
+    Rows that differ only outside the sample have the same hash; `Data` says what it covers. `dtype` is that of the
+    values as they were given, where it is known.
     """
     n_rows, n_features = rows.shape
     digest = hashlib.sha256(f"{n_rows} {n_features}\n".encode())
@@ -251,15 +215,7 @@ def fingerprint(rows: Rows, name: str, dtype: str | None = None) -> Data:
 
 
 def write_record(directory: Path, run: Run) -> None:
-    """Write `run.json` into a directory.
-
-    Parameters
-    ----------
-    directory : Path
-        An existing directory; a `run.json` in it is replaced.
-    run : Run
-        The record.
-    """
+    """Write `run.json` into a directory, in place of one that is there."""
     (directory / RECORD).write_text(record_text(run), encoding="utf-8")
 
 
@@ -269,16 +225,7 @@ def record_text(run: Run) -> str:
 
 
 def read_run(directory: str | Path) -> Run:
-    """Read the record of a run directory.
-
-    Parameters
-    ----------
-    directory : str or Path
-        As `write_run_directory` left it.
-
-    Returns
-    -------
-    Run
+    """Read the record of a run directory, as `write_run_directory` left it.
 
     Raises
     ------

@@ -1,5 +1,8 @@
-"""The tables of a run, written chunk by chunk: any number of rows, the memory of one chunk."""
+"""The tables of a run, written chunk by chunk in the memory of one chunk, and those that are handed to others."""
 
+import datetime as dt
+import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +15,78 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from torchdec._core.assignment import clusters_of
+from torchdec._assigned import clusters_of
 from torchdec.rows._ids import beside
 from torchdec.rows._parquet import rows_of_groups
-from torchdec.runs._excel import SheetWriter
-from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, RunError
+from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, Run, RunError, plain
+
+# Rows that a sheet has room for, its header among them.
+MOST_ROWS = 1_048_576
 
 # Small enough to hold (2 MB), large enough that reading one column of many rows is fast.
 ROW_GROUP = 131_072
-
 ASSIGNMENTS_SCHEMA = pa.schema([("row", pa.int64()), ("cluster", pa.int32()), ("confidence", pa.float32())])
+FORMAT, SCHEMA = "torchdec clusters", 1
+_TRAITS = ("column", "kind", "level", "effect", "value", "overall", "low", "high", "text")
+_PROFILE = pa.schema(
+    [
+        ("cluster", pa.int64()),
+        ("name", pa.string()),
+        *((name, pa.float64()) if name in _TRAITS[3:8] else (name, pa.string()) for name in _TRAITS),
+    ]
+)
+
+
+class SheetWriter:
+    """Writes tables below each other into a sheet of an `.xlsx`, and then into further ones.
+
+    Raises
+    ------
+    RunError
+        If openpyxl is missing, or there are more rows than a sheet has room for.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        try:
+            from openpyxl import Workbook
+        except ImportError:
+            raise RunError(
+                f"{path.name}: openpyxl, which writes it, is not installed; try pip install 'torchdec[excel]'."
+            ) from None
+        self._path, self._book = path, Workbook(write_only=True)
+        self.begin("clusters", schema)
+
+    def begin(self, title: str, schema: pa.Schema) -> None:
+        """Begin another sheet."""
+        self._sheet, self._n_rows = self._book.create_sheet(title), 1
+        self._sheet.append(schema.names)
+
+    def write_table(self, table: pa.Table, _: int) -> None:
+        """Write the rows of a table."""
+        self._n_rows += len(table)
+        if self._n_rows > MOST_ROWS:
+            raise RunError(f"{self._path.name} would have more than {MOST_ROWS:,} rows; name a .parquet or .csv.")
+        for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            self._sheet.append([self._cell(value) for value in row])
+
+    def close(self) -> None:
+        """Write the file."""
+        self._book.save(self._path)
+
+    def _cell(self, value: Any) -> Any:
+        """Return a value as Excel has it: times without a zone, and text for what it has no values for."""
+        from openpyxl.cell import WriteOnlyCell
+        from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+        if isinstance(value, dt.datetime):
+            return value.replace(tzinfo=None)
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        if value is None or isinstance(value, bool | int | float | dt.date | dt.time | dt.timedelta):
+            return value
+        cell = WriteOnlyCell(self._sheet, ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", str(value)))
+        cell.data_type = "s"  # a text that begins with = is no formula
+        return cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +111,12 @@ def write_assignments(
     ids: pa.Table | None = None,
     names: Sequence[str] = (),
 ) -> Clusters:
-    """Write the cluster of each row and the confidence in it to a Parquet, CSV or Excel file.
+    """Write the cluster of each row and the confidence in it to a Parquet, CSV or Excel file, by its suffix.
 
     The columns are ``row`` (int64, from 0), ``cluster`` (int32, the most probable one; -1 for a row that is in
-    none, whose probabilities are all 0) and ``confidence`` (float32, its probability). The file is written in
-    row groups of at most 131,072 rows.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to write: CSV or a sheet of Excel where its name ends in .csv or .xlsx, else Parquet.
-    probabilities : iterable of ndarray of shape (chunk, k) and dtype float32
-        Soft assignments q of the rows in order; at least one chunk.
-    ids : pyarrow.Table, optional
-        What names the rows, such as the files that they were; its columns come last. One that has the name of
-        another column gets ``id_`` before it.
-    names : sequence of str, optional
-        What the clusters are called: a column ``name`` after the confidence, empty where the cluster is -1.
-
-    Returns
-    -------
-    Clusters
-        Sizes and mean confidences of the k clusters.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import numpy as np
-    >>> from torchdec.runs import write_assignments
-    >>> q = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_assignments(os.path.join(folder, "assignments.parquet"), [q])
-    Clusters(sizes=(2, 0), confidences=(0.625, None))
+    none, whose probabilities are all 0), ``confidence`` (float32, its probability) and, where clusters have
+    `names`, ``name``, empty where the cluster is -1. Those of `ids`, which name the rows, come last, with ``id_``
+    before a name that is taken. The file is written in row groups of at most 131,072 rows.
     """
     tally = Tally()
     with _RowGroups(Path(path), ids, names) as table:
@@ -161,22 +200,7 @@ class _RowGroups:
 def save_embedding(
     path: str | Path, chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]], n_rows: int
 ) -> Iterator[NDArray[np.float32]]:
-    """Save the z of each chunk to an `.npy` file on the way, and pass its q on.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to write: an array (n_rows, z) of float32.
-    chunks : iterable of tuple of ndarray
-        z of shape (chunk, z) and q of shape (chunk, k), both float32, of the rows in order.
-    n_rows : int
-        Rows that the chunks add up to.
-
-    Yields
-    ------
-    ndarray of shape (chunk, k) and dtype float32
-        The q of each chunk, after its z is in the file.
-    """
+    """Save the z of each chunk to an `.npy` file on the way, float32 (n_rows, z), and pass its q on."""
     embedding = None
     start = 0
     for z, q in chunks:
@@ -220,17 +244,7 @@ def read_ids(directory: str | Path) -> pa.Table | None:
 
 
 def read_assignments(directory: str | Path) -> NDArray[np.int32]:
-    """Read the cluster of each row of a run.
-
-    Parameters
-    ----------
-    directory : str or Path
-        A run directory.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) and dtype int32
-        Clusters in the order of the rows.
+    """Read the cluster of each row of a run, int32 (n,), in the order of the rows.
 
     Raises
     ------
@@ -256,3 +270,53 @@ def _read(path: Path, columns: list[str]) -> pa.Table:
     with pq.ParquetFile(path) as file:
         rows_of_groups(file.metadata, path)
         return file.read(columns=columns)
+
+
+def tables_of_run(run: Run, directory: Path) -> dict[str, pa.Table]:
+    """Return "clusters", one line each; "rows", with their ids; and "profile", one line a trait or word."""
+    names, n_rows = run.shown_names, max(1, sum(run.cluster_sizes))
+    about = run.descriptions or ({},) * len(names)
+    traits = [
+        own.get("traits") or [{"kind": "word", "text": word} for word in own.get("words", ())] for own in about
+    ]
+    clusters = pa.table(
+        {
+            "cluster": pa.array(range(len(names)), pa.int64()),
+            "name": pa.array(names, pa.string()),
+            "rows": pa.array(run.cluster_sizes, pa.int64()),
+            "share": pa.array([size / n_rows for size in run.cluster_sizes], pa.float64()),
+            "confidence": pa.array(run.cluster_confidences, pa.float64()),
+            "stands_out": pa.array(["; ".join(trait["text"] for trait in own) for own in traits], pa.string()),
+        }
+    )
+    rows = pq.read_table(directory / ASSIGNMENTS)
+    of_row = pa.array([*names, None], pa.string()).take(
+        pa.compute.if_else(pa.compute.less(rows["cluster"], 0), len(names), rows["cluster"])
+    )
+    profile = [
+        {"cluster": number, "name": names[number], **{field: trait.get(field) for field in _TRAITS}}
+        for number, own in enumerate(traits)
+        for trait in own
+    ]
+    place = rows.schema.get_field_index("confidence") + 1
+    return {
+        "clusters": clusters,
+        "rows": rows.add_column(place, "cluster_name", of_row),
+        "profile": pa.Table.from_pylist(profile, schema=_PROFILE),
+    }
+
+
+def write_tables(path: Path, tables: dict[str, pa.Table]) -> None:
+    """Write the tables as sheets of an `.xlsx`, or as one JSON object (docs/clusters.md has its fields)."""
+    if path.suffix.lower() == ".json":
+        told = {name: plain(table.to_pylist()) for name, table in tables.items()}
+        text = json.dumps({"format": FORMAT, "schema": SCHEMA, **told}, indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+        return
+    (_, first), *others = tables.items()
+    writer = SheetWriter(path, first.schema)
+    writer.write_table(first, 0)
+    for title, table in others:
+        writer.begin(title, table.schema)
+        writer.write_table(table, 0)
+    writer.close()

@@ -84,7 +84,7 @@ def _stage_1(
     """Train the representation that several methods share; return it frozen, and the time that it took."""
     from sklearn.frozen import FrozenEstimator
 
-    from torchdec._presets import PRESETS
+    from torchdec._starts import PRESETS
 
     rows = _rows(*rows_key)[0]
     began = _now()
