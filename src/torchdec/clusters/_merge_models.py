@@ -59,8 +59,8 @@ def merge_models(a: DEC, b: DEC, X: Any, *, updates: int = 5, random_state: int 
     >>> from torchdec import DEC, NeighborEncoder
     >>> from torchdec.clusters import merge_models
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = DEC(6, representation=NeighborEncoder(max_epochs=10), tol=0.5, random_state=0)
-    >>> low, high = model.fit(X[y < 6]), DEC(**model.get_params()).fit(X[y >= 4])
+    >>> encoder = NeighborEncoder(max_epochs=10)
+    >>> low, high = (DEC(6, representation=encoder, tol=0.5, random_state=0).fit(X[own]) for own in (y < 6, y > 3))
     >>> merge_models(low, high, X, updates=1).edits_[-1]["edit"]
     'merge_models'
     """
