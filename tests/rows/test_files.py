@@ -187,7 +187,7 @@ def test_a_pickle_under_another_suffix_is_refused_and_not_loaded(suffix, tmp_pat
 @pytest.mark.parametrize(
     ("suffix", "start", "message"),
     [
-        (".csv", b"PK\x03\x04\0\0", "begins as a .zip or .xlsx does: unpack it, or rename it to .xlsx"),
+        (".csv", b"PK\x03\x04\0\0", "begins as a .zip, .xlsx or .npz does: unpack it, or rename it to"),
         (".tsv", b"PAR1\0\0PAR1", "begins as a .parquet does: rename it"),
         (".csv", b"\x93NUMPY\x01\0", "begins as a .npy does: rename it"),
         (".csv", b"\x1f\x8b\x08\0\0", "begins as a .gz does: unpack it"),

@@ -39,7 +39,7 @@ from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
 # What files begin with that have the suffix of another kind, and what to do.
 _BEGINNINGS = {
-    b"PK\x03\x04": ("a .zip or .xlsx", "unpack it, or rename it to .xlsx"),
+    b"PK\x03\x04": ("a .zip, .xlsx or .npz", "unpack it, or rename it to .xlsx or .npz"),
     b"PAR1": ("a .parquet", "rename it"),
     b"\x93NUMPY": ("a .npy", "rename it"),
     b"\x89HDF": ("a .h5ad", "rename it"),
