@@ -131,20 +131,15 @@ def render(
 
 
 def template(name: str) -> Any:
-    """Return a page without its content, but with the styles and the scripts of all pages."""
+    """Return a page without its content, which takes the styles and scripts that it needs."""
     try:
         import PIL  # noqa: F401
         from jinja2 import Environment
-        from markupsafe import Markup
         from plotly.offline import get_plotlyjs
     except ImportError as error:
         raise ReportError(f"A report needs {error.name}; try pip install 'torchdec[report]'.") from None
     own = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    own.globals |= {
-        "css": Markup(_resource("page.css")),  # noqa: S704
-        "js": Markup(_resource("page.js")),  # noqa: S704
-        "plotly": Markup(get_plotlyjs()),  # noqa: S704
-    }
+    own.globals |= {"resource": _resource, "plotly": get_plotlyjs}
     return own.from_string(_resource(name))
 
 
