@@ -33,13 +33,14 @@ from torchdec._core.scaling import learn_scale
 from torchdec._core.torch_globals import under_own_globals
 from torchdec._core.training import Adam, Source, one_cycle, train
 from torchdec.prepare._features import Features
-from torchdec.prepare._images import Images, Pictures
+from torchdec.prepare._images import Pictures
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows import Preparation, Rows, as_rows, check_finite
 from torchdec.rows._convert import as_dense, as_table, is_pictures, is_texts, refuse_unseen
 from torchdec.rows._derived import StandardizedRows, TransformedRows, filled_rows
 from torchdec.rows._frames import Frame, is_frame
+from torchdec.rows._reading import Prepared
 from torchdec.rows._shown import shown
 from torchdec.rows._texts import text_rows
 from torchdec.rows._vectors import plain, unmasked
@@ -123,11 +124,17 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
     return rows, check_finite(rows)
 
 
+def _prepared_at_fit(estimator: BaseEstimator) -> Prepared | None:
+    """Return what the fit learnt of how its rows were made, if anything."""
+    prepared: Prepared | None = getattr(estimator, "preparation_", Preparation()).prepared
+    return prepared
+
+
 def _text_rows(estimator: BaseEstimator, texts: Any, *, reset: bool) -> Rows:
     """Make rows of texts, with the words of the fit where there was one."""
     if reset:
         return text_rows(texts)
-    prepared = getattr(estimator, "preparation_", Preparation()).prepared
+    prepared = _prepared_at_fit(estimator)
     if not isinstance(prepared, Texts):
         raise ValueError("X is a sequence of texts, but the model was fitted on other rows; give rows like those.")
     return text_rows(texts, prepared)
@@ -135,7 +142,7 @@ def _text_rows(estimator: BaseEstimator, texts: Any, *, reset: bool) -> Rows:
 
 def _refuse_array_for_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
     """Refuse values without names where the model knows columns by their names and how each is read."""
-    prepared = None if reset else getattr(estimator, "preparation_", Preparation()).prepared
+    prepared = None if reset else _prepared_at_fit(estimator)
     if isinstance(prepared, Mixed):
         raise ValueError(
             f"X is a {type(X).__name__}, but the model was fitted on a table of columns of several kinds; give a "
@@ -145,7 +152,7 @@ def _refuse_array_for_table(estimator: BaseEstimator, X: Any, *, reset: bool) ->
 
 def _rows_of_frame(estimator: BaseEstimator, frame: Frame, *, reset: bool) -> Rows:
     """Return the columns of a frame that are features; those of later frames are the ones that the fit chose."""
-    prepared = frame.fit() if reset else getattr(estimator, "preparation_", Preparation()).prepared
+    prepared = frame.fit() if reset else _prepared_at_fit(estimator)
     if isinstance(prepared, Mixed):
         rows = frame.rows_of(prepared)
         _check_columns(estimator, rows, reset=reset)
@@ -196,10 +203,9 @@ def _check_pictures(estimator: BaseEstimator, rows: Rows, *, reset: bool) -> Non
     """Refuse pictures of another shape than those of the fit, though they have as many pixels."""
     if reset:
         return
-    prepared = getattr(estimator, "preparation_", Preparation()).prepared
+    prepared = _prepared_at_fit(estimator)
     given = getattr(rows, "preparation", Preparation()).prepared
-    pictures = Images | Pictures
-    if isinstance(prepared, pictures) and isinstance(given, pictures) and prepared.shape != given.shape:
+    if isinstance(prepared, Pictures) and isinstance(given, Pictures) and prepared.shape != given.shape:
         raise ValueError(
             f"X has pictures of shape {given.shape}, but those at fit were {prepared.shape}; bring them to that "
             "shape."

@@ -48,7 +48,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The shape of pictures that came as an array, whose values are kept as they are.
+    """The shape of pictures; where they came as an array, their values are kept as they are.
 
     Attributes
     ----------
@@ -86,11 +86,10 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Images:
-    """The shape and the range of values that images are brought to."""
+class Images(Pictures):
+    """The shape and the range of values that images are brought to; the shape has 3 where they are in colour."""
 
     kind: ClassVar = "images"
-    shape: tuple[int, ...]  # height and width, and 3 where they are in colour
     # What is black and what is white in images of more than 8 bits; None where the fit had none of them.
     values: tuple[float, float] | None = None
 
@@ -104,11 +103,6 @@ class Images:
         wide = [look for look in looks if look.wide and look.lowest is not None]
         shape = (height, width, 3) if in_colour else (height, width)
         return cls(shape, _black_and_white(wide) if wide else None)
-
-    @property
-    def width(self) -> int:
-        """Number of values of a row."""
-        return math.prod(self.shape)
 
     def black_and_white(self, *, whole: bool) -> tuple[float, float]:
         """Return what is black and what is white in wide images; where the fit had none, as viewers show them."""
@@ -143,7 +137,7 @@ class Images:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` makes the same of."""
-        return {"shape": list(self.shape), "values": self.values and list(self.values)}
+        return {**super().to_json(), "values": self.values and list(self.values)}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
