@@ -181,11 +181,48 @@ def test_roles_that_are_said_hold_for_later_files_and_unknown_ones_are_refused(t
         read_rows(tmp_path / "t.csv", roles={"cod": "kind"})
 
 
-def test_a_cell_that_is_no_number_among_kinds_is_named_with_its_line(tmp_path):
-    frame = TABLE.assign(orders=[str(n % 40) for n in range(N - 1)] + ["x1"])
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    with pytest.raises(RowsError, match=r"t\.csv: line 241, column 'orders': 'x1' is not a number"):
+def test_a_column_with_many_cells_that_are_no_numbers_is_refused_with_the_line_of_the_first(tmp_path):
+    orders = [f"x{n}" if n % 5 == 0 else str(n) for n in range(N)]
+    TABLE.assign(orders=orders).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(RowsError, match=r"t\.csv: line 2, column 'orders': 'x0' is not a number \(48 cells"):
         quietly(read_rows, tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_a_last_row_of_totals_is_one_that_holds_nothing(suffix, tmp_path):
+    frame = TABLE.assign(customer_number=1000 + np.arange(N), visits=np.arange(N) % 9)
+    total = {"customer_number": "Total", "visits": int(frame.visits.sum())}
+    for name, table in (("with", pd.concat([frame, pd.DataFrame([total])])), ("without", frame)):
+        path = tmp_path / f"{name}{suffix}"
+        table.to_excel(path, index=False) if suffix == ".xlsx" else table.to_csv(path, index=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rows = read_rows(tmp_path / f"with{suffix}")
+    assert "its last row adds up the others, and is taken for one that holds nothing" in str(caught[0].message)
+    np.testing.assert_array_equal(values(rows)[:N], values(quietly(read_rows, tmp_path / f"without{suffix}")))
+    assert np.isnan(values(rows)[N]).all()
+    assert rows.ids.column("customer_number").to_pylist()[-1] == "Total"
+    later = quietly(read_rows, tmp_path / f"with{suffix}", preparation=rows.preparation)
+    np.testing.assert_array_equal(values(later), values(rows))
+    TABLE.assign(plan=["total", *TABLE.plan[:-2], "total"]).to_csv(tmp_path / "kind.csv", index=False)
+    assert np.isfinite(values(quietly(read_rows, tmp_path / "kind.csv"))).all()
+
+
+def test_cells_of_a_sheet_that_are_unlike_the_others_are_missing(tmp_path):
+    import datetime as dt
+
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["seen", "spent"])
+    for n in range(40):
+        seen = "soon" if n == 3 else dt.datetime(2026, 1, 1 + n % 28)
+        book.active.append([seen, dt.datetime(2026, 5, 3) if n == 4 else n + 0.5])
+    book.save(tmp_path / "t.xlsx")
+    rows = quietly(read_rows, tmp_path / "t.xlsx")
+    seen, spent = rows.parsed(np.arange(40))
+    assert (seen.role, spent.role) == ("date", "number")
+    assert (np.flatnonzero(np.isnan(seen.values)), np.flatnonzero(np.isnan(spent.values))) == ([3], [4])
 
 
 def sheets(path, **frames):

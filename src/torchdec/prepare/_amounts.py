@@ -9,12 +9,13 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from torchdec.prepare._parsed import show_number
+from torchdec.prepare._parsed import FEW, plain, show_number
 
 _MONEY = """
 $ € £ ¥ ₹ ₽ ₩ ₺ ₴ ₫ ₪ ฿ ₦ ₱ ₡ ₲ ₵ ₸ us$ a$ c$ ca$ au$ nz$ hk$ s$ r$ mx$ nt$
 usd eur gbp chf jpy cny rmb inr rub krw try uah vnd ils thb ngn php brl mxn ars clp cop pen sek nok dkk isk pln czk
-huf ron bgn aud cad nzd hkd sgd twd zar aed sar egp kes btc eth kr kč zł ft fr rs lei
+huf ron bgn aud cad nzd hkd sgd twd zar aed sar egp kes btc eth kr kč zł ft fr rs lei tl
+円 元 圓 원
 dollar dollars euro euros pound pounds yen franken bitcoin
 """
 _CURRENCIES = frozenset(_MONEY.split())
@@ -29,13 +30,17 @@ _TIMES = {
     **dict.fromkeys(("k", "tsd", "tausend", "thousand", "mil"), 1e3),
     **dict.fromkeys(("m", "mm", "mn", "mio", "million", "millions", "millionen", "millones"), 1e6),
     **dict.fromkeys(("b", "bn", "mrd", "md", "billion", "billions", "milliarden"), 1e9),
+    **dict.fromkeys(("lakh", "lakhs", "lac"), 1e5),
+    **dict.fromkeys(("crore", "crores", "cr"), 1e7),
+    **dict.fromkeys("万萬만", 1e4),
+    **dict.fromkeys("億亿억", 1e8),
 }
 # Letters that are units where no currency stands before the number: 5 m may be metres.
 _UNITS_TOO = {"m", "mm", "b", "mil", "md", "mn"}
 # Units of which one column may have several, by the size of each.
 _FAMILIES = (
-    {"mg": 1e-3, "g": 1.0, "kg": 1e3, "t": 1e6},
-    {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3},
+    {"mg": 1e-3, "g": 1.0, "kg": 1e3, "t": 1e6, "oz": 28.349523125, "lb": 453.59237, "lbs": 453.59237},
+    {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3, "in": 0.0254, "ft": 0.3048, "yd": 0.9144, "mi": 1609.344},
     {"ml": 1e-3, "cl": 1e-2, "l": 1.0},
     {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12},
     {"wh": 1.0, "kwh": 1e3, "mwh": 1e6},
@@ -45,14 +50,24 @@ _GROUPS = rf"'’{_BLANKS}"
 _CELL = re.compile(
     r"(?P<open>\()?\s*(?P<sign>[-+−–]?)\s*(?P<prefix>[^\d\s.,()+−–-][^\d()+−–-]{0,4}?)?\s*(?P<inner>[-+−–]?)\s*"
     rf"(?P<digits>\d+(?:[.,{_GROUPS}]\d+)*[.,]?|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?"
-    r"(?P<gap>\s*)(?P<suffix>[^\d\s()+−–-][^\d()+−–]{0,24}?)?\s*(?P<behind>[-−–]?)\s*(?P<close>\))?"
+    r"(?P<gap>\s*)(?P<suffix>/\s?\d+|[^\d\s()+−–-][^\d()+−–]{0,24}?)?\s*(?P<behind>[-−–]?)\s*(?P<close>\))?"
 )
+# Digits by the thousand, or as in India.
+_GROUPED = re.compile(r"\d{1,3}(?:\D\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}")
+# Numbers of three digits behind a mark from which on these are thousands, where shorter ones have none.
+_MANY = 30
 # Words that stand where a number is not known.
 _NO_ANSWERS = """
-na n/a #n/a nan null nil none - -- — – ? . .. … missing unknown tbd n.a. k.a. unbekannt keine inconnu
-#value! #div/0! #ref!
+na n/a #n/a nan null nil none - -- — – ? . .. … missing unknown undefined unspecified tbd n.a. nd n.d. (blank)
+k.a. unbekannt keine entfällt inconnu inconnue desconocido desconhecido sconosciuto brak b.d. bilinmiyor
+不明 なし 未入力 未知 无 無 없음 #value! #div/0! #ref! #num! #name?
 """
-NOTHING = frozenset({*_NO_ANSWERS.split(), "", "not available", "not known", "nicht bekannt", "k. a."})
+_SENTENCES = """
+not available, not known, not specified, not provided, not applicable, no data, no answer, nicht bekannt, k. a.,
+keine angabe, keine daten, non renseigné, non disponible, non disponibile, sin datos, no aplica, não informado,
+sem dados, brak danych
+"""
+NOTHING = frozenset({*_NO_ANSWERS.split(), "", *re.split(r",\s+", _SENTENCES.strip())})
 
 
 class _Written(NamedTuple):
@@ -99,7 +114,11 @@ class Amounts:
             return None if are_codes else (made, "")
         units = Counter(cell.unit for cell in found if cell.unit)
         prefixes = Counter(cell.prefix for cell in found if cell.prefix)
-        money = {name for name in (*units, *prefixes) if name.casefold().rstrip(".") in _CURRENCIES}
+        money = {
+            name
+            for name, count in (*units.items(), *prefixes.items())
+            if name.casefold().rstrip(".") in _CURRENCIES and count > FEW * len(found)
+        }
         if len(money) > 1 and not (set(units) & money and set(prefixes) & money and len(money) == 2):
             raise ValueError(f"mixes {' and '.join(map(repr, sorted(money)[:3]))}")
         unit = _most(units, len(found))
@@ -143,10 +162,10 @@ class Amounts:
         whole, mark, part = cell.digits.partition(self.decimal)
         if factor is None or any(sign in thousands or sign == self.decimal for sign in part):
             return np.nan
-        groups = re.split(f"[{re.escape(thousands)}]", whole)
-        if len(groups) > 1 and (any(len(group) != 3 for group in groups[1:]) or not 1 <= len(groups[0]) <= 3):
+        if not (whole.isdecimal() or not whole or _GROUPED.fullmatch(whole)):
             return np.nan
-        value = float(f"{''.join(groups)}{'.' if mark else ''}{part}{cell.exponent}") * cell.times * factor
+        digits = re.sub(r"\D", "", whole)
+        value = float(f"{digits}{'.' if mark else ''}{part}{cell.exponent}") * cell.times * factor
         return -value if cell.negative else value
 
     def show(self, number: float) -> str:
@@ -166,7 +185,7 @@ def _most(counts: Counter[str], n_found: int) -> str:
 
 def _written(text: str) -> _Written | None:
     """Take a number apart; None where the text is none."""
-    match = _CELL.fullmatch(text.strip())
+    match = _CELL.fullmatch(plain(text))
     if match is None or bool(match["open"]) != bool(match["close"]):
         return None
     prefix, suffix = (match["prefix"] or "").strip(), (match["suffix"] or "").strip()
@@ -177,7 +196,7 @@ def _written(text: str) -> _Written | None:
     if len(signs) + bool(match["open"]) > 1:
         return None
     times, unit, spelt = _times_and_unit(suffix, is_money=is_money)
-    known = unit in _UNITS or unit.rstrip(".") in _CURRENCIES
+    known = unit in _UNITS or unit.rstrip(".") in _CURRENCIES or unit[:1] == "/"  # 4/5 is 4 of 5
     if unit and not known and not (match["gap"] and len(unit.split()) <= 3 and unit[0].isalpha()):
         return None
     negative = bool(match["open"]) or (bool(signs) and signs[0] != "+")
@@ -195,7 +214,7 @@ def _times_and_unit(suffix: str, *, is_money: bool) -> tuple[float, str, str]:
         return _TIMES[key], rest.casefold(), rest
     if suffix == "M":
         return 1e6, "", ""
-    if suffix[:1] in "kM" and suffix[1:].casefold() in _CURRENCIES:
+    if suffix[:1] in (*"kM万萬만億亿억",) and suffix[1:].casefold() in _CURRENCIES:
         return _TIMES[suffix[0].casefold()], suffix[1:].casefold(), suffix[1:]
     return 1.0, suffix.casefold(), suffix
 
@@ -210,11 +229,12 @@ def _factor(unit: str, wanted: str) -> float | None:
 
 def _decimal(cells: Sequence[_Written], *, is_money: bool) -> str:
     """Return the decimal mark that numbers show; a mark before three digits alone may be of thousands."""
-    points = commas = 0
+    points = commas = n_unclear = most_digits = 0
     unclear: dict[str, str] = {}
     for cell in cells:
         marks = [mark for mark in cell.digits if mark in ".,"]
         if not marks:
+            most_digits = max(most_digits, len(cell.digits))
             continue
         last = marks[-1]
         whole, _, part = cell.digits.rpartition(last)
@@ -226,6 +246,7 @@ def _decimal(cells: Sequence[_Written], *, is_money: bool) -> str:
             is_decimal = True
         else:
             unclear.setdefault(last, cell.digits)
+            n_unclear += 1
             continue
         points += (last == ".") == is_decimal
         commas += (last == ",") == is_decimal
@@ -234,7 +255,9 @@ def _decimal(cells: Sequence[_Written], *, is_money: bool) -> str:
     mark, example = next(iter(unclear.items()))
     if is_money and len(unclear) == 1:
         return "." if mark == "," else ","
-    if mark == "." and len(unclear) == 1:
+    # Of many decimals, some would be shorter; and all numbers beyond 999 have the mark.
+    are_thousands = n_unclear >= _MANY and 1 <= most_digits <= 3
+    if len(unclear) == 1 and (mark == "." or are_thousands):
         return "."
     raise ValueError(
         f"holds {example!r}, which may be {example.replace(mark, '')} or {example.replace(',', '.')}; say which "

@@ -1,6 +1,7 @@
 """What the cells of a column mean: numbers, amounts, dates, durations or kinds, and how each is read."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from torchdec.prepare._amounts import NOTHING, Amounts
 from torchdec.prepare._dates import Dates
 from torchdec.prepare._durations import Durations
-from torchdec.prepare._roles import are_lists, is_number, is_text
-from torchdec.prepare._scales import in_order, is_yes_no
+from torchdec.prepare._parsed import FEW, plain
+from torchdec.prepare._roles import are_lists, first_of, is_number, is_text
+from torchdec.prepare._scales import in_order, is_yes_no, side
 
 # Whole numbers up to here have a float64 each.
 _WHOLE = 1 << 53
@@ -24,6 +26,11 @@ _FEWEST_ROWS, _FEWEST_SHARE, _FEWEST_OF_FEW = 5, 0.01, 0.1
 OTHER = "(other)"
 # Texts that are kinds although most of them are numbers: so few, each of which so many rows have.
 _FEW_LEVELS, _REPEATS = 30, 5
+# Words beside more numbers than those that stand for no number, however many rows have them.
+_FEW_WORDS = 3
+# Numbers that stand for no answer where they lie farther from so many others than these from each other.
+_OTHERS = 5
+_NO_NUMBERS = (-1, -9, -99, -999, -9999, 99, 999, 9999, 99999, 999999)
 # Rows from which on values tell by how often they repeat; of three rows, any number may have two.
 ENOUGH = 10
 # Why texts that are lists are no feature, and what to do.
@@ -32,6 +39,7 @@ HOLDS_LISTS = "holds lists written as text (write them as lists into a .parquet 
 _FIRST_DAY, _LAST_DAY = 19000101, 21001231
 Written = Amounts | Dates | Durations
 _WRITTEN: dict[str, type[Written]] = {kind.kind: kind for kind in (Amounts, Dates, Durations)}
+_HAS_DIGIT, _WHOLE_NUMBER = re.compile(r"\d"), re.compile(r"-?\d+")
 ROLES = ("number", "amount", "date", "day-first date", "month-first date", "duration", "yes/no", "kind")
 KINDS = ("yes/no", "kind", "ordered kind")
 
@@ -51,6 +59,7 @@ class Reader:
     written: Written | None = None  # how texts are written
     # Of kinds, in their order if they have one; the last is "(other)" where rare ones are together.
     levels: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()  # what stands for a missing value in this column alone: "never", "999"
 
     @classmethod
     def fit(cls, column: pa.ChunkedArray, role: str | None = None, decimal: str | None = None) -> tuple[Self, str]:
@@ -69,99 +78,115 @@ class Reader:
         if pa.types.is_null(kind) or column.null_count == len(column):
             return cls("constant", "is empty"), ""
         if role in ("kind", "yes/no"):
-            return cls._of_levels(column, "as you say", may_be_ordered=False), ""
+            return cls._of_levels(column, "as you say", may_be_ordered=False)
         if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
             return cls._checked(cls("date", "dates", Dates(with_time=pa.types.is_timestamp(kind))), column), ""
         if pa.types.is_time(kind) or pa.types.is_duration(kind):
             return cls._checked(cls("duration", "times", Durations()), column), ""
         if pa.types.is_dictionary(kind):
             ordered = tuple(str(level) for level in _dictionary(column)) if kind.ordered else None
-            return cls._of_levels(column, "categories", order=ordered), ""
+            return cls._of_levels(column, "categories", order=ordered)
         if is_number(kind):
-            return cls._of_numbers(column, role), ""
+            return cls._of_numbers(column, role)
         return cls._of_texts(column, role, decimal)
 
     @classmethod
-    def _of_numbers(cls, column: pa.ChunkedArray, role: str | None) -> Self:
+    def _of_numbers(cls, column: pa.ChunkedArray, role: str | None) -> tuple[Self, str]:
         if role not in (None, "number"):
             if role == "amount":
-                return cls("amount", "as you say", Amounts("."))
+                return cls("amount", "as you say", Amounts(".")), ""
             raise CellsError(f"holds numbers, which can't be read as {role}; name number, amount or kind")
         if pa.types.is_boolean(column.type):
             return cls._of_levels(column, "true or false")
         n_distinct = pc.count_distinct(column).as_py()
         if n_distinct == 1 and not column.null_count:
-            return cls("constant", "is the same in all rows")
+            return cls("constant", "is the same in all rows"), ""
         if n_distinct == 2 and role is None and len(column) >= ENOUGH:
             return cls._of_levels(column, "two values")
         if role is None and pa.types.is_integer(column.type) and _are_days(column):
-            return cls("date", "whole numbers such as 20261031", Dates())
-        return cls("number", "as you say" if role else "numbers")
+            return cls("date", "whole numbers such as 20261031", Dates()), ""
+        if role is None:
+            counted = pc.value_counts(column.drop_null())
+            gaps, told = _no_numbers(floats_of(counted.field(0)), counted.field(1).to_numpy())
+            return cls("number", "numbers", gaps=gaps), told
+        return cls("number", "as you say"), ""
 
     @classmethod
     def _of_texts(cls, column: pa.ChunkedArray, role: str | None, decimal: str | None) -> tuple[Self, str]:
-        words, counts = _distinct(column)
-        known = [word for word in words if word.casefold() not in NOTHING]
+        of_words = _counted(*encoded(column))
+        counts = {word: n for word, n in of_words.items() if _says(word)}
+        known = list(counts)
         if not known:
             return cls("constant", "holds nothing but gaps"), ""
         written, told = _written(known[:: max(1, len(known) // _TELLING)], role, decimal)
-        if written is None and role is not None:
-            raise CellsError(f"holds {known[0][:40]!r}, which is no {role}")
-        if written is not None:
-            values = _values_of(written, known)
-            unread = [word for word, value in zip(known, values, strict=True) if np.isnan(value)]
-            if not unread:
-                plain = isinstance(written, Amounts) and written.is_plain
-                found = "number" if plain else written.kind.removesuffix("s")
-                if len(known) == 1:
-                    return cls("constant", "is the same in all rows"), ""
-                gaps = [word for word in words if word.casefold() in NOTHING and word]
-                if gaps and not told:
-                    told = f"holds {gaps[0]!r}, which is taken for a missing value"
-                return cls(found, f"as {known[0][:20]!r} is", written), told
-            if len(known) > _FEW_LEVELS or min(counts) < _REPEATS or role is not None:
-                others = f", as {len(unread) - 1:,} more are not" if len(unread) > 1 else ""
-                raise CellsError(
-                    f"holds {unread[0][:40]!r}, which is no {written.kind.removesuffix('s')} as its other cells "
-                    f"are{others}; empty or mend the cell, or give the column the role kind (--role COLUMN=kind)"
-                )
-            told = (
-                f"holds numbers and other words, such as {unread[0][:40]!r}, and is read as {len(known)} kinds; "
-                "empty these cells if they say nothing"
+        if written is None:
+            if role is not None:
+                raise CellsError(f"holds {known[0][:40]!r}, which is no {role}")
+            return cls._of_levels(column, "texts that repeat")
+        values = _values_of(written, known)
+        unread = {word: counts[word] for word, value in zip(known, values, strict=True) if np.isnan(value)}
+        what = written.kind.removesuffix("s")
+        if not _are_gaps(unread, counts, role):
+            if len(known) <= _FEW_LEVELS and min(counts.values()) >= _REPEATS and role is None:
+                reader, told = cls._of_levels(column, "texts that repeat")
+                if reader.role == "kind" and not told:
+                    told = (
+                        f"holds numbers and other words, such as {next(iter(unread))[:40]!r}, and is read as "
+                        f"{len(known)} kinds; empty these cells if they say nothing"
+                    )
+                return reader, told
+            raise CellsError(
+                f"holds {_shown(unread)}, which are no {what}s as its other cells are; empty or mend these cells, "
+                "or give the column the role kind (--role COLUMN=kind)"
             )
-        return cls._of_levels(column, "texts that repeat"), told
+        if len(known) == 1:
+            return cls("constant", "is the same in all rows"), ""
+        found = "number" if isinstance(written, Amounts) and written.is_plain else what
+        gaps = tuple(unread)[:_TELLING]
+        if unread:
+            told = f"holds {_shown(unread)}, taken for missing, as its other cells are {found}s"
+        if found == "number" and role is None:
+            is_read = ~np.isnan(values)
+            numbers, note = _no_numbers(values[is_read], np.array(list(counts.values()))[is_read])
+            gaps, told = gaps + numbers, " and ".join(filter(None, (told, note)))
+        nothing = next((word for word in of_words if word and word not in counts), None)
+        if nothing and not told:
+            told = f"holds {nothing!r}, which is taken for a missing value"
+        example = next(word for word in known if word not in unread)
+        return cls(found, f"as {example[:20]!r} is", written, gaps=gaps), told
 
     @classmethod
     def _of_levels(
         cls, column: pa.ChunkedArray, why: str, *, order: Sequence[str] | None = None, may_be_ordered: bool = True
-    ) -> Self:
-        words, counts = _distinct(column)
-        words, counts = _known_levels(words, counts)
+    ) -> tuple[Self, str]:
+        words, counts = _known_levels(column)
+        words, counts, told = (words, counts, "") if order is not None else _joined(words, counts)
         n_rows = sum(counts)
         if len(words) < 2 and n_rows == len(column):
-            return cls("constant", "is the same in all rows")
+            return cls("constant", "is the same in all rows"), ""
         if n_rows >= ENOUGH and 2 * len(words) > n_rows:
             if is_text(column.type) and are_lists(words[:_TELLING]):
-                return cls("name", HOLDS_LISTS)
+                return cls("name", HOLDS_LISTS), ""
             if np.median([len(word.split()) for word in words[:_TELLING]]) > 3:
-                return cls("text", "holds texts")
+                return cls("text", "holds texts"), ""
             what = "texts" if is_text(column.type) else "kinds"
-            return cls("name", f"holds {len(words):,} different {what} in {n_rows:,} rows")
+            return cls("name", f"holds {len(words):,} different {what} in {n_rows:,} rows"), ""
         if order is None and may_be_ordered:
             order = in_order(words)
             why = "steps of a scale" if order else why
         if order is not None:
-            return cls("ordered kind", why, levels=tuple(level for level in order if level in set(words)))
+            levels = tuple(level for level in order if level in set(words))
+            return cls("ordered kind", why, levels=levels), told
         fewest = fewest_rows(len(column))
         kept = [word for word, count in zip(words, counts, strict=True) if count >= fewest]
         if len(kept) >= len(words) - 1 and len(words) > 1:  # one rare level can keep its name
             kept = words
         role = "yes/no" if len(words) == 2 and is_yes_no(words) else "kind"
-        return cls(role, why, levels=(*kept, *([OTHER] if len(kept) < len(words) else [])))
+        return cls(role, why, levels=(*kept, *([OTHER] if len(kept) < len(words) else []))), told
 
     @classmethod
     def _ordered_as(cls, column: pa.ChunkedArray, order: Sequence[str]) -> Self:
-        words, _ = _known_levels(*_distinct(column))
+        words, _ = _known_levels(column)
         unknown = [word for word in words if word not in order]
         if unknown:
             raise CellsError(f"holds {unknown[0][:40]!r}, which is not in the order {'<'.join(order)}")
@@ -204,6 +229,8 @@ class Reader:
         if not _KIND_OF.get(type(self.written), is_number)(kind):
             raise CellsError(f"holds {kind}, and {self.role}s in the fit; give {self.role}s")
         values = floats_of(column)
+        if numbers := [float(gap) for gap in self.gaps if _WHOLE_NUMBER.fullmatch(gap)]:
+            values = np.where(np.isin(values, numbers), np.nan, values)
         self._tell_of_bare([f"{value:g}" for value in values[np.isfinite(values) & (values != 0)][:1]], told)
         return values
 
@@ -211,14 +238,17 @@ class Reader:
         self, column: pa.ChunkedArray, told: Callable[[str], None] | None
     ) -> NDArray[np.float64]:
         words, codes = encoded(column)
-        known = [word for word in words if word.casefold() not in NOTHING]
+        counts = {word: n for word, n in _counted(words, codes).items() if _says(word) and word not in self.gaps}
+        known = list(counts)
         values = _values_of(self.written or Amounts("."), known) if known else np.empty(0)
-        wrong = np.flatnonzero(np.isnan(values))
-        if len(wrong):
+        unread = {word: counts[word] for word, value in zip(known, values, strict=True) if np.isnan(value)}
+        if 2 * sum(unread.values()) > sum(counts.values()):
             order = f" ({self.written.order})" if isinstance(self.written, Dates) and self.written.order else ""
             raise CellsError(
-                f"holds {known[wrong[0]][:40]!r}, and {self.role}s{order} in the fit; empty or mend the cell"
+                f"holds {_shown(unread)}, and {self.role}s{order} in the fit; empty or mend the cells"
             )
+        if unread and told is not None:
+            told(f"holds {_shown(unread)}, taken for missing, as its cells were {self.role}s in the fit")
         self._tell_of_bare(known, told)
         value_of = dict(zip(known, values.tolist(), strict=True))
         table = np.array([value_of.get(word, np.nan) for word in words] + [np.nan])
@@ -233,11 +263,11 @@ class Reader:
     def _codes(self, column: pa.ChunkedArray, told: Callable[[str], None] | None) -> NDArray[np.int32]:
         words, codes = encoded(column)
         place = {level: number for number, level in enumerate(self.levels)}
-        bare = {level.casefold(): number for level, number in place.items()}
+        meant: Callable[[str], str] = side if self.role == "yes/no" else str.casefold
+        bare = {meant(level): number for level, number in place.items()}
         other = place.get(OTHER, -1)
         found = [
-            -1 if word.casefold() in _NO_LEVEL else place.get(word, bare.get(word.casefold(), other))
-            for word in words
+            -1 if word.casefold() in _NO_LEVEL else place.get(word, bare.get(meant(word), other)) for word in words
         ]
         strange = [
             number < 0 and word.casefold() not in _NO_LEVEL for word, number in zip(words, found, strict=True)
@@ -253,7 +283,8 @@ class Reader:
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` makes the same of."""
         written = None if self.written is None else {"kind": self.written.kind, **asdict(self.written)}
-        return {"role": self.role, "why": self.why, "written": written, "levels": list(self.levels)}
+        lists = {"levels": list(self.levels), "gaps": list(self.gaps)}
+        return {"role": self.role, "why": self.why, "written": written, **lists}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
@@ -268,7 +299,8 @@ class Reader:
         if fields["written"] is not None:
             parts = dict(fields["written"])
             written = _WRITTEN[parts.pop("kind")](**parts)
-        return cls(str(fields["role"]), str(fields["why"]), written, tuple(map(str, fields["levels"])))
+        levels, gaps = (tuple(map(str, fields.get(name, ()))) for name in ("levels", "gaps"))
+        return cls(str(fields["role"]), str(fields["why"]), written, levels, gaps)
 
 
 def fewest_rows(n_rows: int) -> float:
@@ -332,8 +364,7 @@ def _written(words: Sequence[str], role: str | None, decimal: str | None) -> tup
         durations = Durations.fit(words)
         if durations is not None:
             return durations, ""
-    # Digits behind a leading 0 are codes, of which the digits are no amounts.
-    if role is None and any(word.isdecimal() and len(word) > 1 and word[0] == "0" for word in words):
+    if role is None and _are_codes(words):
         return None, ""
     if role in (None, "number", "amount"):
         try:
@@ -342,6 +373,61 @@ def _written(words: Sequence[str], role: str | None, decimal: str | None) -> tup
         except ValueError as error:
             raise CellsError(str(error)) from None
     return None, ""
+
+
+def _are_codes(words: Sequence[str]) -> bool:
+    """Tell whether digits are codes, of which some begin with 0: many of them, or all as long."""
+    digits = [word for word in words if word.isdecimal()]
+    leading = sum(len(word) > 1 and word[0] == "0" for word in digits)
+    return leading > FEW * len(words) or (leading > 0 and len(set(map(len, digits))) == 1)
+
+
+def _are_gaps(unread: Mapping[str, int], counts: Mapping[str, int], role: str | None) -> bool:
+    """Tell whether cells that cannot be read as the others are so few, or of so few words, that they are missing.
+
+    Steps such as "3+" beside few numbers are none: they say how many.
+    """
+    if role is None and len(counts) <= _FEW_LEVELS and any(map(_HAS_DIGIT.search, unread)):
+        return False
+    n_rows, n_unread = sum(counts.values()), sum(unread.values())
+    many_numbers = len(counts) - len(unread) > _FEW_LEVELS
+    return n_unread <= FEW * n_rows or (many_numbers and len(unread) <= _FEW_WORDS and 2 * n_unread <= n_rows)
+
+
+def _no_numbers(values: NDArray[np.float64], counts: NDArray[Any]) -> tuple[tuple[str, ...], str]:
+    """Find numbers such as 999 that stand for no answer among different ones, and what is to be told of it."""
+    if not np.isfinite(values).all() or (values % 1).any():
+        return (), ""
+    for number in _NO_NUMBERS:
+        others = values[values != number]
+        n_rows = int(counts[values == number].sum())
+        if n_rows < 2 or len(others) < _OTHERS:
+            continue
+        if others.min() >= 0 if number < 0 else number - others.max() > np.ptp(others):
+            return (str(number),), (
+                f"holds {number} in {n_rows:,} rows, far from its other values, which is taken for a missing "
+                "value; --role COLUMN=number keeps it"
+            )
+    return (), ""
+
+
+def _joined(words: Sequence[str], counts: Sequence[int]) -> tuple[list[str], list[int], str]:
+    """Join the spellings of a level under the most frequent one, and return what is to be told of it."""
+    meant: Callable[[str], str] = side if is_yes_no(words) else str.casefold
+    together: dict[str, list[tuple[int, str]]] = {}
+    for word, count in zip(words, counts, strict=True):
+        together.setdefault(meant(word), []).append((count, word))
+    spelt = [max(several)[1] for several in together.values()]
+    several = next((level for level in together.values() if len(level) > 1), None)
+    told = f"holds {first_of([word for _, word in several])}, which are taken for one kind" if several else ""
+    return spelt, [sum(count for count, _ in level) for level in together.values()], told
+
+
+def _shown(unread: Mapping[str, int]) -> str:
+    """Return how many cells these are, and the first of them."""
+    n_cells = sum(unread.values())
+    words = first_of([word[:40] for word in unread])
+    return words if n_cells == len(unread) == 1 else f"{words} in {n_cells:,} cells"
 
 
 def _are_days(column: pa.ChunkedArray) -> bool:
@@ -377,15 +463,20 @@ def encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
     return words, codes
 
 
-def _distinct(column: pa.ChunkedArray) -> tuple[list[str], list[int]]:
-    """Return the different texts of a column, the first to come first, and how many rows have each."""
-    words, codes = encoded(column)
+def _counted(words: Sequence[str], codes: NDArray[np.int64]) -> dict[str, int]:
+    """Return how many rows have each text, the first to come first."""
     counts: dict[str, int] = {}
     for word, count in zip(words, np.bincount(codes[codes >= 0], minlength=len(words)).tolist(), strict=True):
         counts[word] = counts.get(word, 0) + count
-    return list(counts), list(counts.values())
+    return counts
 
 
-def _known_levels(words: Sequence[str], counts: Sequence[int]) -> tuple[list[str], list[int]]:
-    kept = [(word, count) for word, count in zip(words, counts, strict=True) if word.casefold() not in _NO_LEVEL]
-    return [word for word, _ in kept], [count for _, count in kept]
+def _says(word: str) -> bool:
+    """Tell whether a word stands for more than a missing value."""
+    return plain(word).casefold() not in NOTHING
+
+
+def _known_levels(column: pa.ChunkedArray) -> tuple[list[str], list[int]]:
+    """Return the levels of a column, the first to come first, and how many rows have each."""
+    kept = {word: n for word, n in _counted(*encoded(column)).items() if word.casefold() not in _NO_LEVEL}
+    return list(kept), list(kept.values())

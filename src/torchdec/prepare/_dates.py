@@ -9,24 +9,27 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from torchdec.prepare._parsed import FEW, plain
+
 _SECONDS_A_DAY = 86_400
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 # Years of two digits up to it are of this century, as POSIX reads them.
 _LAST_OF_CENTURY = 68
-# The first letters of each month, in English, German, French, Spanish, Italian, Portuguese and Dutch.
+# The first letters of each month: English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Turkish,
+# Russian.
 _MONTHS = (
-    "jan ene gen",
-    "feb fév fev",
-    "mar mär mrz maa",
-    "apr avr abr",
-    "may mai mag mei",
-    "jun juin giu",
-    "jul juil lug",
-    "aug aoû aou ago",
-    "sep set",
-    "oct okt ott out",
-    "nov",
-    "dec dez déc dic",
+    "jan ene gen sty oca янв",
+    "feb fév fev lut şub фев",
+    "mar mär mrz maa мар",
+    "apr avr abr kwi nis апр",
+    "may mai mag mei maj май мая",
+    "jun juin giu cze haz июн",
+    "jul juil lug lip tem июл",
+    "aug aoû aou ago sie ağu авг",
+    "sep set wrz eyl сен",
+    "oct okt ott out paź eki окт",
+    "nov lis kas ноя",
+    "dec dez déc dic gru ara дек",
 )
 _MONTH_OF = {start: number for number, starts in enumerate(_MONTHS, 1) for start in starts.split()}
 _TIME = (
@@ -34,7 +37,7 @@ _TIME = (
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[-+]\d{2}(?::?\d{2})?)?)?"
 )
 _DAY, _WORD, _YEAR = (
-    r"(?P<day>\d{1,2})(?:st|nd|rd|th)?",
+    r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º)?",
     r"(?P<word>[^\W\d_]{3,10})",
     r"(?P<year>\d{4}|['’]?\d{2})",
 )
@@ -48,7 +51,7 @@ _FORMS = tuple(
         rf"{_WEEKDAY}{_DAY}\.?[\s-]*(?:de\s+)?{_WORD}\.?,?[\s-]*(?:de\s+)?{_YEAR}{_TIME}",
         rf"{_WEEKDAY}{_WORD}\.?\s+{_DAY},?\s+{_YEAR}{_TIME}",
         rf"{_WORD}\.?[\s/-]+{_YEAR}",
-        rf"(?P<year>\d{{4}})[年년]\s?(?P<month>\d{{1,2}})[月월]\s?(?P<day>\d{{1,2}})[日일]{_TIME}",
+        rf"(?P<year>\d{{4}})[年년]\s?(?P<month>\d{{1,2}})[月월]\s?(?:(?P<day>\d{{1,2}})[日일])?{_TIME}",
         r"(?P<year>\d{4})-(?P<month>\d{2})",
         r"(?P<month>\d{1,2})/(?P<year>\d{4})",
         r"(?P<year>\d{4})[\s/-]?Q(?P<quarter>[1-4])",
@@ -85,7 +88,7 @@ class Dates:
         pairs = [(int(m["one"]), int(m["two"]), m["mark"], m[0]) for m in matches if "one" in m.groupdict()]
         days = [text for one, two, _, text in pairs if one > 12 and two <= 12]
         months = [text for one, two, _, text in pairs if two > 12 and one <= 12]
-        if days and months and order is None:
+        if order is None and min(len(days), len(months)) > FEW * len(days + months):
             raise ValueError(f"holds {days[0]!r}, with the day first, and {months[0]!r}, with the month first")
         told = ""
         if order is None and pairs and not days and not months and any(mark != "." for *_, mark, _ in pairs):
@@ -93,7 +96,7 @@ class Dates:
                 f"holds dates such as {pairs[0][3]!r}, which are taken to have the day first; say --role "
                 "'COLUMN=month-first date' if they have not"
             )
-        shown: Order | None = ("month first" if months else "day first") if pairs else None
+        shown: Order | None = ("month first" if len(months) > len(days) else "day first") if pairs else None
         made = cls(order or shown, any(match.groupdict().get("hour") for match in matches))
         return None if np.isnan(made.read(texts)).sum() * 2 > len(texts) else (made, told)
 
@@ -146,7 +149,7 @@ def show_day(number: float, *, with_time: bool = False) -> str:
 
 
 def _match(text: str) -> re.Match[str] | None:
-    text = text.strip()
+    text = plain(text)
     match = next((match for form in _FORMS if (match := form.fullmatch(text)) is not None), None)
     if match is None or (match.groupdict().get("word") and not _month(match["word"])):
         return None

@@ -9,18 +9,20 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from torchdec.prepare._parsed import plain
+
 # Seconds of each unit; months and years are means of the Gregorian calendar.
 _NAMES = {
     1e-3: "ms msec millisecond milliseconds",
-    1.0: "s sec secs second seconds sek sekunde sekunden segundo segundos seconde secondes",
-    60.0: "m min mins minute minutes minuten minuto minutos minuti mn",
-    3600.0: "h hr hrs hour hours std stunde stunden hora horas heure heures ora ore uur",
-    86_400.0: "d day days tag tage tagen día días dia dias jour jours giorno giorni",
-    604_800.0: "w wk wks week weeks woche wochen semana semanas semaine semaines settimana settimane",
-    2_629_746.0: "mo mos month months monat monate monaten mes meses mois mês mese mesi maand maanden",
-    31_556_952.0: "y yr yrs year years jahr jahre jahren año años an ans année années ano anos anno anni 歳 岁",
+    1.0: "s sec secs second seconds sek sekunde sekunden segundo segundos seconde secondes 秒 초",
+    60.0: "m min mins minute minutes minuten minuto minutos minuti mn 分 分間 分钟 분",
+    3600.0: "h hr hrs hour hours std stunde stunden hora horas heure heures ora ore uur godz 時間 小时 시간",
+    86_400.0: "d day days tag tage tagen día días dia dias jour jours giorno giorni dni 日間 天",
+    604_800.0: "w wk wks week weeks woche wochen semana semanas semaine semaines settimana settimane 週間 周",
+    2_629_746.0: "mo mos month months monat monate monaten mes meses mois mês mese mesi maand maanden か月 개월",
+    31_556_952.0: "y yr yrs year years jahr jahre jahren año años an ans année années ano anos anno anni 歳 岁 세",
 }
-_UNITS = {name: seconds for seconds, names in _NAMES.items() for name in names.split()}
+UNITS = {name: seconds for seconds, names in _NAMES.items() for name in names.split()}
 _PART = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([^\W\d_]+)\.?(?:\s*,|\s+(?:and|und|et|y))?")
 _CLOCK = re.compile(
     r"(?:(?P<days>\d+)\s*(?:d|days?|tage?)\s*,?\s*)?(?P<first>\d{1,4}):(?P<minute>[0-5]\d)(?P<rest>:[0-5]\d(?:\.\d+)?)?"
@@ -58,17 +60,17 @@ class Durations:
     def show(self, number: float) -> str:
         """Write seconds in the unit of the column, or as on a clock."""
         if self.unit:
-            return f"{number / _UNITS[self.unit]:.4g} {self.unit}"
+            return f"{number / UNITS[self.unit]:.4g} {self.unit}"
         sign, whole = "-" if number < 0 else "", round(abs(number))
         return f"{sign}{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
 def _parts(text: str) -> list[tuple[float, str]]:
     """Return the numbers and units that a text is made of; [] where there is anything else in it."""
-    text, found, place = text.strip(), list[tuple[float, str]](), 0
+    text, found, place = plain(text), list[tuple[float, str]](), 0
     while place < len(text):
         match = _PART.match(text, place)
-        if match is None or match[2].casefold() not in _UNITS:
+        if match is None or match[2].casefold() not in UNITS:
             return []
         found.append((float(match[1].replace(",", ".")), match[2].casefold()))
         place = match.end()
@@ -76,13 +78,13 @@ def _parts(text: str) -> list[tuple[float, str]]:
 
 
 def _seconds(text: str) -> float | None:
-    text = text.strip()
+    text = plain(text)
     clock = _CLOCK.fullmatch(text)
     if clock:
         days, rest = int(clock["days"] or 0), float((clock["rest"] or ":0")[1:])
         return 86_400.0 * days + 3600 * int(clock["first"]) + 60 * int(clock["minute"]) + rest
     iso = _ISO.fullmatch(text)
     if iso and any(iso.groups()):
-        return sum(float(part) * _UNITS[unit] for part, unit in zip(iso.groups(), _OF_ISO, strict=True) if part)
+        return sum(float(part) * UNITS[unit] for part, unit in zip(iso.groups(), _OF_ISO, strict=True) if part)
     parts = _parts(text)
-    return sum(number * _UNITS[unit] for number, unit in parts) if parts else None
+    return sum(number * UNITS[unit] for number, unit in parts) if parts else None

@@ -6,6 +6,20 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+# Cells that cannot be read as those of their column are missing where they are at most this share of it.
+FEW = 0.1
+# Digits, letters and marks as wide as a sign of Chinese, which Japanese tables have in place of the usual ones.
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " ", 0xFFE1: "£", 0xFFE5: "¥"}
+
+
+def plain(text: str) -> str:
+    """Return the text of a cell without blanks around it, in marks of the usual width.
+
+    >>> plain(" ￥１，２００ ")
+    '¥1,200'
+    """
+    return text.translate(_WIDE).strip()
+
 
 def show_number(number: float) -> str:
     """Write a number with four digits, or from 10,000 on all of those before the point.

@@ -52,13 +52,16 @@ _NUMBER_ENDING = re.compile(
 _WRITTEN = ("row", "cluster", "confidence", "name")
 # What lists and records begin with, or numbers with marks between them; of a few with blanks, any may be one.
 _ONE = r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?"
-_LIST = re.compile(rf"[\[{{(]|{_ONE}(?:\s*[,;|]\s*{_ONE}){{2,}}$|{_ONE}(?:\s+{_ONE}){{7,}}$", re.IGNORECASE)
+_LIST = re.compile(
+    rf"[\[{{]|\([^()]*,|{_ONE}(?:\s*[,;|]\s*{_ONE}){{2,}}$|{_ONE}(?:\s+{_ONE}){{7,}}$", re.IGNORECASE
+)
 # Scripts without blanks between words: Thai, Lao, Khmer, kana, Han.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 # Numbers that are no amounts by these names: the postcodes of two places tell nothing by their difference.
 _CODE_NAME = re.compile(
     r"zip(?:\s?code)?|(?:postal|post|area)\s?code|plz|postleitzahl|code\s?postal|c[oó]digo\s?postal"
-    r"|(?:tele)?phone(?:\s?(?:no|number))?|t[eé]l[eé]phone|telefon|fax",
+    r"|pin\s?code|cep|(?:(?:tele|mobile )?phone|mobile)(?:\s?(?:no|number))?|t[eé]l[eé](?:phone|fono)|telefone?"
+    r"|fax|msisdn|iban|bic|ssn|郵便番号|邮编|電話番号?|电话",
     re.IGNORECASE,
 )
 _COUNTS = "counts the rows"

@@ -15,6 +15,7 @@ from torchdec.prepare._roles import first_of, is_number, is_text
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._convert import refuse_unusable
 from torchdec.rows._csv import read_written, refuse_cells
+from torchdec.rows._csv_cells import without_total
 from torchdec.rows._excel import read_sheet
 from torchdec.rows._mixed import MixedRows, needs_roles
 from torchdec.rows._protocol import RowsError, tell
@@ -79,6 +80,7 @@ def _table_rows(
     decimal: str | None = None,
 ) -> TableRows | MixedRows:
     refuse_unusable(table.shape, np.dtype(np.float32), str(path))
+    as_it_stands, table = table, without_total(table, str(path))
     features = prepared.features if isinstance(prepared, Mixed) else prepared
     try:
         if features is None:
@@ -103,8 +105,11 @@ def _table_rows(
             if needs_roles(features, columns, reading):
                 prepared = Mixed.fit(features, columns.__getitem__, reading.roles_of_columns, decimal)
             tell_of(prepared, str(path))
-        named_ids = features.ids_among(table.column_names) if named == features.named else []
-        ids = table.select(named_ids) if named_ids else None
+        if len(chosen) < len(as_it_stands):
+            chosen = pa.concat_tables([chosen, pa.table({f.name: pa.nulls(1, f.type) for f in chosen.schema})])
+            columns = dict(zip(chosen.column_names, chosen.columns, strict=True))
+        id_names = features.ids_among(table.column_names) if named == features.named else []
+        ids = as_it_stands.select(id_names) if id_names else None
         if isinstance(prepared, Mixed):
             return MixedRows(columns.__getitem__, prepared, reading, ids)
     except ColumnsError as error:

@@ -263,7 +263,7 @@ def _decimal_mark(column: Any, form: Format, name: str, path: Path) -> str:
     if n_points or n_commas:
         return "." if n_points >= n_commas else ","
     either = pc.and_(points, pc.match_substring(column, ","))
-    if pc.any(either).as_py() and pc.all(points).as_py():
+    if form.delimiter != "," and pc.any(either).as_py() and pc.all(points).as_py():
         cell = column[pc.index(either, True).as_py()].as_py()
         raise RowsError(
             f"{path}: column {name!r}: {cell!r} may be {cell.replace(',', '')} or {cell.replace(',', '.')}; say "

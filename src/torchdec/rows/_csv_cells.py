@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from torchdec.prepare._roles import is_id_name, is_label_name
+from torchdec.prepare._roles import is_id_name, is_label_name, is_text
 from torchdec.rows._protocol import tell
 from torchdec.rows._reading import Reading
 
@@ -15,6 +18,12 @@ from torchdec.rows._reading import Reading
 MISSING = frozenset(arrow_csv.ConvertOptions().null_values)
 # Cells that the decimal mark, and the mark between columns, are told from.
 MOST_CELLS = 20_000
+
+# What a last row says that adds up the others; of few rows, it may be a word as any.
+_TOTALS = re.compile(
+    "total|totals|totale|toplam|sum|summe|gesamt|insgesamt|somme|suma|razem|итого|合計|合计|총계", re.IGNORECASE
+)
+_ROWS_OF_TOTAL = 10
 
 _NUMBER = re.compile(
     r"[-+]?(?:\d[\d.,'\u00a0\u202f]*|[.,]\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|infinity)", re.IGNORECASE
@@ -40,6 +49,33 @@ _WHOLE = re.compile(r"[-+]?\d+")
 def is_comment(line: str) -> bool:
     """Tell whether a line is a comment, and no missing value as Excel writes it."""
     return line.startswith("#") and not line.startswith("#N")
+
+
+def without_total(table: pa.Table, name: str) -> pa.Table:
+    """Return the rows above one that says that it adds them up, which is told; else all."""
+    last = len(table) - 1
+    if last < _ROWS_OF_TOTAL or not any(map(_ends_with_total, table.columns)):
+        return table
+    tell(f"{name}: its last row adds up the others, and is taken for one that holds nothing")
+    table = table.slice(0, last)
+    for number, column in enumerate(table.columns):
+        for kind in (pa.float64(), pa.int64()) if is_text(column.type) else ():
+            with suppress(pa.ArrowInvalid):  # of what was read as text for the word alone
+                table = table.set_column(number, table.column_names[number], _numbers_of(column, kind))
+    return table
+
+
+def _ends_with_total(column: pa.ChunkedArray) -> bool:
+    """Tell whether the last cell of a column is a word for a total, and the only such."""
+    last = len(column) - 1
+    if not is_text(column.type) or pa.types.is_dictionary(column.type):
+        return False
+    word = column[last].as_py() or ""
+    return _TOTALS.fullmatch(word.strip(" :")) is not None and pc.index(column, word).as_py() == last
+
+
+def _numbers_of(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return pc.if_else(pc.is_in(column, pa.array(sorted(MISSING))), None, column).cast(kind)
 
 
 def is_number(cell: str) -> bool:

@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import numbers
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from torchdec.prepare._parsed import FEW
 from torchdec.prepare._roles import NAMED, is_readable, is_vector, may_be_id_name
 from torchdec.rows._protocol import RowsError
 from torchdec.rows._vectors import plain, spread, stacked, unequal
@@ -178,7 +180,7 @@ def of_numpy(name: Any, values: NDArray[Any], missing: NDArray[np.bool_] | None 
         return Column(name, pa.float64(), lambda: numbers)
     if kind == "lists" and np.asarray(plain(there[0])).dtype.kind in "biufO":
         return Column(name, pa.list_(pa.float64()), lambda: stacked(list(values), f"column {name!r} of X"))
-    if kind in ("text", "text of numbers"):
+    if kind in ("text", "text of numbers") or _are_mostly_alike(there):
         texts = [None if gone else str(value) for value, gone in zip(values, missing, strict=True)]
         return _of_chunks(name, pa.chunked_array([pa.array(texts, pa.string())]))
     if kind in ("dates", "times of day", "durations"):
@@ -187,6 +189,13 @@ def of_numpy(name: Any, values: NDArray[Any], missing: NDArray[np.bool_] | None 
             return _of_chunks(name, made)
     kind = "lists of other things than numbers" if kind == "lists" else kind
     return Column(name, pa.binary(), lambda: pa.chunked_array([[]]), Refused(name, kind))
+
+
+def _are_mostly_alike(values: NDArray[Any]) -> bool:
+    """Tell whether values are texts beside dates or times, or all but a few of them are of one kind."""
+    counts = Counter(map(_kind_of_class, map(type, values)))
+    is_known = counts.keys() <= {"text", "numbers", "dates", "times of day", "durations"}
+    return len(counts) > 1 and is_known and ("text" in counts or max(counts.values()) >= (1 - FEW) * len(values))
 
 
 def _times(values: NDArray[Any], missing: NDArray[np.bool_]) -> Any:
