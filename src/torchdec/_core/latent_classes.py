@@ -7,14 +7,15 @@ judged, is made of distances, and misses that too.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import cache
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float64, Int32
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from torchdec._core.kmeans import kmeans
 from torchdec.rows._protocol import Rows
@@ -82,6 +83,7 @@ def fitted_classes(
     random: np.random.RandomState,
     *,
     n_starts: int = _STARTS,
+    n_kept: int = _KEPT,
     tolerance: float = _TOLERANCE,
 ) -> "LatentClasses":
     """Fit a mixture of latent classes to rows (n, d) by EM.
@@ -94,14 +96,14 @@ def fitted_classes(
     ValueError
         If there are fewer distinct rows than classes.
     """
-    with threadpool_limits(1, user_api="blas"):  # threads add up products in an order of their own
+    with _one_thread():  # threads add up products in an order of their own
         some = values[_some(values.__getitem__, len(values), _ROWS_OF_START, k, random)]
         starts = _starts(some.astype(np.float32, copy=False), k, n_starts, random)
         codes = _codes(values, kinds)
         table, part = _Table.of(values, kinds, codes), _Table.of(some, kinds, codes)
         begun = [_fitted(part, np.eye(k)[start.labels_], tolerance, _PASSES_OF_START) for start in starts]
         begun.sort(key=lambda mixture: -mixture.worth)
-        mixtures = [_fitted(table, mixture.parts(table)[0], tolerance) for mixture in begun[:_KEPT]]
+        mixtures = [_fitted(table, mixture.parts(table)[0], tolerance) for mixture in begun[:n_kept]]
         best = max(mixtures, key=lambda mixture: mixture.worth)
         # A class may be left without rows that suit no other better, and is no cluster then.
         whole = [mixture for mixture in mixtures if len(np.unique(mixture.classes(table))) == k]
@@ -121,15 +123,24 @@ class LatentClasses:
 
     def predict(self, values: NDArray[np.floating]) -> NDArray[np.integer]:
         """Return the class of each row."""
-        with threadpool_limits(1, user_api="blas"):
+        with _one_thread():
             if self.by_distance is None:
                 return self.mixture.classes(_Table.of(values, self.kinds, self.codes))
             return np.asarray(self.by_distance.predict(values.astype(np.float32, copy=False)))
 
     def log_likelihood(self, values: NDArray[np.floating]) -> Float64[NDArray[np.float64], " rows"]:
         """Return the log density of each row under the mixture."""
-        with threadpool_limits(1, user_api="blas"):
+        with _one_thread():
             return self.mixture.log_likelihood(_Table.of(values, self.kinds, self.codes))
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()  # which takes longer to find them than a small mixture takes to be fitted
+
+
+def _one_thread() -> Any:
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 def _some(
@@ -217,7 +228,8 @@ class _Mixture:
     worth: float = -np.inf
 
     def joint(self, table: _Table) -> Float64[NDArray[np.float64], "rows classes"]:
-        return np.asarray(table.numbers @ self.slopes + table.levels @ self.logs + self.constants)
+        # A column for each class lies in a piece, which sums over few classes are quicker of.
+        return np.asarray((self.slopes.T @ table.numbers.T + self.logs.T @ table.levels.T).T + self.constants)
 
     def log_likelihood(self, table: _Table) -> Float64[NDArray[np.float64], " rows"]:
         of_squares = np.square(table.numbers) / self.variances + np.log(2 * np.pi * self.variances)

@@ -277,7 +277,7 @@ def _strengths(
 ) -> tuple[float, float]:
     """Return how well the classes of each half are predicted by those of the other."""
     first, second = (
-        fitted_classes(half, kinds, k, random, n_starts=_STARTS_OF_TABLE, tolerance=_TOLERANCE_OF_TABLE)
+        fitted_classes(half, kinds, k, random, n_starts=_STARTS_OF_TABLE, n_kept=1, tolerance=_TOLERANCE_OF_TABLE)
         for half in halves
     )
     return (
@@ -300,7 +300,9 @@ def _dependence(
     gain, variance = 0.0, 0.0
     for sign, (one, other) in ((1, halves), (-1, [_shuffled(half, kinds, random) for half in halves])):
         several, single = (
-            fitted_classes(one, kinds, n, random, n_starts=_STARTS_OF_TABLE, tolerance=_TOLERANCE_OF_TABLE)
+            fitted_classes(
+                one, kinds, n, random, n_starts=_STARTS_OF_TABLE, n_kept=1, tolerance=_TOLERANCE_OF_TABLE
+            )
             for n in (k, 1)
         )
         gains = several.log_likelihood(other) - single.log_likelihood(other)
