@@ -86,6 +86,7 @@ def fit(
     old = None if like is None else _as_known(like, data, features, file)
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
+    rows.image_shape = shape  # type: ignore[attr-defined]  # neighbours are found for pictures that move, too
     moved = shape if augment else None
     model = _model(clusters, representation, reconstruction_weight, seed, device, precision, moved, noise)
     checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
