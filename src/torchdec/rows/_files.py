@@ -31,8 +31,8 @@ from torchdec.rows._folders import read_folder
 from torchdec.rows._images import SUFFIXES as _PICTURES
 from torchdec.rows._images import read_images
 from torchdec.rows._parquet import ParquetRows
-from torchdec.rows._protocol import Rows, RowsError, RowsWarning
-from torchdec.rows._reading import Preparation, Prepared, Reading, delimiter_of, roles_said
+from torchdec.rows._protocol import Rows, RowsError, RowsWarning, tell
+from torchdec.rows._reading import Preparation, Prepared, Reading, check_prepared, delimiter_of, roles_said
 from torchdec.rows._texts import read_texts
 from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
 
@@ -197,6 +197,8 @@ def read_rows(
         rows = _read(path, reading, preparation.prepared if preparation else None)
         if layer is not None and not isinstance(rows, CellRows):
             raise RowsError(f"{path}: has no layers, which AnnData has (.h5ad, .zarr); leave out layer={layer!r}")
+        if preparation is not None:
+            _match(rows, preparation, str(path))
         return rows
     except (RowsError, RowsWarning, MemoryError):
         raise
@@ -205,6 +207,16 @@ def read_rows(
         raise RowsError(
             f"{path}: cannot be read as {path.suffix.lower()} ({reason}); {_what_to_do(path)}"
         ) from error
+
+
+def _match(rows: Any, fitted: Preparation, name: str) -> None:
+    """Check that rows were made as those of the fit, and tell where columns are taken by their places."""
+    check_prepared(rows, fitted.prepared, name)
+    given = getattr(rows, "preparation", Preparation()).prepared
+    if given is None:
+        rows.preparation = fitted  # as is told by now
+    elif fitted.prepared is None and isinstance(given, Features) and given.named:
+        tell(f"{name}: the fit knew no names of columns, so the {given.width:,} columns are taken by their places")
 
 
 def _what_to_do(path: Path) -> str:
