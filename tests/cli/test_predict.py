@@ -117,3 +117,27 @@ def test_an_array_after_a_table_is_taken_by_place_and_told_or_refused(cli, tmp_p
     assert "numbers.csv: the fit knew no names of columns, so the 3 columns are taken by their places" in told
     refused = cli("predict", tmp_path / "x", tmp_path / "gaps.csv", "-o", tmp_path / "no.parquet")
     assert (refused.exit_code, "holds gaps, kinds, texts or cells, but" in refused.stderr) == (2, True)
+
+
+def test_ids_keep_their_digits_in_every_table_that_is_written(cli, tmp_path):
+    x = blobs()[0][:, :3]
+    frame = pd.DataFrame(x, columns=["a", "b", "c"]).assign(
+        customer_id=[f"{10**19 + i}" for i in range(60)],
+        order_id=[f"{10**17 + i}" for i in range(60)],
+        till=[f"{i % 7:03}" for i in range(60)],
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    cli.ok("fit", tmp_path / "t.csv", "--id", "till", "-k", 3, "-o", tmp_path / "run", "--quiet")
+    for name, options in (("p.csv", []), ("p.xlsx", []), ("j.csv", ["--join"]), ("j.xlsx", ["--join"])):
+        cli.ok("predict", tmp_path / "run", tmp_path / "t.csv", "-o", tmp_path / name, *options)
+        read = pd.read_csv if name.endswith("csv") else pd.read_excel
+        written = read(tmp_path / name, dtype=str)
+        for column in ("customer_id", "order_id", "till"):
+            assert written[column].tolist() == frame[column].tolist()
+    kept = pq.read_table(tmp_path / "run" / "assignments.parquet")
+    assert kept["customer_id"].to_pylist() == frame["customer_id"].tolist()
+    cli.ok("export-table", tmp_path / "run", "-o", tmp_path / "e.xlsx")
+    assert (
+        pd.read_excel(tmp_path / "e.xlsx", sheet_name=None, dtype=str)["rows"]["till"].tolist()
+        == frame["till"].tolist()
+    )

@@ -14,7 +14,7 @@ from torchdec.prepare._coding import Coding, Levels, Numbers, coding_from_json, 
 from torchdec.prepare._column_reader import OTHER, CellsError, Reader, rounded
 from torchdec.prepare._features import HOLDS_TEXTS, ColumnsError, Features
 from torchdec.prepare._parsed import Parsed, show_number
-from torchdec.prepare._roles import LeftOut, is_code_name
+from torchdec.prepare._roles import LeftOut, is_code_name, is_whole
 
 # What is told of a column without any value.
 IS_EMPTY = "is empty in all rows, and had values in the fit"
@@ -105,7 +105,7 @@ class Mixed:
                 raise ColumnsError(f"column {name!r} {error}", [name]) from None
             if note:
                 told.append(f"column {name!r} {note}")
-            if pa.types.is_integer(column.type) and (note := rounded(column.drop_null().to_numpy())):
+            if is_whole(column.type) and (note := rounded(column.drop_null().to_numpy())):
                 told.append(f"column {name!r} {note}")
             coding = None if read is None else _coding(reader, read)
             if coding is None:

@@ -175,6 +175,11 @@ def is_number(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
+def is_whole(kind: pa.DataType) -> bool:
+    """Tell whether values of an Arrow type are whole numbers, of any number of digits."""
+    return bool(pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale <= 0))
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Tell whether values of an Arrow type are texts, be they stored as categories."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -242,8 +247,9 @@ def _is_numbering(column: Any) -> bool:
     """Tell whether values are whole numbers of which none repeats."""
     if len(column) < _ENOUGH or column.null_count or not _is_distinct(column):
         return False
-    values = column.to_numpy()
-    return values.dtype.kind in "iu" or (values.dtype.kind == "f" and bool((values % 1 == 0).all()))
+    return is_whole(column.type) or (
+        pa.types.is_floating(column.type) and bool((column.to_numpy() % 1 == 0).all())
+    )
 
 
 def _is_distinct(column: Any) -> bool:

@@ -25,7 +25,7 @@ from torchdec.rows._beside import attach, of_pictures
 from torchdec.rows._columns import read_csv, read_xlsx
 from torchdec.rows._convert import as_pictures, dense_rows, is_pictures, picture_rows, sparse_rows
 from torchdec.rows._csr_parts import csr_matrix
-from torchdec.rows._csv import read_table
+from torchdec.rows._csv import read_as_written, read_table
 from torchdec.rows._excel import read_sheet
 from torchdec.rows._folders import read_folder
 from torchdec.rows._images import SUFFIXES as _PICTURES
@@ -365,6 +365,11 @@ def overview_of_file(path: Path, **options: Any) -> tuple[list[str], list[Overvi
     return notes, overview(prepared, table.column, table.column_names)
 
 
-def raw_table(path: Path, reading: Reading) -> pa.Table:
-    """Read a table as it stands, with all its columns."""
-    return TABLES[".parquet" if path.is_dir() else path.suffix.lower()].columns(path, reading)
+def raw_table(path: Path, reading: Reading, *, to_hand_on: bool = False) -> pa.Table:
+    """Read a table with all its columns; in one `to_hand_on`, whole numbers such as 007 keep their digits."""
+    suffix = ".parquet" if path.is_dir() else path.suffix.lower()
+    return (
+        read_as_written(path, reading)
+        if to_hand_on and suffix in (".csv", ".tsv")
+        else TABLES[suffix].columns(path, reading)
+    )

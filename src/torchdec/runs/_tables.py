@@ -22,6 +22,8 @@ from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, Run, RunError, plain
 
 # Rows that a sheet has room for, its header among them.
 MOST_ROWS = 1_048_576
+# Excel makes zeros of all digits of a number but the first 15.
+_MOST_DIGITS = 10**15
 
 # Small enough to hold (2 MB), large enough that reading one column of many rows is fast.
 ROW_GROUP = 131_072
@@ -82,6 +84,8 @@ class SheetWriter:
             return value.replace(tzinfo=None)
         if isinstance(value, float) and not math.isfinite(value):
             return None
+        if isinstance(value, int) and abs(value) > _MOST_DIGITS:
+            value = str(value)
         if value is None or isinstance(value, bool | int | float | dt.date | dt.time | dt.timedelta):
             return value
         cell = WriteOnlyCell(self._sheet, ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", str(value)))
