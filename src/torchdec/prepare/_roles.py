@@ -17,13 +17,26 @@ from torchdec.prepare._durations import Durations
 LABEL_NAMES = (
     *("y", "label", "labels", "class", "classes", "target", "targets", "truth", "groundtruth", "truelabel"),
     *("truelabels", "ytrue", "ypred", "classlabel", "species", "variety", "celltype", "celltypes", "cluster"),
-    *("clusters", "leiden", "louvain", "klasse", "classe", "clase"),
+    *("clusters", "leiden", "louvain", "klasse", "classe", "clase", "klass", "classi", "clases", "etiqueta"),
+    *(
+        "etiquetas",
+        "étiquette",
+        "étiquettes",
+        "etichetta",
+        "标签",
+        "標籤",
+        "類別",
+        "类别",
+        "ラベル",
+        "метка",
+        "класс",
+    ),
 )
 # Words that leave a name of labels one, as in `class_id` and `fine_label`. No counts: `num_classes` is a feature.
 _BESIDE = frozenset(
     (
         *("id", "ids", "idx", "index", "code", "name", "names", "text", "encoded"),
-        *("true", "ground", "gold", "pred", "predicted", "fine", "coarse", "kmeans"),
+        *("true", "ground", "gt", "gold", "pred", "predicted", "fine", "coarse", "kmeans"),
     )
 )
 
