@@ -25,6 +25,7 @@ if os.name == "posix":
 
 _FORCE = "force=True (--force on the command line)"
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of which libraries do not say where
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}  # of the file system
 
 
@@ -46,6 +47,10 @@ def partial(target: Path) -> Iterator[Path]:
     try:
         with _lock(new):
             yield new
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:
+            raise OSError(error.errno, os.strerror(error.errno), str(target)) from error
+        raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
 

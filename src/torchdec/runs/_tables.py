@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -73,7 +74,10 @@ class SheetWriter:
 
     def close(self) -> None:
         """Write the file."""
-        self._book.save(self._path)
+        # In memory first: of a full disk, zipfile and openpyxl print tracebacks when they are thrown away.
+        held = BytesIO()
+        self._book.save(held)
+        self._path.write_bytes(held.getbuffer())
 
     def _cell(self, value: Any) -> Any:
         """Return a value as Excel has it: times without a zone, and text for what it has no values for."""
