@@ -72,6 +72,7 @@ def fit(
     with naming("-o/--out"):
         check_directory(out, force=force)
         refuse_inside(out, data)
+    checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
     with naming("DATA"), noting() as notes:
         rows = read_rows(
             data,
@@ -90,7 +91,6 @@ def fit(
         rows.image_shape = shape  # type: ignore[attr-defined]
     moved = shape if augment else None
     model = _model(clusters, representation, reconstruction_weight, seed, device, precision, moved, noise)
-    checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
     job = Job(rows, str(data), model, out, force, quiet, checkpoint=checkpoint, notes=tuple(notes), like=old)
     with joined():
         run = run_job(job)
@@ -142,16 +142,15 @@ def _as_known(run: Path, data: Path, features: Path | None, file: _options.Said)
 
 def _checkpoint(out: Path, every: float | None, *, resume: bool) -> "Checkpoint | None":
     """Return the file beside the run directory that the fit is kept in, where that is wanted."""
+    path = out.with_name(f"{out.name}.checkpoint")
+    if path.exists() and not resume:
+        raise UserError(
+            f"-o/--out: {path} is there, of a fit that was interrupted; go on from it with --resume, or remove it."
+        )
     if every is None and not resume:
         return None
     from torchdec._checkpoint import Checkpoint
 
-    path = out.with_name(f"{out.name}.checkpoint")
-    if path.exists() and not resume:
-        raise UserError(
-            f"--checkpoint-every: {path} is there, of a fit that was interrupted; go on from it with --resume, or "
-            "remove it."
-        )
     return Checkpoint(path, keep=True) if every is None else Checkpoint(path, every=every, keep=True)
 
 

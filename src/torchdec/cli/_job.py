@@ -103,6 +103,10 @@ def run_job(job: Job) -> "Run":
         kept = f"{path} keeps the fit; go on with --resume" if path.exists() else "there was nothing to keep yet"
         say(f"{what} {kept}.")
         raise typer.Exit(code) from None
+    except OSError:
+        if path.exists():
+            say(f"{path} keeps the fit; make room, and go on with --resume.")
+        raise
     return run
 
 
