@@ -90,7 +90,8 @@ dist: $(VENV)/installed-dev
 	rm -rf dist
 	$(RUN)python -m build --no-isolation
 	$(PYTHON) -m venv dist/venv
-	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch twine
+	dist/venv/bin/twine check --strict dist/*.whl dist/*.tar.gz
 	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		"$$(ls dist/*.whl)[report]"
 	cd dist && venv/bin/torchdec demo && venv/bin/torchdec predict demo-run demo-run/rows.npy -o clusters.parquet

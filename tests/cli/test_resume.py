@@ -122,9 +122,10 @@ def test_a_signal_writes_a_checkpoint_and_says_how_to_go_on(number, rows, uninte
         assert_same_run(out, uninterrupted)
 
 
-def test_a_checkpoint_is_not_overwritten_by_a_new_fit(cli, rows, tmp_path):
+@pytest.mark.parametrize("options", [["--checkpoint-every", 60], [], ["--force"]])
+def test_a_checkpoint_is_neither_overwritten_nor_passed_over_by_a_new_fit(options, cli, rows, tmp_path):
     (tmp_path / "run.checkpoint").write_text("precious")
-    result = cli("fit", rows, "-k", 3, "-o", tmp_path / "run", "--checkpoint-every", 60)
+    result = cli("fit", rows, "-k", 3, "-o", tmp_path / "run", *options)
     assert result.exit_code == 2
     assert "go on from it with --resume, or remove it" in result.stderr
     assert (tmp_path / "run.checkpoint").read_text() == "precious"
