@@ -144,6 +144,27 @@ def test_a_table_is_served_by_its_columns() -> None:
         assert ask(port, body={"rows": [{"spend": 1.0, "plan": {"x": 1}}]})[0] == 400
 
 
+def test_a_kind_that_the_fit_never_saw_is_told_to_who_asked_and_to_no_other() -> None:
+    frame = pd.DataFrame({"plan": ["Free", "Pro"] * 40, "spend": np.tile([10.0, 500.0], 40) + np.arange(80) % 7})
+    model = small_dec(2, "neighbors").fit(frame)
+    known, new = {"plan": "Pro", "spend": 498.0, "note": "x"}, {"plan": "Gold", "spend": 498.0, "note": "x"}
+    note = (
+        "column 'plan' holds 'Gold', which the rows of the fit did not have, in 1 of 2 rows; there it counts as "
+        "missing"
+    )
+    with served(model) as port:
+        with ThreadPoolExecutor(16) as pool:
+            bodies = [{"rows": [known, new]} if i % 4 == 0 else {"rows": [known, known]} for i in range(64)]
+            answers = list(pool.map(lambda body: ask(port, body=body), bodies))
+        gap = ask(port, body={"rows": [{**known, "plan": None}]})[1]
+    assert [answer["notes"] for _, answer in answers] == [[note] if i % 4 == 0 else [] for i in range(64)]
+    wanted = model.predict(pd.DataFrame([known, known])[["plan", "spend"]])[0]
+    for i, (status, answer) in enumerate(answers):
+        assert (status, answer["predictions"][0]["cluster"]) == (200, wanted)
+        assert i % 4 or answer["predictions"][1] == gap["predictions"][0]
+    assert gap["notes"] == []
+
+
 def test_objects_may_have_their_columns_in_any_order_and_others_beside_them() -> None:
     frame = pd.DataFrame(X, columns=list("abcd"))
     model = small_dec(3, "neighbors").fit(frame)

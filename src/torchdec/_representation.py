@@ -40,7 +40,7 @@ from torchdec.rows import Preparation, Rows, as_rows, check_finite
 from torchdec.rows._convert import as_dense, as_table, is_pictures, is_texts, refuse_unseen
 from torchdec.rows._derived import StandardizedRows, TransformedRows, filled_rows
 from torchdec.rows._frames import Frame, is_frame
-from torchdec.rows._reading import Prepared
+from torchdec.rows._reading import Prepared, check_prepared
 from torchdec.rows._shown import shown
 from torchdec.rows._texts import text_rows
 from torchdec.rows._vectors import plain, unmasked
@@ -106,12 +106,15 @@ def _checked(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Rows, ND
         # validate_data would forget that a memmap lies on disk, where rows are best read in order, and knows no
         # AnnData.
         rows = as_rows(X)
+        if not reset:
+            check_prepared(rows, _prepared_at_fit(estimator), "X")
         _check_columns(estimator, rows, reset=reset)
         _check_pictures(estimator, rows, reset=reset)
     elif not issparse(X) and is_frame(X):
         rows = _rows_of_frame(estimator, Frame(X), reset=reset)
     else:
-        _refuse_array_for_table(estimator, X, reset=reset)
+        if not reset and isinstance(fitted := _prepared_at_fit(estimator), Mixed):  # of others scikit-learn tells
+            check_prepared(X, fitted, "X")
         refuse_unseen(X)
         X = as_table(X)
         rows = as_rows(
@@ -138,16 +141,6 @@ def _text_rows(estimator: BaseEstimator, texts: Any, *, reset: bool) -> Rows:
     if not isinstance(prepared, Texts):
         raise ValueError("X is a sequence of texts, but the model was fitted on other rows; give rows like those.")
     return text_rows(texts, prepared)
-
-
-def _refuse_array_for_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
-    """Refuse values without names where the model knows columns by their names and how each is read."""
-    prepared = None if reset else _prepared_at_fit(estimator)
-    if isinstance(prepared, Mixed):
-        raise ValueError(
-            f"X is a {type(X).__name__}, but the model was fitted on a table of columns of several kinds; give a "
-            f"data frame with the columns {_first(prepared.features.features)}."
-        )
 
 
 def _rows_of_frame(estimator: BaseEstimator, frame: Frame, *, reset: bool) -> Rows:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +18,9 @@ from torchdec._dec import DEC
 from torchdec._version import __version__
 from torchdec.prepare._features import Features
 from torchdec.prepare._images import Images
+from torchdec.prepare._mixed import IS_EMPTY, Mixed
 from torchdec.prepare._texts import Texts
-from torchdec.rows._protocol import RowsError
+from torchdec.rows._protocol import RowsError, RowsWarning
 from torchdec.rows._texts import TextRows
 
 # Requests that wait at most; any more are told to come again.
@@ -37,6 +38,13 @@ class RefusedError(Exception):
         self.status = status
 
 
+class Answer(NamedTuple):
+    """What is said of each row of a request, and notes on its values, as `torchdec predict` prints them."""
+
+    predictions: list[dict[str, Any]]
+    notes: list[str]
+
+
 class Predictions:
     """Predicts for requests, as many at a time as wait, up to `most_rows` rows."""
 
@@ -46,14 +54,14 @@ class Predictions:
             raise RowsError("RUN is of pictures, which are not served; use torchdec predict")
         self.model, self._names, self._reject, self._most_rows = model, [*names, None], reject, most_rows
         self._texts = prepared if isinstance(prepared, Texts) else None
-        self._waiting: list[tuple[list[Any], asyncio.Future[list[dict[str, Any]]]]] = []
+        self._waiting: list[tuple[list[Any], asyncio.Future[Answer]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def of(self, rows: list[Any]) -> list[dict[str, Any]]:
+    async def of(self, rows: list[Any]) -> Answer:
         """Predict when it is the turn of these rows."""
         if len(self._waiting) >= _MOST_WAITING:
             raise RefusedError(503, "Too many requests wait; try again in a second.")
-        answer: asyncio.Future[list[dict[str, Any]]] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((rows, answer))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._answer_all())
@@ -68,24 +76,27 @@ class Predictions:
                 if (n_rows := n_rows + len(self._waiting[0][0])) > self._most_rows:
                     break
                 batch.append(self._waiting.pop(0))
+            found: Answer | Exception
             try:
                 found = await self._predicted([row for rows, _ in batch for row in rows])
             except Exception as error:
-                for rows, answer in batch if len(batch) > 1 else ():
-                    self._settle(answer, await asyncio.to_thread(self._tried, rows))
-                if len(batch) == 1:
-                    self._settle(batch[0][1], error)
+                found = error
+            if len(batch) == 1:
+                self._settle(batch[0][1], found)
                 continue
             start = 0
             for rows, answer in batch:
-                self._settle(answer, found[start : start + len(rows)])
+                if isinstance(found, Exception) or found.notes:  # of some request: each is answered by itself
+                    self._settle(answer, await asyncio.to_thread(self._tried, rows))
+                else:
+                    self._settle(answer, Answer(found.predictions[start : start + len(rows)], []))
                 start += len(rows)
 
-    async def _predicted(self, rows: list[Any]) -> list[dict[str, Any]]:
+    async def _predicted(self, rows: list[Any]) -> Answer:
         """Predict: many rows in a thread beside the server, few in its own, since handing them on takes longer."""
         return self._predict(rows) if len(rows) <= _FEW else await asyncio.to_thread(self._predict, rows)
 
-    def _tried(self, rows: list[Any]) -> list[dict[str, Any]] | Exception:
+    def _tried(self, rows: list[Any]) -> Answer | Exception:
         """Predict the rows of one request, where those of some other beside it may be wrong."""
         try:
             return self._predict(rows)
@@ -93,7 +104,7 @@ class Predictions:
             return error
 
     @staticmethod
-    def _settle(answer: "asyncio.Future[list[dict[str, Any]]]", value: list[dict[str, Any]] | Exception) -> None:
+    def _settle(answer: "asyncio.Future[Answer]", value: Answer | Exception) -> None:
         if answer.done():  # the client went away
             return
         if isinstance(value, Exception):
@@ -101,14 +112,18 @@ class Predictions:
         else:
             answer.set_result(value)
 
-    def _predict(self, rows: list[Any]) -> list[dict[str, Any]]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of names that lists have none of, and rows that hold nothing
+    def _predict(self, rows: list[Any]) -> Answer:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore")  # of names that lists have none of, which are taken by their places
+            warnings.simplefilter("always", RowsWarning)
             q = np.concatenate([q for _, q in self.model.predict_chunks(self._rows(rows), reject=self._reject)])
-        return [
+        predictions = [
             {"cluster": cluster, "confidence": round(confidence, 6), "name": self._names[cluster] or None}
             for cluster, confidence in zip(*(each.tolist() for each in clusters_of(q)), strict=True)
         ]
+        # Of gaps, which a request says itself, nothing is told.
+        notes = [str(warning.message) for warning in caught if not str(warning.message).endswith(IS_EMPTY)]
+        return Answer(predictions, notes)
 
     def _rows(self, rows: list[Any]) -> Any:
         if self._texts is not None:
@@ -131,7 +146,7 @@ class Predictions:
             raise ValueError("rows have a value that is no number; give null where one is missing.") from None
 
     def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
-        """Return objects as columns; of those of a model of numbers, the columns of the fit in their order."""
+        """Return objects as columns: those of the fit in their order, where they have all of these."""
         columns = {}
         for name in rows[0]:
             try:
@@ -141,8 +156,9 @@ class Predictions:
                     f"column {name!r} holds values of several kinds ({error}); give one kind."
                 ) from None
         prepared, table = self.model.preparation_.prepared, pa.table(columns)
-        if isinstance(prepared, Features) and set(prepared.features) <= set(columns):
-            table = table.select(list(prepared.features))
+        features = prepared.features if isinstance(prepared, Mixed) else prepared
+        if isinstance(features, Features) and set(features.features) <= set(columns):
+            table = table.select(list(features.features))
         return table
 
 
@@ -165,7 +181,7 @@ def application(
     async def predict(request: Request) -> Response:
         try:
             rows = _rows_of(await _body(request, most_bytes), most_rows)
-            return JSONResponse({"predictions": await predictions.of(rows)})
+            return JSONResponse((await predictions.of(rows))._asdict())
         except RefusedError as error:
             after = {"Retry-After": "1"} if error.status == 503 else None
             return JSONResponse({"error": str(error)}, error.status, after)
@@ -245,7 +261,11 @@ def _interface(most_rows: int) -> dict[str, Any]:
         "summary": "Assign rows to clusters",
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {
-            "200": answer("One for each row", predictions={"type": "array", "items": prediction}),
+            "200": answer(
+                "One for each row, and what is to be told of their values",
+                predictions={"type": "array", "items": prediction},
+                notes={"type": "array", "items": {"type": "string"}},
+            ),
             "400": answer("The rows aren't usable", **error),
             "413": answer("The request is too large", **error),
             "503": answer("Too many requests wait", **error),

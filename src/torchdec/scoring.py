@@ -13,7 +13,7 @@ from torchdec.prepare._mixed import Mixed
 from torchdec.rows._folders import files_inside
 from torchdec.rows._parquet import ParquetRows
 from torchdec.rows._protocol import RowsError
-from torchdec.runs._publish import partial, write_file
+from torchdec.runs._publish import check_place, partial, write_file
 from torchdec.runs._tables import write_assignments
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ def score_folder(
     RowsError
         If the folder has no Parquet files, `out` exists, a file is unusable, or Dask is missing.
     """
+    check_place(out)
     folder, out = Path(folder).resolve(), Path(out).resolve()
     sources = files_inside(folder, (".parquet",))
     if not sources:

@@ -1,6 +1,8 @@
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from clustered_rows import blobs
 from pyarrow import csv
 
 from torchdec import load
@@ -85,3 +87,57 @@ def test_ids_called_as_the_scores_keep_their_place(cli, tmp_path):
     table = pq.read_table(tmp_path / "new.parquet")
     assert table.column_names[-2:] == ["outlier_score", "id_outlier_score"]
     assert table["id_outlier_score"][7].as_py() == "r7"
+
+
+def test_an_array_after_a_table_is_taken_by_place_and_told_or_refused(cli, tmp_path):
+    x = blobs()[0][:, :3]
+    frame = pd.DataFrame(x, columns=["a", "b", "c"])
+    np.save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "x.npz", x=x)
+    frame.to_csv(tmp_path / "numbers.csv", index=False)
+    frame.mask(frame.index.to_numpy()[:, None] == [[3, 4, 5]]).to_csv(tmp_path / "gaps.csv", index=False)
+    for name in ("numbers", "gaps", "x"):
+        data = tmp_path / ("x.npy" if name == "x" else f"{name}.csv")
+        cli.ok("fit", data, "-k", 3, "-o", tmp_path / name, "--quiet")
+    for name in ("x.npy", "x.npz"):
+        for command in (
+            ["predict", "-o", tmp_path / f"{name}.parquet"],
+            ["drift"],
+            ["update", "-o", tmp_path / name[2:]],
+        ):
+            told = cli.ok(command[0], tmp_path / "numbers", tmp_path / name, *command[1:]).stderr
+            assert f"{name} has no names of columns, so they are taken by their places for 'a', 'b', 'c'" in told
+            assert told.count("by their places") == 1
+        found = pq.read_table(tmp_path / f"{name}.parquet")["cluster"]
+        assert found.equals(pq.read_table(tmp_path / "numbers" / "assignments.parquet")["cluster"])
+        # Numbers in units of a deviation, as a table with gaps becomes, can't be told from others.
+        refused = cli("predict", tmp_path / "gaps", tmp_path / name, "-o", tmp_path / "no.parquet")
+        assert (refused.exit_code, "has no names of columns, but" in refused.stderr) == (2, True)
+    told = cli.ok("predict", tmp_path / "x", tmp_path / "numbers.csv", "-o", tmp_path / "n.parquet").stderr
+    assert "numbers.csv: the fit knew no names of columns, so the 3 columns are taken by their places" in told
+    refused = cli("predict", tmp_path / "x", tmp_path / "gaps.csv", "-o", tmp_path / "no.parquet")
+    assert (refused.exit_code, "holds gaps, kinds, texts or cells, but" in refused.stderr) == (2, True)
+
+
+def test_ids_keep_their_digits_in_every_table_that_is_written(cli, tmp_path):
+    x = blobs()[0][:, :3]
+    frame = pd.DataFrame(x, columns=["a", "b", "c"]).assign(
+        customer_id=[f"{10**19 + i}" for i in range(60)],
+        order_id=[f"{10**17 + i}" for i in range(60)],
+        till=[f"{i % 7:03}" for i in range(60)],
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    cli.ok("fit", tmp_path / "t.csv", "--id", "till", "-k", 3, "-o", tmp_path / "run", "--quiet")
+    for name, options in (("p.csv", []), ("p.xlsx", []), ("j.csv", ["--join"]), ("j.xlsx", ["--join"])):
+        cli.ok("predict", tmp_path / "run", tmp_path / "t.csv", "-o", tmp_path / name, *options)
+        read = pd.read_csv if name.endswith("csv") else pd.read_excel
+        written = read(tmp_path / name, dtype=str)
+        for column in ("customer_id", "order_id", "till"):
+            assert written[column].tolist() == frame[column].tolist()
+    kept = pq.read_table(tmp_path / "run" / "assignments.parquet")
+    assert kept["customer_id"].to_pylist() == frame["customer_id"].tolist()
+    cli.ok("export-table", tmp_path / "run", "-o", tmp_path / "e.xlsx")
+    assert (
+        pd.read_excel(tmp_path / "e.xlsx", sheet_name=None, dtype=str)["rows"]["till"].tolist()
+        == frame["till"].tolist()
+    )

@@ -34,6 +34,7 @@ from torchdec.prepare._roles import LABEL_NAMES, is_label_name, label_name
         "speciesName",
         "CellTypeID",
         "y_pred",
+        *("gt_label", "Étiquette", "etiqueta", "标签", "Метка", "ラベル"),
     ],
 )
 def test_names_of_known_classes_are_known_in_any_spelling(name: str) -> None:

@@ -454,8 +454,9 @@ def test_runs_of_arrow_are_read_and_views_of_lists_are_refused_by_name():
 def test_records_and_dictionaries_are_to_be_made_data_frames():
     records = np.zeros(4, dtype=[("a", float), ("b", float)])
     for X in (records, [{"a": 1.0}, {"a": 2.0}], {"a": [1.0, 2.0]}):
-        with pytest.raises(RowsError, match=r"names of columns; give pandas\.DataFrame\(X\)"):
-            as_rows(X)
+        for read in (as_rows, small_dec(2).fit):
+            with pytest.raises(RowsError, match=r"names of columns; give pandas\.DataFrame\(X\)"):
+                read(X)
 
 
 @pytest.mark.parametrize("beside", [{"b": HALVES}, {"b": X[:, 0]}, {"b": [None, *X[1:, 0]]}])

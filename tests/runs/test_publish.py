@@ -327,3 +327,14 @@ def test_what_another_writer_is_still_at_stays(tmp_path, name):
     assert second == [True]
     assert (target if target.suffix else target / "model.safetensors").read_text() == "first"
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_home_that_no_shell_expanded_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for check in (check_directory, check_file):
+        for path in ("~/run", Path("~") / "deep" / "run", "~"):
+            with pytest.raises(RunError, match=rf"~.* begins with ~, which .*; write {Path.home()}"):
+                check(path)
+        check("a~/~b")
+        check("~no-such-user/run")
+    assert not _tree(tmp_path)

@@ -1,6 +1,8 @@
 """A process that is killed while it writes, or whose disk is full, leaves the old file or the new one."""
 
+import gc
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import WRITERS, tried
+from faults import WRITERS, checked, reports
 
 from small import blobs, small_dec
 from torchdec import DEC, Autoencoder, Checkpoint, save
@@ -38,14 +40,15 @@ def made(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def told(made):
+    """Return what is told of each writer."""
+    return reports(Path(__file__).with_name("faults.py"), made)
+
+
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_write_cut_short_leaves_old_or_new(writer, made, tmp_path, record_property):
-    if writer == "ONNX file":
-        pytest.importorskip("onnx")
-    for name in ("run", "old"):
-        shutil.copytree(made / name, tmp_path / name)
-    shutil.copy(made / "x.npy", tmp_path)
-    record_property("faults", tried(Path(__file__).with_name("faults.py"), writer, tmp_path))
+def test_a_write_cut_short_leaves_old_or_new(writer, told, record_property):
+    record_property("faults", checked(told[writer]))
 
 
 @pytest.fixture
@@ -71,6 +74,19 @@ def test_a_model_file_on_a_full_disk_stays_the_old_one(small_disk):
         save(model, small_disk / "m.safetensors")
     assert (small_disk / "m.safetensors").read_bytes() == before
     assert {path.name for path in small_disk.iterdir()} == {"m.safetensors", "filler"}
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.xlsx", "p.parquet", "run"])
+def test_a_full_disk_is_one_line_that_names_what_was_to_be_written(name, made, small_disk, capfd):
+    (small_disk / "filler").write_bytes(b"0" * (32 - 4) * 1024)
+    command = ["rename", made / "run", "0=x"] if name == "run" else ["predict", made / "run", made / "many.npy"]
+    if name != "run":
+        np.save(made / "many.npy", np.tile(np.load(made / "x.npy"), (40, 1)))
+    assert app([*map(str, command), "-o", str(small_disk / name)], standalone_mode=False) == 2
+    gc.collect()
+    told = capfd.readouterr().err
+    assert re.fullmatch(rf"torchdec: {small_disk}/.*{name}.*No space left on device.*\n", told), told
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
 
 def test_a_second_writer_is_refused_and_told_who_the_first_is(tmp_path):

@@ -98,21 +98,23 @@ def judged_candidates(
         if graph is None:
             graph = nearest(codes[0], min(_NEIGHBORS, n - 1), cosine=False)
         edges = weighted(graph, points)
+        # Where a row has as many neighbours as a cluster has rows, the graph cannot but join clusters.
+        parts = n > k * graph.shape[1]
         few, rows = n <= _FEW_ROWS, None
         if points is not None and (few or (n <= _MORE_ROWS and points.shape[1] <= _FEW_COLUMNS)):
             rows = leading_components(points)
         found, raw = list[Found](), list[NDArray[np.integer]]()
         for number, code in enumerate(codes):
             of = f", embedding {number + 1}" if number else ""
-            for name, labels in candidates(code, k, graph, edges, None if number else points, random):
+            for name, labels in candidates(code, k, graph, edges, points, random, first=number == 0):
                 known = any(np.array_equal(labels, other) for other in raw)
                 if known or np.bincount(labels, minlength=k).min() == 0:
                     continue
                 raw.append(labels)
-                found.append(Found(name + of, number, refined(edges, labels, k)))
-                if (
-                    rows is not None
-                ):  # the graph joins what is far apart, and may refine rows at the rim for the worse
+                if parts:
+                    found.append(Found(name + of, number, refined(edges, labels, k)))
+                # The graph joins what is far apart, and may refine rows at the rim for the worse.
+                if rows is not None or not parts:
                     found.append(Found(f"{name}{of}, as found", number, labels))
         scores = {each.name: graph_score(between(edges, each.labels, k)) for each in found}
         if rows is not None:

@@ -42,7 +42,7 @@ def naming_rows(source: str) -> Iterator[None]:
             yield
     except ValueError as error:
         message = one_line(error)
-        named = re.sub(r"\bX\b", lambda _: source, message)
+        named = re.sub(r"(?<!')\bX\b(?!')", lambda _: source, message)  # a column may be called 'X'
         raise UserError(message if named == message else f"DATA: {named}") from error
 
 

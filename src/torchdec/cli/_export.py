@@ -74,6 +74,7 @@ def sort(
 
     A folder has the number and the name of its cluster; "none" has the pictures that are in no cluster.
     """
+    from torchdec.runs._publish import check_place
     from torchdec.runs._record import read_run
     from torchdec.runs._tables import read_assignments, read_ids
 
@@ -88,6 +89,7 @@ def sort(
             raise ValueError(f"{data} has no {missing}, which is in the run; give the folder of the fit.")
     with naming("-o/--out"):
         refuse_inside(out, data)
+        check_place(out)
         if out.exists():
             raise ValueError(f"{out} is there already; name a new folder.")
         places = dict(zip(reversed(names), reversed(clusters.tolist()), strict=True))

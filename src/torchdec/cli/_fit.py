@@ -72,6 +72,7 @@ def fit(
     with naming("-o/--out"):
         check_directory(out, force=force)
         refuse_inside(out, data)
+    checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
     with naming("DATA"), noting() as notes:
         rows = read_rows(
             data,
@@ -86,12 +87,11 @@ def fit(
     old = None if like is None else _as_known(like, data, features, file)
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
+    if shape:
+        rows.image_shape = shape  # type: ignore[attr-defined]
     moved = shape if augment else None
     model = _model(clusters, representation, reconstruction_weight, seed, device, precision, moved, noise)
-    checkpoint = _checkpoint(out, checkpoint_every, resume=resume)
-    job = Job(
-        rows, str(data), model, out, force, quiet, shape, checkpoint=checkpoint, notes=tuple(notes), like=old
-    )
+    job = Job(rows, str(data), model, out, force, quiet, checkpoint=checkpoint, notes=tuple(notes), like=old)
     with joined():
         run = run_job(job)
     if as_json:
@@ -142,16 +142,15 @@ def _as_known(run: Path, data: Path, features: Path | None, file: _options.Said)
 
 def _checkpoint(out: Path, every: float | None, *, resume: bool) -> "Checkpoint | None":
     """Return the file beside the run directory that the fit is kept in, where that is wanted."""
+    path = out.with_name(f"{out.name}.checkpoint")
+    if path.exists() and not resume:
+        raise UserError(
+            f"-o/--out: {path} is there, of a fit that was interrupted; go on from it with --resume, or remove it."
+        )
     if every is None and not resume:
         return None
     from torchdec._checkpoint import Checkpoint
 
-    path = out.with_name(f"{out.name}.checkpoint")
-    if path.exists() and not resume:
-        raise UserError(
-            f"--checkpoint-every: {path} is there, of a fit that was interrupted; go on from it with --resume, or "
-            "remove it."
-        )
     return Checkpoint(path, keep=True) if every is None else Checkpoint(path, every=every, keep=True)
 
 
@@ -182,12 +181,14 @@ def demo(
     with naming("-o/--out"):
         check_directory(out, force=force)
     x, labels = load_digits(return_X_y=True)
+    rows = as_rows(x)
+    rows.image_shape = 8, 8  # type: ignore[attr-defined]
     moved = (8, 8) if augment else None
     model = _model(clusters, representation, reconstruction_weight, seed, device, precision, moved)
     arrays = {"labels.npy": labels, "rows.npy": x.astype("float32")}
     if not as_json:
         tell("scikit-learn's digits: 1,797 images of 8 x 8 pixels. Their labels are used for the score alone.")
-    job = Job(as_rows(x), "scikit-learn digits", model, out, force, quiet, (8, 8), labels, arrays)
+    job = Job(rows, "scikit-learn digits", model, out, force, quiet, labels, arrays)
     run = run_job(job)
     score = agreement(out, labels)
     if as_json:

@@ -27,6 +27,7 @@ def open_page(
     import webbrowser
 
     from torchdec.cli._page_server import PageServer, saved_edits
+    from torchdec.runs._publish import check_file
     from torchdec.runs._record import REPORT, read_run
 
     with naming("RUN"):
@@ -35,6 +36,7 @@ def open_page(
         raise UserError(f"RUN: {directory} has no page; make it with torchdec report {directory} DATA.")
     file = edits or directory.with_name(f"{directory.resolve().name}-edits.json")
     with naming("--edits"):
+        check_file(file, force=True)
         saved_edits(file)
     try:
         server = PageServer((directory / REPORT).read_text(encoding="utf-8"), directory, file, port)

@@ -160,7 +160,7 @@ def _all_columns(data: Path, rows: "Rows", out: Path) -> "pa.Table":
     reading = getattr(getattr(rows, "preparation", None), "reading", None)
     if reading is None or data.is_dir() or data.suffix.lower() not in TABLES:
         raise RowsError(f"{data} isn't a table, so there are no columns to --join; leave out --join")
-    table = raw_table(data, reading)
+    table = raw_table(data, reading, to_hand_on=True)
     lists = [] if out.suffix == ".parquet" else [f.name for f in table.schema if types.is_nested(f.type)]
     if lists:
         say(f"note: {', '.join(map(repr, lists))} holds lists, which {out.suffix} can't hold; left out.")

@@ -334,7 +334,7 @@ def floats_of(column: pa.ChunkedArray) -> NDArray[np.float64]:
 
 def rounded(values: NDArray[Any]) -> str:
     """Return what is to be told of whole numbers that float64 doesn't hold; nothing of others."""
-    if values.dtype.kind not in "iu" or not len(values) or max(-int(values.min()), int(values.max())) <= _WHOLE:
+    if values.dtype.kind not in "iuO" or not len(values) or max(-int(values.min()), int(values.max())) <= _WHOLE:
         return ""
     return f"holds whole numbers beyond {_WHOLE:,}, whose last digits are lost; subtract what they have in common"
 

@@ -14,8 +14,10 @@ from torchdec.prepare._coding import Coding, Levels, Numbers, coding_from_json, 
 from torchdec.prepare._column_reader import OTHER, CellsError, Reader, rounded
 from torchdec.prepare._features import HOLDS_TEXTS, ColumnsError, Features
 from torchdec.prepare._parsed import Parsed, show_number
-from torchdec.prepare._roles import LeftOut, is_code_name
+from torchdec.prepare._roles import LeftOut, is_code_name, is_whole
 
+# What is told of a column without any value.
+IS_EMPTY = "is empty in all rows, and had values in the fit"
 # Gives the values of the column of a name.
 Values = Callable[[str], pa.ChunkedArray]
 
@@ -103,7 +105,7 @@ class Mixed:
                 raise ColumnsError(f"column {name!r} {error}", [name]) from None
             if note:
                 told.append(f"column {name!r} {note}")
-            if pa.types.is_integer(column.type) and (note := rounded(column.drop_null().to_numpy())):
+            if is_whole(column.type) and (note := rounded(column.drop_null().to_numpy())):
                 told.append(f"column {name!r} {note}")
             coding = None if read is None else _coding(reader, read)
             if coding is None:
@@ -150,8 +152,14 @@ class Mixed:
         """
         blocks, nothing = [], None
         for column in self.columns:
-            read = column.read(values, told)
+            notes: list[str] = []
+            read = column.read(values, None if told is None else notes.append)
             missing = is_missing(read)
+            if told is not None:
+                if not notes and len(missing) > 1 and missing.all():
+                    notes = [f"column {column.name!r} {IS_EMPTY}"]
+                for note in notes:
+                    told(note)
             nothing = missing if nothing is None else nothing & missing
             blocks.append(column.coded(read))
         matrix = np.hstack(blocks)

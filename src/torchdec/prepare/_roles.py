@@ -17,13 +17,26 @@ from torchdec.prepare._durations import Durations
 LABEL_NAMES = (
     *("y", "label", "labels", "class", "classes", "target", "targets", "truth", "groundtruth", "truelabel"),
     *("truelabels", "ytrue", "ypred", "classlabel", "species", "variety", "celltype", "celltypes", "cluster"),
-    *("clusters", "leiden", "louvain", "klasse", "classe", "clase"),
+    *("clusters", "leiden", "louvain", "klasse", "classe", "clase", "klass", "classi", "clases", "etiqueta"),
+    *(
+        "etiquetas",
+        "étiquette",
+        "étiquettes",
+        "etichetta",
+        "标签",
+        "標籤",
+        "類別",
+        "类别",
+        "ラベル",
+        "метка",
+        "класс",
+    ),
 )
 # Words that leave a name of labels one, as in `class_id` and `fine_label`. No counts: `num_classes` is a feature.
 _BESIDE = frozenset(
     (
         *("id", "ids", "idx", "index", "code", "name", "names", "text", "encoded"),
-        *("true", "ground", "gold", "pred", "predicted", "fine", "coarse", "kmeans"),
+        *("true", "ground", "gt", "gold", "pred", "predicted", "fine", "coarse", "kmeans"),
     )
 )
 
@@ -178,6 +191,11 @@ def is_number(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
+def is_whole(kind: pa.DataType) -> bool:
+    """Tell whether values of an Arrow type are whole numbers, of any number of digits."""
+    return bool(pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale <= 0))
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Tell whether values of an Arrow type are texts, be they stored as categories."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -245,8 +263,9 @@ def _is_numbering(column: Any) -> bool:
     """Tell whether values are whole numbers of which none repeats."""
     if len(column) < _ENOUGH or column.null_count or not _is_distinct(column):
         return False
-    values = column.to_numpy()
-    return values.dtype.kind in "iu" or (values.dtype.kind == "f" and bool((values % 1 == 0).all()))
+    return is_whole(column.type) or (
+        pa.types.is_floating(column.type) and bool((column.to_numpy() % 1 == 0).all())
+    )
 
 
 def _is_distinct(column: Any) -> bool:

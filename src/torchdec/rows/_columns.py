@@ -1,6 +1,6 @@
 """Columns, as CSV files and Parquet files hold them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torchdec.prepare._column_reader import HOLDS_LISTS, rounded
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed
-from torchdec.prepare._roles import first_of, is_number, is_text
+from torchdec.prepare._roles import first_of, is_number, is_text, is_whole
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._convert import refuse_unusable
-from torchdec.rows._csv import read_written, refuse_cells
+from torchdec.rows._csv import as_written, read_written, refuse_cells
 from torchdec.rows._csv_cells import without_total
 from torchdec.rows._excel import read_sheet
 from torchdec.rows._mixed import MixedRows, needs_roles
@@ -47,6 +47,7 @@ def read_csv(path: Path, reading: Reading, prepared: Features | Mixed | None) ->
             named=form.named,
             row_names=written.table.column_names[:1] if form.row_names else (),
             decimal=form.decimal,
+            as_written=lambda table, names: as_written(table, names, path, form),
         )
     except _CellsError as error:
         refuse_cells(
@@ -78,6 +79,7 @@ def _table_rows(
     named: bool,
     row_names: Sequence[str] = (),
     decimal: str | None = None,
+    as_written: Callable[[pa.Table, Collection[str]], pa.Table] = lambda table, _: table,
 ) -> TableRows | MixedRows:
     refuse_unusable(table.shape, np.dtype(np.float32), str(path))
     as_it_stands, table = table, without_total(table, str(path))
@@ -108,8 +110,8 @@ def _table_rows(
         if len(chosen) < len(as_it_stands):
             chosen = pa.concat_tables([chosen, pa.table({f.name: pa.nulls(1, f.type) for f in chosen.schema})])
             columns = dict(zip(chosen.column_names, chosen.columns, strict=True))
-        id_names = features.ids_among(table.column_names) if named == features.named else []
-        ids = as_it_stands.select(id_names) if id_names else None
+        named_ids = features.ids_among(table.column_names) if named == features.named else []
+        ids = as_written(as_it_stands.select(named_ids), named_ids) if named_ids else None
         if isinstance(prepared, Mixed):
             return MixedRows(columns.__getitem__, prepared, reading, ids)
     except ColumnsError as error:
@@ -185,7 +187,7 @@ def as_floats(column: Any, name: str) -> NDArray[np.float64]:
 
     Whole numbers that lose digits by it are told.
     """
-    if pa.types.is_integer(column.type) and (what := rounded(column.drop_null().to_numpy())):
+    if is_whole(column.type) and (what := rounded(column.drop_null().to_numpy())):
         tell(f"{name} {what}")
     values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy(
         zero_copy_only=False

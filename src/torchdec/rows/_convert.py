@@ -137,7 +137,7 @@ def as_table(X: Any, name: str = "X") -> Any:
     """
     if issparse(X) or isinstance(X, np.matrix) or (hasattr(X, "columns") and hasattr(X, "to_numpy")):
         return X
-    array = X if isinstance(X, np.ndarray) else _as_array(X, name)
+    array = X if isinstance(X, np.ndarray) and X.dtype.names is None else _as_array(X, name)
     if array.dtype.kind == "O" and array.ndim == 2:
         array = _as_floats(array, name)
     refuse_unusable(array.shape, array.dtype, name)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from torchdec.prepare._roles import is_text
+from torchdec.prepare._roles import is_code_name, is_number, is_text, is_whole
 from torchdec.rows._csv_cells import MISSING, is_comment
 from torchdec.rows._csv_format import Format, look
 from torchdec.rows._protocol import RowsError, tell
@@ -50,14 +50,59 @@ def read_table(path: Path, reading: Reading) -> pa.Table:
 def read_written(path: Path, reading: Reading, known: Collection[str] = ()) -> Written:
     """Read a table and tell how it is written; `known` are names that a header has if there is one."""
     form = look(path, reading, known)
-    n_comments, table = _parsed(path, form, reading)
+    texts = () if reading.text_column is None else (reading.text_column,)
+    n_comments, table = _parsed(path, form, texts)
     if not len(table) or any("\n" in name for name in form.names) or _has_line_breaks(table):
         refuse_open_quotes(path, form)
     if n_comments:
         tell(f"{path}: {n_comments} more lines begin with # and are left out")
     table = _without_trailing(table, form, path)
-    texts = () if reading.text_column is None else (reading.text_column,)
-    return Written(_with_numbers(table, form, texts, path, is_said=reading.decimal is not None), form)
+    table = _with_all_digits(table, path, form)
+    table = _with_numbers(table, form, texts, path, is_said=reading.decimal is not None)
+    codes = [field.name for field in table.schema if is_whole(field.type) and is_code_name(field.name)]
+    return Written(as_written(table, codes, path, form), form)
+
+
+def as_written(table: pa.Table, names: Collection[str], path: Path, form: Format) -> pa.Table:
+    """Return a table in which these columns are text where numbers are written otherwise, as 007 and 1.10 are.
+
+    So what names the rows can be found again in other files.
+    """
+    names = [field.name for field in table.schema if field.name in names and is_number(field.type)]
+    for name, text in _texts(path, form, names):
+        number = table.column(name)
+        is_kept = pa.types.is_integer(number.type) and pc.all(pc.equal(number.cast(pa.string()), text)).as_py()
+        if not is_kept:
+            table = table.set_column(table.column_names.index(name), name, text)
+    return table
+
+
+def read_as_written(path: Path, reading: Reading) -> pa.Table:
+    """Read a table to be handed on: as `read_table` does, but for whole numbers that would lose digits."""
+    table, form = (written := read_written(path, reading)).table, written.format
+    return as_written(table, [field.name for field in table.schema if is_whole(field.type)], path, form)
+
+
+def _texts(path: Path, form: Format, names: Sequence[str]) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    """Yield the cells of columns as they stand, without blanks around them."""
+    if not names or len(set(form.names)) < len(form.names):  # a name that is there twice is refused later
+        return
+    table = _parsed(path, form, names, only=True)[1]
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        yield name, pc.utf8_trim_whitespace(column)
+
+
+def _with_all_digits(table: pa.Table, path: Path, form: Format) -> pa.Table:
+    """Make decimals of whole numbers that Arrow has rounded to floats, since they have 19 digits or more."""
+    names = [
+        name
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if pa.types.is_floating(column.type) and pc.any(pc.greater_equal(pc.abs(column), 2.0**63)).as_py()
+    ]
+    for name, text in _texts(path, form, names):
+        if pc.all(pc.match_substring_regex(text, r"^[-+]?\d{1,38}$")).as_py():
+            table = table.set_column(table.column_names.index(name), name, text.cast(pa.decimal128(38, 0)))
+    return table
 
 
 def refuse_cells(path: Path, form: Format, table: pa.Table, names: Sequence[str]) -> None:
@@ -87,8 +132,8 @@ def refuse_cells(path: Path, form: Format, table: pa.Table, names: Sequence[str]
             )
 
 
-def _parsed(path: Path, form: Format, reading: Reading) -> tuple[int, pa.Table]:
-    """Read all cells with Arrow; return the number of lines that are comments, and the table."""
+def _parsed(path: Path, form: Format, texts: Collection[str], *, only: bool = False) -> tuple[int, pa.Table]:
+    """Read all cells with Arrow, or `only` these columns of texts; return how many lines are comments too."""
     comments = []
 
     def pass_over(row: Any) -> str:
@@ -98,23 +143,25 @@ def _parsed(path: Path, form: Format, reading: Reading) -> tuple[int, pa.Table]:
     try:
         # Without a function of Python where it isn't needed: Arrow's threads let go of it once all is read, which
         # aborts a process that ends at that moment.
-        table = _cells(path, form, reading)
+        table = _cells(path, form, texts, only)
     except pa.ArrowInvalid:
         try:
-            table = _cells(path, form, reading, pass_over)
+            table = _cells(path, form, texts, only, pass_over)
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):
                 return 0, pa.table({name: pa.array([], pa.null()) for name in form.names})
             refuse_open_quotes(path, form)
             _refuse_ragged(path, form)
             raise
-    table = table.rename_columns(list(form.names))
+    table = table.rename_columns([form.names[int(place)] for place in table.column_names])
     one_column = len(form.names) == 1
     return sum(comments), table.slice(0, len(table) - _blank_lines_at_end(path)) if one_column else table
 
 
-def _cells(path: Path, form: Format, reading: Reading, pass_over: Callable[[Any], str] | None = None) -> pa.Table:
-    text = [str(form.names.index(reading.text_column))] if reading.text_column in form.names else []
+def _cells(
+    path: Path, form: Format, texts: Collection[str], only: bool, pass_over: Callable[[Any], str] | None = None
+) -> pa.Table:
+    text = [str(form.names.index(name)) for name in texts if name in form.names]
     return arrow_csv.read_csv(
         _source(path, form),
         read_options=arrow_csv.ReadOptions(
@@ -130,6 +177,7 @@ def _cells(path: Path, form: Format, reading: Reading, pass_over: Callable[[Any]
             invalid_row_handler=pass_over,
         ),
         convert_options=arrow_csv.ConvertOptions(
+            include_columns=text if only else [],
             decimal_point=form.decimal or ".",
             column_types={number: pa.string() for number in text},
             # A text such as NA or NULL is a missing value, as in a column of numbers, unless it is quoted.

@@ -25,14 +25,14 @@ from torchdec.rows._beside import attach, of_pictures
 from torchdec.rows._columns import read_csv, read_xlsx
 from torchdec.rows._convert import as_pictures, dense_rows, is_pictures, picture_rows, sparse_rows
 from torchdec.rows._csr_parts import csr_matrix
-from torchdec.rows._csv import read_table
+from torchdec.rows._csv import read_as_written, read_table
 from torchdec.rows._excel import read_sheet
 from torchdec.rows._folders import read_folder
 from torchdec.rows._images import SUFFIXES as _PICTURES
 from torchdec.rows._images import read_images
 from torchdec.rows._parquet import ParquetRows
-from torchdec.rows._protocol import Rows, RowsError, RowsWarning
-from torchdec.rows._reading import Preparation, Prepared, Reading, delimiter_of, roles_said
+from torchdec.rows._protocol import Rows, RowsError, RowsWarning, tell
+from torchdec.rows._reading import Preparation, Prepared, Reading, check_prepared, delimiter_of, roles_said
 from torchdec.rows._texts import read_texts
 from torchdec.rows._zarr import is_anndata, is_zarr, read_zarr
 
@@ -197,6 +197,8 @@ def read_rows(
         rows = _read(path, reading, preparation.prepared if preparation else None)
         if layer is not None and not isinstance(rows, CellRows):
             raise RowsError(f"{path}: has no layers, which AnnData has (.h5ad, .zarr); leave out layer={layer!r}")
+        if preparation is not None:
+            _match(rows, preparation, str(path))
         return rows
     except (RowsError, RowsWarning, MemoryError):
         raise
@@ -205,6 +207,16 @@ def read_rows(
         raise RowsError(
             f"{path}: cannot be read as {path.suffix.lower()} ({reason}); {_what_to_do(path)}"
         ) from error
+
+
+def _match(rows: Any, fitted: Preparation, name: str) -> None:
+    """Check that rows were made as those of the fit, and tell where columns are taken by their places."""
+    check_prepared(rows, fitted.prepared, name)
+    given = getattr(rows, "preparation", Preparation()).prepared
+    if given is None:
+        rows.preparation = fitted  # as is told by now
+    elif fitted.prepared is None and isinstance(given, Features) and given.named:
+        tell(f"{name}: the fit knew no names of columns, so the {given.width:,} columns are taken by their places")
 
 
 def _what_to_do(path: Path) -> str:
@@ -353,6 +365,11 @@ def overview_of_file(path: Path, **options: Any) -> tuple[list[str], list[Overvi
     return notes, overview(prepared, table.column, table.column_names)
 
 
-def raw_table(path: Path, reading: Reading) -> pa.Table:
-    """Read a table as it stands, with all its columns."""
-    return TABLES[".parquet" if path.is_dir() else path.suffix.lower()].columns(path, reading)
+def raw_table(path: Path, reading: Reading, *, to_hand_on: bool = False) -> pa.Table:
+    """Read a table with all its columns; in one `to_hand_on`, whole numbers such as 007 keep their digits."""
+    suffix = ".parquet" if path.is_dir() else path.suffix.lower()
+    return (
+        read_as_written(path, reading)
+        if to_hand_on and suffix in (".csv", ".tsv")
+        else TABLES[suffix].columns(path, reading)
+    )

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from torchdec.prepare._column_reader import as_texts
 from torchdec.prepare._features import ColumnsError, Features
-from torchdec.prepare._mixed import Mixed
+from torchdec.prepare._mixed import IS_EMPTY, Mixed
 from torchdec.prepare._parsed import Parsed
 from torchdec.prepare._roles import first_of, is_number, is_text, is_vector
 from torchdec.rows._blocks import BlockRows
@@ -64,6 +64,9 @@ class ParquetRows(BlockRows):
         if prepared is not None:
             unknown = dict.fromkeys(name for file in self._files for name in features.unknown(file.schema.names))
             tell_unknown(list(unknown), shown)
+            for name in features.features if isinstance(prepared, Mixed) else ():
+                if all(file.is_empty(name) for file in self._files):
+                    tell(f"{shown}: column {name!r} {IS_EMPTY}")
         else:
             _refuse_new(self._files, features)
         mixed = prepared if isinstance(prepared, Mixed) else None
@@ -175,29 +178,37 @@ class _File:
             for name in self.schema.names
             if kinds.get(name) == "categorical" and is_number(self.schema.field(name).type)
         ]
+        self._untyped = {field.name for field in self.schema if pa.types.is_null(field.type)}
         self.index = [name for name in stored if isinstance(name, str) and name in self.schema.names]
 
     def may_lack(self, name: str) -> bool:
         """Tell whether values of a column may be missing, as far as the end of the file tells."""
+        return any(count != 0 for count, _ in self._nulls(name))
+
+    def is_empty(self, name: str) -> bool:
+        """Tell whether no row has a value of a column, as far as the end of the file tells."""
+        return name in self._untyped or all(count == n_rows for count, n_rows in self._nulls(name))
+
+    def _nulls(self, name: str) -> Iterator[tuple[int | None, int]]:
+        """Yield how many values of each group are missing, None where that is unknown, and its number of rows."""
         for group in self.groups:
-            metadata = self._metadata.row_group(group.number)
-            chunks = (metadata.column(number) for number in range(metadata.num_columns))
-            statistics = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == name), None)
-            if statistics is None or not statistics.has_null_count or statistics.null_count:
-                return True
-        return False
+            found = self._statistics(name, group)
+            yield (found.null_count if found is not None and found.has_null_count else None), group.size
 
     def extent(self, name: str) -> tuple[float, float] | None:
         """Return the least and the largest value of a column of numbers, None where the file does not tell."""
         extents = []
         for group in self.groups:
-            metadata = self._metadata.row_group(group.number)
-            chunks = (metadata.column(number) for number in range(metadata.num_columns))
-            statistics = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == name), None)
+            statistics = self._statistics(name, group)
             if statistics is None or not statistics.has_min_max or isinstance(statistics.min, bytes):
                 return None  # half precision comes as bytes
             extents.append((statistics.min, statistics.max))
         return min(least for least, _ in extents), max(most for _, most in extents)
+
+    def _statistics(self, name: str, group: _Group) -> Any:
+        metadata = self._metadata.row_group(group.number)
+        chunks = (metadata.column(number) for number in range(metadata.num_columns))
+        return next((chunk.statistics for chunk in chunks if chunk.path_in_schema == name), None)
 
 
 def _share_types(files: Sequence[_File]) -> None:
@@ -422,7 +433,7 @@ class _MixedLayout:
 
         def tell_once(note: str) -> None:
             column = note.split(" holds ")[0]
-            if column not in self._told:
+            if column not in self._told and not note.endswith(IS_EMPTY):  # as all rows of a batch may be
                 self._told.add(column)
                 tell(f"{self._path}, rows {first} to {first + len(batch) - 1}: {note}")
 

@@ -9,8 +9,9 @@ from torchdec.prepare._column_reader import ROLES as FEATURES
 from torchdec.prepare._features import NO_FEATURES, Features
 from torchdec.prepare._images import Images, Pictures
 from torchdec.prepare._mixed import Mixed
+from torchdec.prepare._roles import first_of
 from torchdec.prepare._texts import Texts
-from torchdec.rows._protocol import RowsError
+from torchdec.rows._protocol import RowsError, tell
 
 # What a column can be said to be; the order of its levels is another way to say it.
 ROLES = (*FEATURES, *NO_FEATURES)
@@ -111,3 +112,35 @@ class Preparation:
         if prepared.width != width:
             raise ValueError(f"they make {prepared.width} features")
         return cls(reading, prepared)
+
+
+def check_prepared(rows: Any, fitted: Prepared | None, name: str) -> None:
+    """Check that rows were prepared as those of the fit; tell where columns without names are taken by place.
+
+    Raises
+    ------
+    RowsError
+        If they were prepared by themselves, or are numbers where the fit read each column by what it holds.
+    """
+    given = getattr(rows, "preparation", Preparation()).prepared
+    if isinstance(given, Mixed | Texts | Cells) and not isinstance(fitted, Mixed | Texts | Cells):
+        raise RowsError(
+            f"{name} holds gaps, kinds, texts or cells, but the model was fitted on numbers; give numbers like "
+            "those"
+        )
+    if given != fitted and isinstance(given, Mixed | Texts | Cells | Images) and isinstance(fitted, type(given)):
+        raise RowsError(
+            f"{name} was prepared by itself, with means, levels or words other than those of the fit; give the "
+            "table or texts themselves, or read_rows(path, preparation=model.preparation_)"
+        )
+    if given is None and isinstance(fitted, Mixed):
+        raise RowsError(
+            f"{name} has no names of columns, but the model was fitted on a table of columns of several kinds or "
+            f"with gaps; give a table with the columns {first_of(fitted.features.features)}"
+        )
+    if given is None and isinstance(fitted, Features | Texts | Cells | Images) and fitted.width == rows.shape[1]:
+        if not isinstance(fitted, Features):
+            tell(f"{name} holds numbers, which are taken for those that the fit made of its {fitted.kind}")
+        elif fitted.named and fitted.length is None:
+            names = first_of(fitted.features)
+            tell(f"{name} has no names of columns, so they are taken by their places for {names}")

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from torchdec.prepare._features import id_columns
 from torchdec.prepare._texts import Texts, has_no_blanks
 from torchdec.rows._arrays import SparseRows
-from torchdec.rows._csv import read_table
+from torchdec.rows._csv import as_written, read_written
 from torchdec.rows._encodings import BEGINNINGS, is_windows_1252
 from torchdec.rows._ids import Dated, date_column, dated
 from torchdec.rows._protocol import RowsError, tell
@@ -139,7 +139,8 @@ def _column(path: Path, reading: Reading) -> tuple[list[str], pa.Table]:
         flat = [field.name for field in schema if field.name == name or not pa.types.is_nested(field.type)]
         table = parquet.read_table(path, columns=flat)
     elif path.suffix.lower() in (".csv", ".tsv"):
-        table = read_table(path, reading)
+        written = read_written(path, reading)
+        table = as_written(written.table, id_columns(written.table), path, written.format)
         _check_name(table.column_names, name, path)
     else:
         raise RowsError(f"{path}: has no columns; give a .csv, .tsv or .parquet for a column of texts")

@@ -25,6 +25,7 @@ if os.name == "posix":
 
 _FORCE = "force=True (--force on the command line)"
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of which libraries do not say where
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}  # of the file system
 
 
@@ -46,6 +47,10 @@ def partial(target: Path) -> Iterator[Path]:
     try:
         with _lock(new):
             yield new
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:
+            raise OSError(error.errno, os.strerror(error.errno), str(target)) from error
+        raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
@@ -99,7 +104,7 @@ def check_directory(directory: str | Path, *, force: bool = False) -> None:
     target = Path(directory).resolve()
     if os.path.lexists(target):
         _check_replaceable(target, directory, force)
-    _check_parent(target, directory)
+    check_place(directory)
 
 
 def _check_replaceable(target: Path, shown: str | Path, force: bool) -> None:
@@ -132,15 +137,26 @@ def _check_only_a_run(target: Path, shown: str | Path, names: list[str]) -> None
         )
 
 
-def _check_parent(target: Path, shown: str | Path) -> None:
-    parent = next(folder for folder in target.parents if os.path.lexists(folder))
+def check_place(path: str | Path) -> None:
+    """Check that something can be written where a path says, whatever is there.
+
+    Raises
+    ------
+    RunError
+        If the folder above cannot be written, or the path begins with ``~``, which no shell has expanded.
+    """
+    first, *others = Path(path).parts or ("",)
+    if first == "~":
+        home = Path.home().joinpath(*others)
+        raise RunError(f"{path} begins with ~, which a shell expands only without quotes; write {home}.")
+    parent = next(folder for folder in Path(path).resolve().parents if os.path.lexists(folder))
     try:
         # Permissions alone do not tell: a file system may be read-only or full.
         with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
         raise RunError(
-            f"{shown} cannot be written ({error.strerror} in {parent}); name a path in a folder that you may "
+            f"{path} cannot be written ({error.strerror} in {parent}); name a path in a folder that you may "
             "write to."
         ) from None
 
@@ -222,7 +238,7 @@ def check_file(path: str | Path, *, force: bool = False) -> None:
         raise RunError(f"{path} is a directory; name a file.")
     if os.path.lexists(target) and not force:
         raise RunError(f"{path} exists; name a new file, or replace it with {_FORCE}.")
-    _check_parent(target, path)
+    check_place(path)
 
 
 def write_file(path: str | Path, write: Callable[[Path], None], *, force: bool = False) -> None:

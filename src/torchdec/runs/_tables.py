@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,8 @@ from torchdec.runs._record import ASSIGNMENTS, EMBEDDING, Run, RunError, plain
 
 # Rows that a sheet has room for, its header among them.
 MOST_ROWS = 1_048_576
+# Excel makes zeros of all digits of a number but the first 15.
+_MOST_DIGITS = 10**15
 
 # Small enough to hold (2 MB), large enough that reading one column of many rows is fast.
 ROW_GROUP = 131_072
@@ -71,7 +74,10 @@ class SheetWriter:
 
     def close(self) -> None:
         """Write the file."""
-        self._book.save(self._path)
+        # In memory first: of a full disk, zipfile and openpyxl print tracebacks when they are thrown away.
+        held = BytesIO()
+        self._book.save(held)
+        self._path.write_bytes(held.getbuffer())
 
     def _cell(self, value: Any) -> Any:
         """Return a value as Excel has it: times without a zone, and text for what it has no values for."""
@@ -82,6 +88,8 @@ class SheetWriter:
             return value.replace(tzinfo=None)
         if isinstance(value, float) and not math.isfinite(value):
             return None
+        if isinstance(value, int) and abs(value) > _MOST_DIGITS:
+            value = str(value)
         if value is None or isinstance(value, bool | int | float | dt.date | dt.time | dt.timedelta):
             return value
         cell = WriteOnlyCell(self._sheet, ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", str(value)))
