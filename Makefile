@@ -2,6 +2,8 @@
 VENV := .venv
 PYTHON ?= python3.11
 RUN := $(VENV)/bin/
+# In a process for each core, of one thread each; a process keeps to the files it began with, for what they share.
+TEST := OMP_NUM_THREADS=1 $(RUN)python -m pytest -n logical --maxprocesses 8 --dist worksteal
 # Where a measurement data set lies beside the checkout, the tests on real data use it.
 export TORCHDEC_DATA ?= $(wildcard ../shared/data)
 
@@ -11,7 +13,7 @@ demo: $(VENV)/installed
 	$(RUN)torchdec demo
 
 test: $(VENV)/installed-dev
-	$(RUN)python -m pytest
+	$(TEST)
 
 # What users met with, as they did it: scripts beside the checkout, each checked against what its head expects.
 cases: $(VENV)/installed-dev
@@ -22,7 +24,7 @@ check: $(VENV)/installed-dev
 	$(RUN)ruff format --check .
 	$(RUN)mypy
 	$(RUN)lint-imports --no-cache
-	$(RUN)python -m pytest
+	$(TEST)
 
 # The site in site/; a link that leads nowhere or a name without documentation is an error.
 docs: $(VENV)/installed-dev
@@ -88,7 +90,8 @@ dist: $(VENV)/installed-dev
 	rm -rf dist
 	$(RUN)python -m build --no-isolation
 	$(PYTHON) -m venv dist/venv
-	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch twine
+	dist/venv/bin/twine check --strict dist/*.whl dist/*.tar.gz
 	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		"$$(ls dist/*.whl)[report]"
 	cd dist && venv/bin/torchdec demo && venv/bin/torchdec predict demo-run demo-run/rows.npy -o clusters.parquet

@@ -11,6 +11,7 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 from numpy.typing import NDArray
+from sklearn.datasets import load_digits
 
 from small import blobs
 
@@ -49,6 +50,13 @@ def _tests_leave_nothing_behind() -> Iterator[None]:
 @pytest.fixture
 def two_blobs() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return blobs(120, 6, 2)
+
+
+@pytest.fixture
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a sixth of scikit-learn's digits, for code that has to run with any."""
+    x, y = load_digits(return_X_y=True)
+    monkeypatch.setattr("sklearn.datasets.load_digits", lambda *, return_X_y: (x[::6], y[::6]))
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,7 @@ from sklearn.model_selection import ParameterGrid
 from torchdec import DEC, NeighborEncoder
 
 X, _ = load_digits(return_X_y=True)
-order = np.random.default_rng(0).permutation(len(X))
-first, second, unseen = X[order[:700]], X[order[700:1400]], X[order[1400:]]
+first, second, unseen = np.array_split(np.random.default_rng(0).permutation(X), 3)
 base = DEC(10, representation=NeighborEncoder(max_epochs=10), random_state=0)  # short: it is only to compare
 
 found = {}

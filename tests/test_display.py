@@ -15,6 +15,7 @@ from PIL import Image
 from small import blobs, small_dec
 from torchdec import DEC, load
 from torchdec.clusters import Candidate, Choice, merge, plot_choice, rename, summary
+from torchdec.metrics import clustering_accuracy
 from torchdec.rows import as_rows, read_rows
 
 mpl.use("Agg")
@@ -22,6 +23,37 @@ X = pd.DataFrame(blobs(60, 4, 3)[0], columns=["width", "height", "weight", "age"
 TEXTS = [
     f"{what} {when}" for when in ("today", "again") * 10 for what in ("card charged", "parcel lost", "login fails")
 ]
+
+
+def moved_patterns() -> tuple[Any, Any]:
+    """Three patterns of 28 x 28, each as it is and moved by a pixel in each direction, and what each row is."""
+    random = np.random.default_rng(0)
+    moves = [(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)]
+    kinds, by = np.repeat(np.arange(3), 50), np.tile(np.arange(5), 30)
+    patterns = np.pad(random.random((3, 22, 22)), ((0, 0), (3, 3), (3, 3)))
+    pictures = np.stack(
+        [np.roll(patterns[kind], moves[move], axis=(0, 1)) for kind, move in zip(kinds, by, strict=True)]
+    )
+    return (pictures + 0.1 * random.random(pictures.shape)).astype(np.float32), kinds
+
+
+def test_pictures_that_are_moved_by_a_pixel_are_alike() -> None:
+    pictures, kinds = moved_patterns()
+    flat = pictures.reshape(len(pictures), -1)
+    assert clustering_accuracy(kinds, small_dec(3, "neighbors").fit(flat).labels_) < 0.5
+    assert clustering_accuracy(kinds, small_dec(3, "neighbors").fit(pictures).labels_) > 0.8
+    # The shape is known of the other rows, too, where one holds nothing.
+    pictures[7] = np.nan
+    with pytest.warns(UserWarning, match="1 of 150 rows holds nothing"):
+        model = small_dec(3, "neighbors").fit(pictures)
+    assert clustering_accuracy(np.delete(kinds, 7), np.delete(model.labels_, 7)) > 0.8
+
+
+def test_a_shape_that_does_not_fill_the_rows_is_refused() -> None:
+    rows = as_rows(np.random.default_rng(0).random((30, 12)))
+    rows.image_shape = 4, 4
+    with pytest.raises(ValueError, match=r"image_shape=\(4, 4\) makes 16 values, but rows have 12"):
+        small_dec(2, "neighbors").fit(rows)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +202,7 @@ def test_pictures_of_a_folder_are_not_taken_for_an_array_of_another_shape(tmp_pa
         picture = rng.integers(0, 60, (2, 6), dtype=np.uint8) + np.uint8(120 * (i % 2))
         Image.fromarray(picture).save(tmp_path / f"{i:02}.png")
     rows = read_rows(tmp_path)
-    model, pixels = small_dec(2).fit(rows), np.vstack(list(rows.chunks(64)))
+    model, pixels = small_dec(2, "neighbors").fit(rows), np.vstack(list(rows.chunks(64)))
     np.testing.assert_array_equal(model.predict(pixels.reshape(40, 2, 6)), model.labels_)
     with pytest.raises(ValueError, match=r"X has pictures of shape \(6, 2\), but those at fit were \(2, 6\)"):
         model.predict(pixels.reshape(40, 6, 2))

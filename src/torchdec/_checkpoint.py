@@ -77,7 +77,7 @@ class Checkpoint:
     >>> from torchdec import DEC, Autoencoder, Checkpoint
     >>> X, _ = load_digits(return_X_y=True)
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "digits.checkpoint"
-    >>> model = DEC(10, representation=Autoencoder(max_epochs=20), tol=0.5, random_state=0)
+    >>> model = DEC(10, representation=Autoencoder((64, 64), max_epochs=20), tol=0.5, random_state=0)
     >>> for record in model.iter_fit(X, checkpoint=Checkpoint(file)):
     ...     if record.step == 100:
     ...         break

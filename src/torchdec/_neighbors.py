@@ -20,9 +20,16 @@ from torchdec._core.free_embedding import Embedded, free_embedding
 from torchdec._core.graph_space import components_agree, lengths_and_fullness
 from torchdec._core.journal import Journal
 from torchdec._core.layers import stack, without_batch_norm
-from torchdec._core.nearest import NearestRows, nearest
+from torchdec._core.nearest import NearestRows, nearest, nearest_of_moved
 from torchdec._core.neighbor_encoder import embed_neighbors, in_units_of, learn_embedding
-from torchdec._core.neighbor_graph import COPIES, changed_copies, layout, layout_weight, principal_components
+from torchdec._core.neighbor_graph import (
+    COPIES,
+    changed_copies,
+    layout,
+    layout_weight,
+    moved_copies,
+    principal_components,
+)
 from torchdec._core.randomness import generator, split
 from torchdec._core.records import Epoch, Search
 from torchdec._core.training import MANY_ROWS, Source
@@ -31,7 +38,7 @@ from torchdec.augment import Augment
 from torchdec.rows import Rows
 from torchdec.rows._arrays import DenseRows
 from torchdec.rows._derived import PartOfRows
-from torchdec.rows._protocol import kinds_of
+from torchdec.rows._protocol import image_shape_of, kinds_of
 
 # Components that the graph is built on where their number is left open; of rows that all have one length, as
 # embeddings of sentences and pictures have, whose 50 leading ones leave too much out.
@@ -59,8 +66,10 @@ _VERY_SPARSE, _DROPOUT = 0.05, 0.3
 class NeighborEncoder(Representation):
     """Encoder d-500-500-2000-10 trained so that rows that are neighbours get codes that are near.
 
-    The nearest neighbours of each row are found once, among the rows or their leading principal components. Their
-    graph is embedded without a network: each row has a free vector, and each step maximises the likelihood of
+    The nearest neighbours of each row are found once, among the rows or their leading principal components. Those
+    of a picture (`torchdec.rows.Rows` says which rows are pictures) may also be near to it moved by a 28th of its
+    width or height, or rotated by 10 degrees: a digit that is moved a little is the same digit. The graph of the
+    rows is embedded without a network: each row has a free vector, and each step maximises the likelihood of
     picking a neighbour among a group of rows, by Student's t kernel of the vectors. Then the encoder learns to
     give each row its vector. In a `DEC` it learns the clusters with it: the graph is partitioned first, and the
     vectors of a cluster are drawn together. Many sparse rows have no free vectors: there the encoder is trained on
@@ -338,15 +347,19 @@ class NeighborEncoder(Representation):
         cosine = self.metric == "cosine" or (self.metric == "auto" and d > _COMPONENTS)
         n_components = self._n_components(rows, n_neighbors, random, compute, cosine=cosine)
         points, project = _projected(rows, n_components, random, compute)
-        if self.augment is None:
-            graph = nearest(points, n_neighbors, cosine=cosine)
-        else:
+        shape = image_shape_of(rows)
+        if self.augment is not None:
             near = NearestRows(points, n_neighbors, cosine=cosine)
             copies = changed_copies(rows, self.augment, self.scale_, project, random, compute)
             for done, copy in enumerate(copies, start=1):
                 yield Search(done, n_searches, perf_counter() - started)
                 near.add(copy)
             graph = near.neighbors
+        elif shape is not None:
+            copies = moved_copies(rows, shape, project, compute)
+            graph = nearest_of_moved(points, copies, n_neighbors, cosine=cosine)
+        else:
+            graph = nearest(points, n_neighbors, cosine=cosine)
         yield Search(n_searches, n_searches, perf_counter() - started)
         return "rows" if n_components is None else "components", workers.same(torch.from_numpy(graph))
 
@@ -408,4 +421,8 @@ def _projected(
 def _copied(rows: PartOfRows) -> Rows:
     """Copy a part of the rows into memory if it fits: its rows are read in any order."""
     n, d = rows.shape
-    return DenseRows(rows.take(np.arange(n)), kinds=rows.kinds) if n * d <= _MOST_VALUES else rows
+    if n * d > _MOST_VALUES:
+        return rows
+    copied = DenseRows(rows.take(np.arange(n)), kinds=rows.kinds)
+    copied.image_shape = rows.image_shape
+    return copied

@@ -92,16 +92,20 @@ class ShiftRotate(BaseEstimator):  # type: ignore[misc]
                 f"image_shape={self.image_shape} does not fit rows of {rows.shape[1]} values; "
                 "try the (height, width) or (height, width, channels) of the images in X."
             )
-        height, width, channels = (*self.image_shape, 1)[:3]
-        images = rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
-        uniform = 2 * torch.rand(3, len(rows), generator=generator).to(rows.device) - 1
-        angle = uniform[0] * math.radians(self.degrees)
-        # The grid runs from -1 to 1 on each side, so a share of the side is twice that on the grid.
-        right, down = 2 * self.shift * uniform[1], 2 * self.shift * uniform[2]
-        # A rotation keeps its angle on images that are not square when it is undone in pixels.
-        rows_of_matrix = (
-            torch.stack([angle.cos(), -angle.sin() * height / width, right], dim=1),
-            torch.stack([angle.sin() * width / height, angle.cos(), down], dim=1),
-        )
-        grid = affine_grid(torch.stack(rows_of_matrix, dim=1), list(images.shape), align_corners=False)
-        return grid_sample(images, grid, align_corners=False).permute(0, 2, 3, 1).reshape(rows.shape)
+        degrees, right, down = 2 * torch.rand(3, len(rows), generator=generator).to(rows.device) - 1
+        return moved(rows, self.image_shape, self.degrees * degrees, self.shift * right, self.shift * down)
+
+
+def moved(rows: Tensor, image_shape: tuple[int, ...], degrees: Tensor, right: Tensor, down: Tensor) -> Tensor:
+    """Rotate and shift the image in each row by its own degrees and shares of the sides, with zeros around it."""
+    height, width, channels = (*image_shape, 1)[:3]
+    images = rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
+    angle = degrees.deg2rad()
+    # The grid runs from -1 to 1 on each side, so a share of the side is twice that on the grid; a rotation keeps
+    # its angle on images that are not square when it is undone in pixels.
+    rows_of_matrix = (
+        torch.stack([angle.cos(), -angle.sin() * height / width, 2 * right], dim=1),
+        torch.stack([angle.sin() * width / height, angle.cos(), 2 * down], dim=1),
+    )
+    grid = affine_grid(torch.stack(rows_of_matrix, dim=1), list(images.shape), align_corners=False)
+    return grid_sample(images, grid, align_corners=False).permute(0, 2, 3, 1).reshape(rows.shape)

@@ -96,11 +96,11 @@ def test_a_fit_with_the_default_network_works_in_a_pipe(rows, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "x.npy"]
 
 
-def test_a_mistake_has_no_traceback_in_a_real_process(rows, tmp_path):
-    result = _python("-m", "torchdec", "fit", rows, "-k", 61, "-o", tmp_path / "out")
+def test_a_mistake_has_no_traceback_in_a_real_process(tmp_path):
+    result = _python("-m", "torchdec", "columns", tmp_path / "nothing.csv")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith("torchdec: -k/--clusters: 61 ")
+    assert result.stderr.startswith("torchdec: FILE: ")
 
 
 def test_a_bug_has_a_traceback_in_a_real_process(tmp_path):
@@ -119,7 +119,7 @@ def test_a_bug_has_a_traceback_in_a_real_process(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 @pytest.mark.parametrize("stage", ["search", "embedding"])
 def test_ctrl_c_during_pretraining_writes_nothing(stage, tmp_path):
-    np.save(tmp_path / "x.npy", blobs(20_000, 50)[0])
+    np.save(tmp_path / "x.npy", blobs(5000)[0])
     args = [sys.executable, "-m", "torchdec", "fit", tmp_path / "x.npy", "-k", "3", "-o", tmp_path / "out"]
 
     def heed() -> None:  # a shell's background jobs, and what they start, ignore SIGINT
@@ -128,7 +128,7 @@ def test_ctrl_c_during_pretraining_writes_nothing(stage, tmp_path):
     with subprocess.Popen(args, env=_environment(), stdout=-1, stderr=-1, text=True, preexec_fn=heed) as process:
         seen = any(line.startswith(f"{stage}: ") for line in process.stderr)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=120)
     assert seen
     assert process.returncode == 130
     assert stdout == ""

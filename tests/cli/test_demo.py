@@ -14,7 +14,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_commands_that_the_demo_suggests_work(cli, here):
+def test_the_commands_that_the_demo_suggests_work(cli, here, few_digits):
     text = cli.ok("demo", "--quiet").stdout
     commands = [line.split()[1:] for line in text.splitlines() if line.startswith("  torchdec ")]
     assert [command[0] for command in commands] == ["score", "predict"]
@@ -37,7 +37,7 @@ def test_the_demo_clusters_the_digits_and_keeps_the_labels_beside(cli, here):
     assert contents["directory"] == "demo-run"
 
 
-def test_the_demo_replaces_its_own_run_and_no_other(cli, here):
+def test_the_demo_replaces_its_own_run_and_no_other(cli, here, few_digits):
     for k in (2, 3):
         cli.ok("demo", "-k", k, "--quiet")
         assert len(read_run("demo-run").cluster_sizes) == k

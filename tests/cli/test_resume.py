@@ -1,11 +1,12 @@
 """`torchdec fit --checkpoint-every` and `--resume`, killed for real."""
 
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -13,37 +14,49 @@ import pytest
 from clustered_rows import blobs
 from safetensors.torch import load_file
 
-from torchdec.runs import read_run
-
-# Long enough to be cut short, with records closer together than usual; the page takes time and has its own tests.
-FIT = """
 from torchdec import Autoencoder, _starts
 from torchdec._core import training
 from torchdec.cli import _app, _job
-training.RECORD_EVERY = 20
-_starts.PRESETS["autoencoder"] = lambda: Autoencoder((64,), 3, max_epochs=None, max_steps=1500)
-_job._report = lambda *_: None
-_app.main()
-"""
+from torchdec.runs import read_run
+
+# A process for each fit; torch is imported once, by the process that they are forked from.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["torchdec._dec", "torchdec._model_file", "torchdec.cli._app"])
 
 
-def start(data: Path, out: Path, *options: str) -> subprocess.Popen:
-    command = [sys.executable, "-c", FIT, "fit", data, "-k", "3", "--representation", "autoencoder", "-o", out]
-    return subprocess.Popen(
-        [*map(str, command), *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+def fit(arguments: tuple[str, ...], stderr: Connection) -> None:
+    """Fit long enough to be cut short, with records closer together than usual; pages have tests of their own."""
+    training.RECORD_EVERY = 20
+    _starts.PRESETS["autoencoder"] = lambda: Autoencoder((64,), 3, max_epochs=None, max_steps=1500)
+    _job._report = lambda *_: None
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(stderr.fileno(), 2)
+    sys.argv = ["torchdec", "fit", *arguments]
+    _app.main()
 
 
-def finish(process: subprocess.Popen) -> None:
-    """Wait for a fit that has nothing to say."""
-    assert process.communicate()[1] == ""
-    assert process.returncode == 0
+class Fit:
+    """The command in a process of its own."""
+
+    def __init__(self, data: Path, out: Path, *options: str) -> None:
+        self._end, writing = PROCESSES.Pipe(duplex=False)
+        arguments = (str(data), "-k", "3", "--representation", "autoencoder", "-o", str(out), *options)
+        self.process = PROCESSES.Process(target=fit, args=(arguments, writing))
+        self.process.start()
+        writing.close()
+        self.stderr = open(self._end.fileno(), closefd=False)  # noqa: SIM115
+
+    def ended(self) -> tuple[int, str]:
+        """Wait, and return the exit code and what is left of what it said."""
+        said = self.stderr.read()
+        self.process.join()
+        return self.process.exitcode, said
 
 
-def wait_for_progress(path: Path, process: subprocess.Popen, seconds: float) -> None:
+def wait_for_progress(path: Path, fit: Fit, seconds: float) -> None:
     """Wait until the fit has written a checkpoint, and that long from then."""
     before = path.stat().st_mtime_ns if path.exists() else 0
-    while process.poll() is None and not (path.exists() and path.stat().st_mtime_ns > before):
+    while fit.process.is_alive() and not (path.exists() and path.stat().st_mtime_ns > before):
         time.sleep(0.01)
     time.sleep(seconds)
 
@@ -58,7 +71,7 @@ def rows(tmp_path_factory):
 @pytest.fixture(scope="module")
 def uninterrupted(rows, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "run"
-    finish(start(rows, out, "--quiet"))
+    assert Fit(rows, out, "--quiet").ended() == (0, "")
     return out
 
 
@@ -77,17 +90,16 @@ def test_a_fit_killed_at_random_moments_ends_in_the_same_bits(rows, uninterrupte
     checkpoint = tmp_path / "run.checkpoint"
     kills = 0
     while kills < int(os.environ.get("TORCHDEC_KILLS", "2")):
-        process = start(rows, out, "--quiet", "--checkpoint-every", "0.01", "--resume")
-        wait_for_progress(checkpoint, process, draw.uniform(0, 1))
-        process.kill()
-        process.communicate()
-        if process.returncode == 0:  # it was faster: begin again
+        fit = Fit(rows, out, "--quiet", "--checkpoint-every", "0.01", "--resume")
+        wait_for_progress(checkpoint, fit, draw.uniform(0, 1))
+        fit.process.kill()
+        if fit.ended()[0] == 0:  # it was faster: begin again
             assert_same_run(out, uninterrupted)
             out.rename(tmp_path / f"run-{kills}")
         else:
             kills += 1
     if not out.exists():
-        finish(start(rows, out, "--quiet", "--resume"))
+        assert Fit(rows, out, "--quiet", "--resume").ended() == (0, "")
     assert_same_run(out, uninterrupted)
     assert not checkpoint.exists()
 
@@ -95,18 +107,18 @@ def test_a_fit_killed_at_random_moments_ends_in_the_same_bits(rows, uninterrupte
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_writes_a_checkpoint_and_says_how_to_go_on(number, rows, uninterrupted, tmp_path):
     out = tmp_path / "run"
-    process = start(rows, out, "--checkpoint-every", "1000")
-    for line in process.stderr:
+    fit = Fit(rows, out, "--checkpoint-every", "1000")
+    for line in fit.stderr:
         if line.startswith("pretraining"):
             break
-    process.send_signal(number)
-    said = process.communicate()[1].splitlines()[-1]
-    assert process.returncode == 128 + number
+    os.kill(fit.process.pid, number)
+    code, said = fit.ended()
+    assert code == 128 + number
     expected = f"interrupted by {number.name}; {out}.checkpoint keeps the fit; go on with --resume."
-    assert said == f"torchdec: {expected}"
+    assert said.splitlines()[-1] == f"torchdec: {expected}"
     assert [path.name for path in tmp_path.iterdir()] == ["run.checkpoint"]
     if number == signal.SIGTERM:
-        finish(start(rows, out, "--quiet", "--resume"))
+        assert Fit(rows, out, "--quiet", "--resume").ended() == (0, "")
         assert_same_run(out, uninterrupted)
 
 

@@ -43,7 +43,9 @@ KIT = ["torchdec_bench.baselines", "torchdec_bench.datasets", "torchdec_bench.st
 
 @pytest.mark.filterwarnings("ignore:Stopped at max_iter", "ignore::torchdec.rows.RowsWarning")
 @pytest.mark.parametrize("path", [path for path, blocks in BLOCKS.items() if blocks], ids=lambda path: path.name)
-def test_the_blocks_of_a_page_run_in_order(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_blocks_of_a_page_run_in_order(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_digits: None
+) -> None:
     monkeypatch.setitem(PRESETS, "neighbors", lambda: NeighborEncoder((16, 24), max_epochs=8))
     monkeypatch.chdir(tmp_path)
     if any("torchdec_bench" in block for _, block in BLOCKS[path]):

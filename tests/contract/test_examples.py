@@ -37,7 +37,7 @@ def _import_or_skip(module: str) -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("ignore")  # of other tools
 def test_an_example_runs_and_leaves_nothing_behind(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_digits: None
 ) -> None:
     for module in NEEDS.get(path.stem, []):
         _import_or_skip(module)

@@ -7,7 +7,7 @@ import torch
 from small import blobs, brute_force
 from torchdec._core import nearest as _nearest
 from torchdec._core.compute import resolve
-from torchdec._core.nearest import NearestRows, nearest
+from torchdec._core.nearest import NearestRows, nearest, nearest_of_moved
 from torchdec._core.neighbor_graph import (
     ONE_WAY,
     changed_copies,
@@ -64,7 +64,11 @@ def test_rows_that_are_near_to_a_copy_are_neighbours_too(
     near = NearestRows(points, 6, cosine=cosine)
     for copy in copies:
         near.add(copy)
-    np.testing.assert_array_equal(near.neighbors, brute_force(points, 6, cosine=cosine, copies=copies))
+    expected = brute_force(points, 6, cosine=cosine, copies=copies)
+    np.testing.assert_array_equal(near.neighbors, expected)
+    # Among 100 candidates, of which there are fewer here.
+    moved = nearest_of_moved(torch.from_numpy(points), map(torch.from_numpy, copies), 6, cosine=cosine)
+    np.testing.assert_array_equal(moved, expected)
 
 
 def test_copies_that_are_turned_join_rows_that_are_turned() -> None:

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -55,9 +52,3 @@ def test_spans_cover_all_rows_and_none_is_empty(n_rows, size, wanted):
 def test_a_chunk_has_at_least_one_row(size):
     with pytest.raises(ValueError, match=f"size={size} rows in a chunk; give a whole number of at least 1"):
         list(spans(5, size))
-
-
-@pytest.mark.parametrize("package", ["torchdec.rows", "torchdec.metrics"])
-def test_importing_the_package_does_not_import_torch(package):
-    code = f"import sys, {package}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

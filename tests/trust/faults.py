@@ -1,19 +1,21 @@
 """Cut writes short in forked processes, and print as JSON what each left behind.
 
-    python faults.py WRITER FOLDER COUNT
+    python faults.py FOLDER COUNT
 
-A writer is called once without a fault, from the state `old` of the folder to the state `new`. Then it is called
-again and again from `old`, with each of these faults:
+Each writer is called once without a fault, from the state `old` of the folder to the state `new`. Then it is
+called again and again from `old`, with each of these faults:
 
 - killed (SIGKILL) before its i-th step, for every i: a step is a line of the modules that publish files, or a call
   that opens a file for writing, renames, makes or removes;
 - killed as soon as a file grows beyond b bytes, for several b;
 - refused by the disk beyond b bytes (EFBIG, which a full disk's ENOSPC resembles).
 
-Of all these, COUNT are tried, evenly spaced. Hidden names are what a killed process may leave; all else has to be
-`old` or `new`, whole. The next writing removes the hidden ones, but for a whole run that only lacks its name.
+Of all these, COUNT of each writer are tried, evenly spaced. Hidden names are what a killed process may leave; all
+else has to be `old` or `new`, whole. The next writing removes the hidden ones, but for a whole run that only lacks
+its name.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -22,6 +24,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +59,17 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "assignments": lambda f: command("predict", f / "run", f / "x.npy", "-o", f / "out" / "a.parquet", "--force"),
     "run directory": lambda f: command("rename", f / "run", 0, "new", "-o", f / "out" / "run", "--force"),
 }
+if not find_spec("onnxscript"):
+    del WRITERS["ONNX file"]
 
 
-def tried(script: Path, writer: str, folder: Path) -> int:
-    """Run a script of this kind, check what it reports, and return how many faults it has tried.
+def reports(script: Path, folder: Path) -> dict[str, dict[str, Any]]:
+    """Run a script of this kind, and return what it tells of each writer.
 
     TORCHDEC_FAULTS is the number of faults of each writer; by default a few, evenly spaced.
     """
     done = subprocess.run(
-        [sys.executable, script, writer, folder, os.environ.get("TORCHDEC_FAULTS", "12")],
+        [sys.executable, script, folder, os.environ.get("TORCHDEC_FAULTS", "12")],
         capture_output=True,
         check=False,
         text=True,
@@ -72,7 +77,12 @@ def tried(script: Path, writer: str, folder: Path) -> int:
         timeout=1200,
     )
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    found: dict[str, dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def checked(report: dict[str, Any]) -> int:
+    """Check what is told of a writer, and return how many faults were tried."""
     assert report["broken"] == []
     assert report["litter"] == []
     assert report["steps"] > 10
@@ -82,8 +92,9 @@ def tried(script: Path, writer: str, folder: Path) -> int:
     return int(report["faults"])
 
 
-def main(writer: str, folder: Path, count: int) -> None:
-    write, out, old = WRITERS[writer], folder / "out", folder / "old"
+def cut_short(write: Callable[[Path], None], folder: Path, count: int) -> dict[str, Any]:
+    """Try so many faults of a writer, and tell what they left."""
+    out, old = folder / "out", folder / "old"
     before = entries(old)
 
     def attempt(fault: Callable[[], None]) -> tuple[int, dict[str, Any]]:
@@ -91,6 +102,11 @@ def main(writer: str, folder: Path, count: int) -> None:
         shutil.copytree(old, out, symlinks=True)
         return in_fork(lambda: (fault(), write(folder))), entries(out)
 
+    # Imports take seconds: here once, instead of in every fork.
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(old, out, symlinks=True)
+    with contextlib.redirect_stdout(None):
+        write(folder)
     counter = folder / "steps"
     code, after = attempt(lambda: counting(counter))
     assert (code, visible(out)) == (0, sorted(after)), (code, visible(out), sorted(after))
@@ -122,7 +138,7 @@ def main(writer: str, folder: Path, count: int) -> None:
             entry for entry in hidden(out) if not entry.endswith(".complete") and any((out / entry).iterdir())
         ]:
             report["litter"].append(f"{name}: still there after the next writing, {left}")
-    sys.stdout.write(json.dumps({**report, "faults": len(chosen), "killed": killed}))
+    return {**report, "faults": len(chosen), "killed": killed}
 
 
 def in_fork(function: Callable[[], Any]) -> int:
@@ -198,4 +214,5 @@ def hidden(folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+    found = {name: cut_short(write, Path(sys.argv[1]), int(sys.argv[2])) for name, write in WRITERS.items()}
+    sys.stdout.write(json.dumps(found))

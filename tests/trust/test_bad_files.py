@@ -303,7 +303,7 @@ def test_a_pipe_in_place_of_a_file_is_refused_at_once(done, tmp_path):
         "-o",
         tmp_path / "out.parquet",
     ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 2, ended.stderr
     assert "x.npy" in ended.stderr
 

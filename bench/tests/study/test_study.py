@@ -156,10 +156,10 @@ def test_kmeans_takes_sparse_rows_whose_columns_are_numbered_in_64_bits(monkeypa
     assert measure(Case("sparse-digits", "kmeans"))[0]["score"]["acc"] > 0.6
 
 
-@pytest.mark.parametrize("method", ["aesec", "nobackprop", "dec", "neighbors", "augmented"])
+@pytest.mark.parametrize("method", ["aesec", "nobackprop", "dec", "neighbors", "pictures", "augmented"])
 def test_methods_on_a_learnt_code_are_better_than_chance(method):
     settings = {} if method in ("aesec", "nobackprop") else {"max_iter": 1}
-    stage_1 = OF_NEIGHBORS if method in ("neighbors", "augmented") else SHORT
+    stage_1 = OF_NEIGHBORS if method in ("neighbors", "pictures", "augmented") else SHORT
     result, _ = measure(Case("digits", method, n_rows=300, settings=settings, stage_1=stage_1))
     assert 0.2 < result["score"]["acc"] <= 1
     assert sum(result["sizes"]) == 300

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from faults import tried
+from faults import checked, reports
 
 pytestmark = pytest.mark.fault
 
 
 def test_results_cut_short_are_the_old_or_the_new(tmp_path, record_property):
-    script = Path(__file__).with_name("study_faults.py")
-    record_property("faults", tried(script, "results of a study", tmp_path))
+    told = reports(Path(__file__).with_name("study_faults.py"), tmp_path)
+    record_property("faults", checked(told["results of a study"]))

@@ -37,15 +37,21 @@ def candidates(
     edges: csr_matrix,
     points: NDArray[np.float32] | None,
     random_state: np.random.RandomState,
+    *,
+    first: bool,
 ) -> Iterator[tuple[str, Labels]]:
-    """Yield the name and the labels of each candidate; each has k clusters, and no two are the same rows."""
+    """Yield the name and the labels of each candidate; each has k clusters, and no two are the same rows.
+
+    What is found without the code is left to the `first` of several codes.
+    """
     tree = spanning_tree(code, graph)
     yield from _kmeans(code, k, random_state, "")
     yield from _merged(code, tree, k, "")
-    found = communities_of(edges, small_clusters(tree, _FOR_COMMUNITIES), k)
-    if found is not None:
-        yield "communities", found
-    if points is None or len(points) > _FEW_ROWS:
+    if first or len(code) > _FOR_COMMUNITIES:  # so few rows are a group each, whatever their code
+        found = communities_of(edges, small_clusters(tree, _FOR_COMMUNITIES), k)
+        if found is not None:
+            yield "communities", found
+    if not first or points is None or len(points) > _FEW_ROWS:
         return
     yield from _kmeans(points, k, random_state, " of rows")
     yield from _merged(points, spanning_tree(points, graph), k, " of rows")

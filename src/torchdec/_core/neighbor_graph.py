@@ -10,13 +10,17 @@ from torch import Generator, Tensor
 
 from torchdec._core.batches import in_order, joined
 from torchdec._core.compute import Compute
-from torchdec.augment import Augment, apply
+from torchdec.augment import Augment, apply, moved
 from torchdec.rows._protocol import Rows
 
 # How often a neighbour that does not count the row among its own is drawn, against one that does.
 ONE_WAY = 0.25
 # Of a row, changed at random, whose neighbours count too. More find a little more, and each costs a search.
 COPIES = 32
+# How pictures are moved a little, one at a time: degrees, and shares of the width and of the height, here a pixel
+# of 28.
+_PIXEL = 1 / 28
+_MOVES = ((10, 0, 0), (-10, 0, 0), (0, _PIXEL, 0), (0, -_PIXEL, 0), (0, 0, _PIXEL), (0, 0, -_PIXEL))
 # Up to so many rows the embedding is to be their leading components, from so many on what the graph makes of
 # them, and between the two something of both.
 _AS_THEY_LIE, _BY_THE_GRAPH = 50, 150
@@ -107,6 +111,18 @@ def changed_copies(
     for _ in range(COPIES):
         changed = (apply(augment, chunk, generator) / scale for chunk in in_order(rows, scale, compute))
         yield joined((project(chunk).cpu() for chunk in changed), len(rows))
+
+
+def moved_copies(
+    rows: Rows, image_shape: tuple[int, ...], project: Callable[[Tensor], Tensor], compute: Compute
+) -> Iterator[Tensor]:
+    """Yield copies of pictures, all moved alike and projected, float32 (n, n_components)."""
+    for move in _MOVES:
+        copies = (
+            moved(chunk, image_shape, *(chunk.new_full((len(chunk),), by) for by in move))
+            for chunk in in_order(rows, 1.0, compute)
+        )
+        yield joined(map(project, copies), len(rows))
 
 
 def edge_probabilities(graph: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -106,7 +106,7 @@ def judged_candidates(
         found, raw = list[Found](), list[NDArray[np.integer]]()
         for number, code in enumerate(codes):
             of = f", embedding {number + 1}" if number else ""
-            for name, labels in candidates(code, k, graph, edges, None if number else points, random):
+            for name, labels in candidates(code, k, graph, edges, points, random, first=number == 0):
                 known = any(np.array_equal(labels, other) for other in raw)
                 if known or np.bincount(labels, minlength=k).min() == 0:
                     continue

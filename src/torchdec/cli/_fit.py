@@ -87,11 +87,11 @@ def fit(
     old = None if like is None else _as_known(like, data, features, file)
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
+    if shape:
+        rows.image_shape = shape  # type: ignore[attr-defined]
     moved = shape if augment else None
     model = _model(clusters, representation, reconstruction_weight, seed, device, precision, moved, noise)
-    job = Job(
-        rows, str(data), model, out, force, quiet, shape, checkpoint=checkpoint, notes=tuple(notes), like=old
-    )
+    job = Job(rows, str(data), model, out, force, quiet, checkpoint=checkpoint, notes=tuple(notes), like=old)
     with joined():
         run = run_job(job)
     if as_json:
@@ -181,12 +181,14 @@ def demo(
     with naming("-o/--out"):
         check_directory(out, force=force)
     x, labels = load_digits(return_X_y=True)
+    rows = as_rows(x)
+    rows.image_shape = 8, 8  # type: ignore[attr-defined]
     moved = (8, 8) if augment else None
     model = _model(clusters, representation, reconstruction_weight, seed, device, precision, moved)
     arrays = {"labels.npy": labels, "rows.npy": x.astype("float32")}
     if not as_json:
         tell("scikit-learn's digits: 1,797 images of 8 x 8 pixels. Their labels are used for the score alone.")
-    job = Job(as_rows(x), "scikit-learn digits", model, out, force, quiet, (8, 8), labels, arrays)
+    job = Job(rows, "scikit-learn digits", model, out, force, quiet, labels, arrays)
     run = run_job(job)
     score = agreement(out, labels)
     if as_json:

@@ -59,7 +59,6 @@ class Job:
     out: Path
     force: bool
     quiet: bool
-    image_shape: tuple[int, ...] | None = None  # rows are pictures of this shape, for the report
     labels: Any = None  # known classes, for the report
     arrays: Mapping[str, Any] = field(default_factory=dict)  # further .npy files: name -> array
     checkpoint: "Checkpoint | None" = None  # where an interrupted fit is kept
@@ -237,10 +236,11 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "tuple[Run, De
 def _described(job: Job, model: "DEC", directory: Path) -> "Description":
     from torchdec._assigned import Assigned, assign_parts
     from torchdec.clusters._describe import description_of
+    from torchdec.rows._protocol import image_shape_of
     from torchdec.runs._tables import read_embedding
 
     assigned = Assigned(model, assign_parts(model, read_embedding(directory), model.labels_))
-    return description_of(model, assigned, job.rows, are_pictures=job.image_shape is not None)
+    return description_of(model, assigned, job.rows, are_pictures=image_shape_of(job.rows) is not None)
 
 
 def _for_record(description: "Description") -> tuple[dict[str, Any], ...]:
@@ -255,13 +255,15 @@ def _for_record(description: "Description") -> tuple[dict[str, Any], ...]:
 def _report(job: Job, model: "DEC", run: "Run", description: "Description") -> None:
     """Add the page to a run that is complete, so that nothing is lost where it cannot be made."""
     from torchdec.report import ReportError
+    from torchdec.rows._protocol import image_shape_of
     from torchdec.runs._publish import write_file
     from torchdec.runs._record import REPORT
 
+    shape = image_shape_of(job.rows)
     try:
         write_file(
             job.out / REPORT,
-            lambda new: write_report(new, job.out, run, model, job.rows, job.image_shape, job.labels, description),
+            lambda new: write_report(new, job.out, run, model, job.rows, shape, job.labels, description),
         )
     except (ReportError, OSError) as error:
         say(f"no report: {error}")

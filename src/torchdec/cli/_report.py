@@ -118,9 +118,11 @@ def read_shape(given: str, data: Path, rows: "Rows", *, is_needed: bool = False)
         If it is no shape, does not fill the rows, or is not that of the images in a folder; or there is none, and
         it is needed.
     """
+    from torchdec.rows._protocol import image_shape_of
+
     if given and not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){1,2}", given):
         raise ValueError(f"{given!r} isn't a shape of images; try 28x28 or 32x32x3.")
-    shape: tuple[int, ...] | None = getattr(rows, "image_shape", None)
+    shape = image_shape_of(rows)
     if given and shape is not None and given != (known := "x".join(map(str, shape))):
         raise ValueError(f"{given} is given, but the images of {data} are {known}; leave it out.")
     if given:

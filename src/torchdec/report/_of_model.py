@@ -9,7 +9,7 @@ from torchdec._assigned import clusters_of
 from torchdec._dec import DEC
 from torchdec.clusters._describe import Cluster, describe
 from torchdec.report._page import palette, render
-from torchdec.rows._protocol import Rows
+from torchdec.rows._protocol import Rows, image_shape_of
 from torchdec.runs._record import Run, fingerprint, installed_versions, plain, plain_history, seconds_a_stage
 
 # Of more rows, a notebook shows sizes and names alone: it asks for the table each time the model is shown.
@@ -36,7 +36,7 @@ def of_model(model: DEC, rows: Rows, labels: Any = None) -> str:
     )
     parts = [(code, clusters_of(q)[0]) for code, q in model.predict_chunks(rows)]
     codes, clusters = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    shape = getattr(rows, "image_shape", None)
+    shape = image_shape_of(rows)
     return render(run, model, codes, clusters, rows=rows, image_shape=shape, labels=labels)
 
 

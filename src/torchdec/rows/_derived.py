@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchdec.rows._precision import differences, row_dtype
-from torchdec.rows._protocol import Rows, RowsError, kinds_of, spans, tell
+from torchdec.rows._protocol import Rows, RowsError, image_shape_of, kinds_of, spans, tell
 
 
 class PartOfRows:
@@ -16,7 +16,7 @@ class PartOfRows:
     def __init__(self, rows: Rows, index: NDArray[np.int64]) -> None:
         self._rows, self._index = rows, index
         self.shape, self.feature_names = (len(index), rows.shape[1]), rows.feature_names
-        self.kinds = kinds_of(rows)
+        self.kinds, self.image_shape = kinds_of(rows), image_shape_of(rows)
 
     def __len__(self) -> int:
         return len(self._index)

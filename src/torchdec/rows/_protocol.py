@@ -1,5 +1,6 @@
 """What every source of rows offers, and the error that it raises."""
 
+import math
 import sys
 import warnings
 from collections.abc import Iterator
@@ -37,6 +38,9 @@ class Rows(Protocol):
     Rows of a table of numbers and kinds, prepared so that all of its columns count alike, may have an attribute
     ``kinds``: for each kind the columns (start, stop) that hold its levels, the largest at the level of the row.
     Such rows are clustered by latent classes.
+
+    Rows of pixels may have an attribute ``image_shape``, (height, width) or (height, width, channels): pictures
+    that are alike once they are moved a little are then neighbours too.
 
     Examples
     --------
@@ -95,6 +99,20 @@ def kinds_of(rows: Rows) -> tuple[tuple[int, int], ...] | None:
     """Return the columns of the levels of each kind where rows are those of a prepared table; else None."""
     kinds: tuple[tuple[int, int], ...] | None = getattr(rows, "kinds", None)
     return kinds
+
+
+def image_shape_of(rows: Rows) -> tuple[int, ...] | None:
+    """Return height, width and perhaps channels of the picture that each row is; None where rows are none.
+
+    Raises
+    ------
+    RowsError
+        If a picture of that shape has another number of values than a row.
+    """
+    shape: tuple[int, ...] | None = getattr(rows, "image_shape", None)
+    if shape is not None and math.prod(shape) != rows.shape[1]:
+        raise RowsError(f"image_shape={shape} makes {math.prod(shape)} values, but rows have {rows.shape[1]}")
+    return shape
 
 
 def spans(n_rows: int, size: int) -> Iterator[slice]:

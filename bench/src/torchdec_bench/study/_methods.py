@@ -1,7 +1,7 @@
 """The methods that a plan can name: each takes a problem and returns something fitted, with `labels_`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -122,6 +122,12 @@ def _neighbors(problem: Problem, **settings: Any) -> Any:
     ).fit(problem.rows)
 
 
+def _as_pictures(problem: Problem) -> Any:
+    if problem.image_shape is None:
+        raise ValueError("The method pictures needs rows that are images.")
+    return _neighbors(replace(problem, rows=problem.rows.reshape(-1, *problem.image_shape)))
+
+
 def _shift_rotated(problem: Problem) -> Any:
     from torchdec.augment import ShiftRotate
 
@@ -184,5 +190,6 @@ METHODS = {
     "paper": Method("DEC, stacked denoising autoencoder", _dec, "sdae", PAPER),
     "code": Method("neighbors, no self-training", _neighbors, settings={"max_iter": 0}),
     "neighbors": Method("DEC, neighbors (default)", _neighbors),
+    "pictures": Method("DEC, neighbors, as pictures", _as_pictures),
     "augmented": Method("DEC, neighbors, shift-rotate", _shift_rotated),
 }
