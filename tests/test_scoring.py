@@ -16,7 +16,7 @@ import pytest
 
 import torchdec
 from small import blobs, small_dec
-from torchdec.rows import RowsError
+from torchdec.rows import RowsError, RowsWarning
 from torchdec.scoring import Predictor, score_folder
 
 NAMES = [f"x{number}" for number in range(6)]
@@ -129,6 +129,14 @@ def test_every_row_is_there_once_though_a_worker_was_killed(frame, model, folder
     killed.join(1)
     assert not killed.is_alive(), "no worker was killed"
     check_whole(tmp_path / "out", frame, model)
+
+
+def test_what_workers_have_to_tell_is_told(frame, model, tmp_path):
+    pytest.importorskip("distributed")
+    (tmp_path / "in").mkdir()
+    frame.assign(note=1.0).to_parquet(tmp_path / "in" / "a.parquet")
+    with pytest.warns(RowsWarning, match=r"a\.parquet: 1 column that the fit did not see is left out: 'note'"):
+        score_folder(Predictor(str(model)), tmp_path / "in", tmp_path / "out", n_workers=1)
 
 
 def kill_one_worker(parent, folder):

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +13,7 @@ from torchdec.prepare._features import Features
 from torchdec.prepare._mixed import Mixed
 from torchdec.rows._folders import files_inside
 from torchdec.rows._parquet import ParquetRows
-from torchdec.rows._protocol import RowsError
+from torchdec.rows._protocol import RowsError, RowsWarning, tell
 from torchdec.runs._publish import check_place, partial, write_file
 from torchdec.runs._tables import write_assignments
 
@@ -207,7 +208,17 @@ def _with_dask(
         client = stack.enter_context(Client(address))  # type: ignore[no-untyped-call]
         # Not pure: the same call with the same arguments is to be done again when it is asked for again.
         futures = client.map(
-            predictor.file, [str(path) for path in sources], [str(path) for path in targets], pure=False
+            _with_notes, [predictor] * len(sources), list(map(str, sources)), list(map(str, targets)), pure=False
         )
-        done: list[tuple[int, ...]] = client.gather(futures)
-        return done
+        done: list[tuple[tuple[int, ...], list[str]]] = client.gather(futures)
+    for note in (note for _, notes in done for note in notes):
+        tell(note)
+    return [sizes for sizes, _ in done]
+
+
+def _with_notes(predictor: Predictor, source: str, target: str) -> tuple[tuple[int, ...], list[str]]:
+    """Do a file in a worker, and bring back what is to be told of its rows, which nobody reads there."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RowsWarning)
+        sizes = predictor.file(source, target)
+    return sizes, [str(each.message) for each in caught if issubclass(each.category, RowsWarning)]

@@ -79,3 +79,9 @@ def test_what_cannot_be_learnt_from_is_refused(model: DEC) -> None:
         update(model, WEEK, min_rows=1)
     with pytest.raises(ValueError, match="X has no row that holds something"):
         update(model, np.full((3, 100), np.nan, dtype=np.float32))
+
+
+def test_rows_that_are_all_of_a_new_kind_get_a_cluster(model: DEC) -> None:
+    updated = update(model, WEEK[IS_NEW])
+    assert updated.edits_[-1]["opened"] == [5]
+    assert set(updated.labels_) == {5}

@@ -103,8 +103,12 @@ def _stands_apart(
 ) -> bool:
     """Tell whether a centre in the middle of a group would get the group, and hardly any of the known rows."""
     center = own.mean(axis=0)
-    wins, takes = (np.linalg.norm(code - center, axis=1) < model.nearest_centers(code)[1] for code in (own, known))
-    return bool(wins.mean() > 0.5 and (not len(takes) or takes.mean() <= _MOST_CHANGED))
+
+    def gets(code: NDArray[np.float32]) -> float:
+        nearer = np.linalg.norm(code - center, axis=1) < model.nearest_centers(code)[1]
+        return float(nearer.mean())
+
+    return gets(own) > 0.5 and (not len(known) or gets(known) <= _MOST_CHANGED)  # all rows may be new
 
 
 def _keep_what_is_unseen(result: DEC, model: DEC) -> None:
