@@ -52,7 +52,8 @@ def done(tmp_path_factory):
 
 def refused(result, *words):
     assert result.exit_code == 2, result.output
-    assert len(result.stderr.splitlines()) == 1
+    # Before it a note may say that numbers are taken for those that the fit made of its cells.
+    assert len([line for line in result.stderr.splitlines() if not line.startswith("torchdec: note:")]) == 1
     for word in words:
         assert word in result.stderr
     return True
