@@ -13,10 +13,10 @@ from jaxtyping import install_import_hook
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from small import blobs
+# Shapes and types in the package's signatures are checked while its tests run, in what is imported from here on.
+install_import_hook("torchdec._core", "typechecking.checked")
 
-# Shapes and types in the package's signatures are checked while its tests run.
-install_import_hook("torchdec._core", "beartype.beartype")
+from small import blobs  # noqa: E402
 
 # Examples are drawn alike on every machine, and slow machines are no failures.
 hypothesis.settings.register_profile("torchdec", deadline=None, derandomize=True)

@@ -100,7 +100,7 @@ def test_rows_that_are_not_known_in_both_halves_do_not_count() -> None:
 
 
 def test_too_few_rows_or_features_that_say_something_leave_the_components() -> None:
-    few_features, few_rows = np.zeros((100, 40)), np.zeros((100, 40))
+    few_features, few_rows = np.zeros((2, 100, 40), dtype=np.float32)
     few_features[:, :8] = np.random.default_rng(0).normal(size=(100, 8))
     few_rows[:4] = np.random.default_rng(0).normal(size=(4, 40))
     assert choose(few_features, 5)

@@ -184,8 +184,7 @@ def test_a_long_interval_is_reported_on_the_way(monkeypatch: pytest.MonkeyPatch)
     expected = list(islice(Setup(update_interval=7).updates(), 3))
     monkeypatch.setattr(self_training, "RECORD_EVERY", 3)
     records = list(islice(Setup(update_interval=7).updates(), 7))
-    assert [r for r in records if isinstance(r, Update)] == [
-        replace(update, seconds=pytest.approx(update.seconds, abs=60)) for update in expected
-    ]
+    updates = [replace(r, seconds=0.0) for r in records if isinstance(r, Update)]
+    assert updates == [replace(update, seconds=0.0) for update in expected]
     stretches = [(r.update, r.step, r.n_steps) for r in records if isinstance(r, Stretch)]
     assert stretches == [(0, 3, 7), (0, 6, 7), (1, 3, 7), (1, 6, 7)]

@@ -205,7 +205,7 @@ class Setup:
 
     def training(self, **settings: Any) -> SelfTraining:
         source = Source(ROWS, 0.7, 128, generator(2), CPU, 0.0)
-        own = replace(Settings(1.0, 0.0, source.steps_an_epoch, 0.02, 0.9), **settings)
+        own = replace(Settings(1.0, 0.0, source.steps_an_epoch, 0.02), **settings)
         labels = torch.from_numpy(LABELS)
         return SelfTraining(self.encoder, None, self.centers, labels, source, own, self.owners)
 

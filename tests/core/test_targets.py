@@ -99,7 +99,7 @@ def test_self_training_is_the_same_with_either(monkeypatch: pytest.MonkeyPatch) 
         encoder, centers = setup()
         source = Source(ROWS, 0.7, 128, generator(2), CPU, 0.0)
         labels = torch.zeros(N, dtype=torch.long)
-        settings = Settings(1.0, 0.0, source.steps_an_epoch, 0.05, 0.9)
+        settings = Settings(1.0, 0.0, source.steps_an_epoch, 0.05)
         updates = SelfTraining(encoder, None, centers, labels, source, settings).updates()
         runs.append((list(islice(updates, 4)), centers.detach()))
     (stored, centers), (frozen, other) = runs
@@ -117,7 +117,7 @@ def test_a_dead_cluster_lives_again_where_no_code_is_kept(monkeypatch: pytest.Mo
     centers[2] = 1e4
     source = Source(ROWS, 0.7, 128, generator(2), CPU, 0.0)
     labels = torch.zeros(N, dtype=torch.long)
-    settings = Settings(1.0, 0.0, source.steps_an_epoch, 0.01, 0.9)
+    settings = Settings(1.0, 0.0, source.steps_an_epoch, 0.01)
     first, second = islice(SelfTraining(encoder, None, centers, labels, source, settings).updates(), 2)
     assert first.reseeded == (2,)
     assert second.sizes[2] > 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
@@ -71,8 +71,8 @@ def free_embedding(
 
 
 def _slopes(
-    anchors: Float32[Tensor, "groups rows embedding"], neighbors: Float32[Tensor, "groups rows embedding"]
-) -> tuple[Float32[Tensor, "groups rows embedding"], Float32[Tensor, "groups rows embedding"]]:
+    anchors: Float[Tensor, "groups rows embedding"], neighbors: Float[Tensor, "groups rows embedding"]
+) -> tuple[Float[Tensor, "groups rows embedding"], Float[Tensor, "groups rows embedding"]]:
     """Return half the gradients, by anchors and by neighbours, of the loss summed over all rows.
 
     Of a row it is the logarithm of the sum of its kernels with all others, less that of its own neighbour. The

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
@@ -13,6 +13,7 @@ from torchdec.rows._protocol import Rows
 _T = TypeVar("_T")
 
 
+@runtime_checkable
 class Stateful(Protocol):
     """What networks, optimisers and the stages' own positions offer."""
 
@@ -99,6 +100,7 @@ class Journal:
         self._live |= parts
 
 
+@runtime_checkable
 class Checkpoint(Protocol):
     """Keeps the journal of a fit from one process to the next; `torchdec.Checkpoint` does it in a file."""
 

@@ -117,7 +117,8 @@ class Landmarks:
         along = beyond @ more
         rests = torch.cat([self.rests, (own_rests - along.square().sum(dim=1)).clamp(min=0)])
         places = torch.cat([pad(self.places, (0, more.shape[1])), torch.cat([own_places, along], dim=1)])
-        joined = replace(self, axes=torch.cat([self.axes, more], dim=1), places=places, rests=rests)
+        axes = torch.cat([self.axes, more], dim=1)
+        joined = replace(self, axes=axes, places=places, rests=rests, spacings=torch.empty_like(rests))
         joined = joined._with_spacings()
         scores = np.concatenate([self.scores.cpu().numpy(), joined.score(rows)])
         weights = np.concatenate(

@@ -8,7 +8,7 @@ judged, is made of distances, and misses that too.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int32
@@ -193,7 +193,7 @@ class _Table:
     levels: Float64[NDArray[np.float64], "rows levels"]
 
     @classmethod
-    def of(cls, values: NDArray[np.floating], kinds: Sequence[tuple[int, int]], codes: "_Codes") -> Self:
+    def of(cls, values: NDArray[np.floating], kinds: Sequence[tuple[int, int]], codes: "_Codes") -> "_Table":
         is_number = np.ones(values.shape[1], dtype=bool)
         is_number[list(codes)] = False
         levels = [np.empty((len(values), 0))]

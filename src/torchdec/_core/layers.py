@@ -192,14 +192,14 @@ Initializer = Literal["glorot", "gaussian"]
 
 
 def stack(
-    widths: Sequence[int], generator: Generator, init: Initializer = "glorot", *, batch_norm: bool = False
+    widths: Sequence[Any], generator: Generator, init: Initializer = "glorot", *, batch_norm: bool = False
 ) -> Stack:
     """Build fully connected layers of the given widths, ReLU between them, the last one linear.
 
     Biases start at zero. Weights are Glorot's uniform, or Gaussian with standard deviation 0.01 as in the
     code of the paper. `batch_norm` puts a batch normalisation before each ReLU.
     """
-    if not all(isinstance(width, Integral) and width >= 1 for width in widths):
+    if not all(isinstance(width, Integral) and int(width) >= 1 for width in widths):
         hidden = shown(tuple(widths[1:-1]))
         raise ValueError(f"hidden={hidden} has a layer without units; try whole numbers from 1 on.")
     modules: list[nn.Module] = []

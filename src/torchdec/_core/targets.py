@@ -3,7 +3,7 @@
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -28,6 +28,7 @@ MOST_STORED = 2**24
 SAMPLE = 2**17
 
 
+@runtime_checkable
 class P(Protocol):
     """Where a batch gets its targets."""
 
