@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from torchdec.prepare._arrow import rounded
 from torchdec.prepare._coding import Coding, Levels, Numbers, coding_from_json, coding_to_json
-from torchdec.prepare._column_reader import OTHER, CellsError, Reader, rounded
+from torchdec.prepare._column_reader import OTHER, CellsError, Reader
 from torchdec.prepare._features import HOLDS_TEXTS, ColumnsError, Features
 from torchdec.prepare._parsed import Parsed, show_number
 from torchdec.prepare._roles import LeftOut, is_code_name, is_whole
