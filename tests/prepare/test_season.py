@@ -26,6 +26,9 @@ def test_the_same_day_of_another_year_is_the_same_time_of_the_year_and_counts_on
     assert made.names[:3] == ["since", "since=sine of the year", "since=cosine of the year"]
     X = made.transform(table.column)
     assert X[:, 1:3].var(axis=0).sum() == pytest.approx(1, abs=1e-4)
+    (_, day), (sine, as_written), _, *_ = made.in_units(X[91].astype(np.float64))
+    assert (day, as_written) == ("2020-04-01 00:00", "1.00")
+    assert sine == pytest.approx(1, abs=1e-3)
     later = pa.table({"since": pd.to_datetime(["2030-07-02", "2021-07-02", "2021-12-31"]), "plan": ["Pro"] * 3})
     july, of_2021, december = made.transform(later.column)[:, 1:3]
     np.testing.assert_allclose(july, of_2021, atol=0.03)
