@@ -2,6 +2,7 @@
 
     python bench/benchmarks/tables.py             five files of 3,000 rows, and one of a million: 10 to 20 minutes
     python bench/benchmarks/tables.py 3000        one size; results/tables.json keeps the other
+    python bench/benchmarks/tables.py --table     the lines of docs/tables.md alone, from the file
 
 Files hold ids, dates, amounts, kinds, yes/no and gaps, as people have them; that of a million rows has eight more
 columns, of which one tells something. Nothing is prepared by hand. Seconds are of the whole command, with imports
@@ -23,6 +24,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 from timing import RESULTS, write
 
+from torchdec_bench.pages import renewed
+
+DOCS = Path(__file__).parents[2] / "docs" / "tables.md"
+BEGIN, END = "<!-- customers: begin -->", "<!-- customers: end -->"
 SMALL, LARGE = 3000, 1_000_000
 SEEDS = range(1, 6)
 SIZES = (0.34, 0.26, 0.18, 0.14, 0.08)
@@ -40,11 +45,12 @@ KINDS = {
 }
 
 
-def main(sizes: list[int]) -> None:
-    for n in sizes or (SMALL, LARGE):
+def main(arguments: list[str]) -> None:
+    for n in () if arguments == ["--table"] else [int(size) for size in arguments] or (SMALL, LARGE):
         for seed in SEEDS if n <= SMALL else SEEDS[:1]:
             with tempfile.TemporaryDirectory() as folder:
                 keep({"n": n, "seed": seed, **measured(Path(folder), n, seed)})
+    DOCS.write_text(renewed(DOCS.read_text(), BEGIN, END, in_words()))
 
 
 def measured(folder: Path, n: int, seed: int) -> dict[str, Any]:
@@ -136,5 +142,24 @@ def keep(result: dict[str, Any]) -> None:
     write("tables", sorted([*others, result], key=lambda each: (each["n"], each["seed"])))
 
 
+def in_words() -> str:
+    """Return what docs/tables.md says of the files, a line for each size."""
+    results, lines = json.loads((RESULTS / "tables.json").read_text())["results"], []
+    for n in sorted({each["n"] for each in results}):
+        some = [each for each in results if each["n"] == n]
+        auto = f"; `-k auto`: {span(some, 'k', 'd')} clusters" if "k" in some[0] else ""
+        lines.append(
+            f"- {n:,} rows of {some[0]['columns']} columns: {span(some, 'fit_s', '.0f')} s, "
+            f"{span(some, 'peak_mb', ',d')} MB, ARI {span(some, 'ari', '.2f')}, of new customers "
+            f"{span(some, 'later_ari', '.2f')}{auto}\n"
+        )
+    return "".join(lines)
+
+
+def span(some: list[dict[str, Any]], what: str, form: str) -> str:
+    values = [each[what] for each in some]
+    return " to ".join(dict.fromkeys((f"{min(values):{form}}", f"{max(values):{form}}")))
+
+
 if __name__ == "__main__":
-    main([int(size) for size in sys.argv[1:]])
+    main(sys.argv[1:])

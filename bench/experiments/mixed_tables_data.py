@@ -125,7 +125,7 @@ def made(
         n_levels = int(random.integers(2, 6))
         proportions = random.dirichlet(np.full(n_levels, 0.5), k if kind < n_telling else 1)
         drawn = [random.choice(n_levels, p=proportions[each % len(proportions)]) for each in classes]
-        columns[f"kind {kind}"] = [f"level {level}" for level in drawn]
+        columns[f"kind {kind}"] = ["abcde"[level] for level in drawn]  # in words that are no steps of a scale
     frame = pd.DataFrame(columns)
     return frame.mask(random.random(frame.shape) < 0.05), classes
 

@@ -45,6 +45,7 @@ def test_bic_is_that_of_the_densities_written_out() -> None:
     n, k = len(rows), 3
     values = rows.take(np.arange(n)).astype(np.float64)
     found = fitted_classes(values, KINDS, k, np.random.RandomState(0))
+    values = values.clip(*found.bounds)
     table = module._Table.of(values, KINDS, {})
     # One more pass of EM, written out as sums over rows, which changes a mixture that has settled by nothing.
     mixture = module._fitted(table, np.eye(k)[found.predict(values)], 1e-9)
@@ -143,6 +144,33 @@ def test_where_a_mixture_would_leave_a_class_empty_it_is_kmeans() -> None:
     labels = latent_classes(as_rows(values), (), 3, random_state=0)
     assert len({labels[0], labels[10], labels[20]}) == 3
     assert len(set(labels[:10].tolist())) == len(set(labels[10:20].tolist())) == 1
+
+
+def test_a_few_far_numbers_are_no_class() -> None:
+    rows, truth = mixed_table(600)
+    values = rows.take(np.arange(len(rows)))
+    values[:6, :2] = 30.0
+    found = latent_classes(as_rows(values), KINDS, 3, random_state=0)
+    assert adjusted_rand_score(truth[6:], found[6:]) > 0.9
+
+
+def test_farther_numbers_count_as_the_farthest_that_do() -> None:
+    rows, _ = mixed_table(600)
+    values = rows.take(np.arange(len(rows)))
+    found = fitted_classes(values, KINDS, 3, np.random.RandomState(0))
+    far, farther = values.copy(), values.copy()
+    far[:, :N_NUMBERS], farther[:, :N_NUMBERS] = 10 * values[:, :N_NUMBERS], 20 * values[:, :N_NUMBERS]
+    clear = (np.abs(far[:, :N_NUMBERS]) > 3).all(axis=1)
+    assert clear.sum() > 50
+    np.testing.assert_array_equal(found.predict(far[clear]), found.predict(farther[clear]))
+    np.testing.assert_array_equal(found.log_likelihood(far[clear]), found.log_likelihood(farther[clear]))
+
+
+def test_numbers_count_as_they_are_where_fewer_rows_would_differ_than_there_are_classes() -> None:
+    values = np.zeros((100, 1), dtype=np.float32)
+    values[0], values[1] = 10.0, 20.0
+    labels = latent_classes(as_rows(values), (), 3, random_state=0)
+    assert len({labels[0], labels[1], labels[2]}) == 3
 
 
 def test_fewer_distinct_rows_than_classes_are_an_error() -> None:

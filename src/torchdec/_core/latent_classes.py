@@ -32,6 +32,9 @@ _PRIOR_LEVELS, _PRIOR_SIZE, _PRIOR_MEAN, _PRIOR_VARIANCE = 1.0, 1.0, 1e-3, 100.0
 # The variance within classes is at least this fraction of that of all rows. Otherwise a column of few distinct
 # numbers, such as how many legs an animal has, ends up without variance and decides alone.
 _LEAST_VARIANCE = 0.3
+# Numbers farther from the mean count as so many deviations from it: a few far ones are no class of their own. They
+# widen the deviation, and are drawn in so often; but if that were more than one row in twenty, they are no few.
+_FARTHEST, _DRAWN_IN, _FEW_FAR = 2.5, 4, 0.05
 # Numbers of so few values are levels of a kind.
 _FEW_VALUES = 5
 # Columns of numbers that vary less are constant.
@@ -97,9 +100,11 @@ def fitted_classes(
         If there are fewer distinct rows than classes.
     """
     with _one_thread():  # threads add up products in an order of their own
+        codes = _codes(values, kinds)
+        bounds = _bounds(values, [*kinds, *((column, column + 1) for column in codes)], k)
+        values = values.clip(*bounds)
         some = values[_some(values.__getitem__, len(values), _ROWS_OF_START, k, random)]
         starts = _starts(some.astype(np.float32, copy=False), k, n_starts, random)
-        codes = _codes(values, kinds)
         table, part = _Table.of(values, kinds, codes), _Table.of(some, kinds, codes)
         begun = [_fitted(part, np.eye(k)[start.labels_], tolerance, _PASSES_OF_START) for start in starts]
         begun.sort(key=lambda mixture: -mixture.worth)
@@ -109,7 +114,7 @@ def fitted_classes(
         whole = [mixture for mixture in mixtures if len(np.unique(mixture.classes(table))) == k]
         if whole:
             best = max(whole, key=lambda mixture: mixture.worth)
-    return LatentClasses(kinds, codes, best, None if whole else starts[0])
+    return LatentClasses(kinds, bounds, codes, best, None if whole else starts[0])
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,7 @@ class LatentClasses:
     """Classes of the rows of a prepared table; those of k-means, where no mixture has rows in each of them."""
 
     kinds: Sequence[tuple[int, int]]
+    bounds: "_Bounds"
     codes: "_Codes"
     mixture: "_Mixture"
     by_distance: KMeans | None
@@ -125,13 +131,16 @@ class LatentClasses:
         """Return the class of each row."""
         with _one_thread():
             if self.by_distance is None:
-                return self.mixture.classes(_Table.of(values, self.kinds, self.codes))
-            return np.asarray(self.by_distance.predict(values.astype(np.float32, copy=False)))
+                return self.mixture.classes(self._table(values))
+            return np.asarray(self.by_distance.predict(values.clip(*self.bounds).astype(np.float32, copy=False)))
 
     def log_likelihood(self, values: NDArray[np.floating]) -> Float64[NDArray[np.float64], " rows"]:
         """Return the log density of each row under the mixture."""
         with _one_thread():
-            return self.mixture.log_likelihood(_Table.of(values, self.kinds, self.codes))
+            return self.mixture.log_likelihood(self._table(values))
+
+    def _table(self, values: NDArray[np.floating]) -> "_Table":
+        return _Table.of(values.clip(*self.bounds), self.kinds, self.codes)
 
 
 @cache
@@ -163,6 +172,30 @@ def _starts(points: NDArray[np.float32], k: int, n_starts: int, random: np.rando
     runs = [kmeans(points, k, random) for _ in range(n_starts)]
     different = {run.labels_.tobytes(): run for run in runs}
     return sorted(different.values(), key=lambda run: float(run.inertia_))
+
+
+# The least and the largest value that counts, of each column.
+_Bounds = tuple[NDArray[np.floating], NDArray[np.floating]]
+
+
+def _bounds(values: NDArray[np.floating], levels: Sequence[tuple[int, int]], k: int) -> _Bounds:
+    """Return how far numbers count, by what their mean and deviation are once farther ones are drawn in.
+
+    Levels have no bounds, nor has anything in a table that would keep fewer than k distinct rows.
+    """
+    low, high = np.full((2, values.shape[1]), [[-np.inf], [np.inf]], dtype=values.dtype)
+    is_number = np.ones(values.shape[1], dtype=bool)
+    for start, stop in levels:
+        is_number[start:stop] = False
+    for _ in range(_DRAWN_IN):
+        drawn = values.clip(low, high)
+        mean, far = drawn.mean(axis=0), _FARTHEST * drawn.std(axis=0)
+        outside = (values < mean - far) | (values > mean + far)
+        nearer = is_number & (outside.mean(axis=0) <= _FEW_FAR)
+        low[nearer], high[nearer] = (mean - far)[nearer], (mean + far)[nearer]
+    if len(np.unique(values.clip(low, high), axis=0)) < k:
+        low[:], high[:] = -np.inf, np.inf
+    return low, high
 
 
 # The distinct values of each column of numbers that has few.

@@ -11,6 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from torchdec.clusters._traits import LEVELS, Table, missing_in
 from torchdec.prepare._parsed import Parsed
+from torchdec.prepare._season import months_of
 
 _DEPTH, _HELD_OUT, _FEWEST = 4, 0.3, 40
 # Rows a cluster, on average, that rules need: some of each are held out.
@@ -127,7 +128,7 @@ def _split(
 
 def _asked(columns: list[Parsed]) -> tuple[list[_Question], NDArray[Any]]:
     questions, parts = [], []
-    for column in columns:
+    for column in [*columns, *(months_of(column) for column in columns if column.has_season)]:
         if column.role == "text":
             continue
         if column.role in LEVELS:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from torchdec.prepare._parsed import Parsed
+from torchdec.prepare._season import months_of
 from torchdec.rows._protocol import Rows
 
 # Rows that traits and rules are taken from, drawn at random from more: medians and ranks need them in memory.
@@ -163,6 +164,9 @@ def _of_column(column: Parsed, labels: NDArray[np.int32], sizes: NDArray[np.int6
     if column.role == "text" or not len(own):
         return
     yield from (_of_levels if column.role in LEVELS else _of_numbers)(column, known, own, len(sizes))
+    if column.has_season:
+        months = months_of(column)
+        yield from _of_levels(months, months.values[~missing], own, len(sizes))
 
 
 def _of_missing(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import skew
 
 from torchdec.prepare._column_reader import fewest_rows
+from torchdec.prepare._season import Season
 
 # A number whose skewness is larger is transformed where that lowers it.
 _SKEWED = 1.0
@@ -88,7 +89,10 @@ class Levels:
 
 @dataclass(frozen=True)
 class Numbers:
-    """A column in units of its deviation, after a transform where it is skewed; perhaps the levels of its gaps."""
+    """A column in units of its deviation, after a transform where it is skewed.
+
+    Beside it perhaps the time of the year of its dates, and the levels of its gaps.
+    """
 
     kind: ClassVar = "numbers"
     transform_: Transform  # "log" is sign(x) log(1 + |x| / scale) of x = value - origin
@@ -100,6 +104,7 @@ class Numbers:
     fill: float  # in place of a missing value: the median, in units of the deviation
     gaps: Levels | None
     missing: float  # share of the rows of the fit that had no value
+    season: Season | None = None
 
     @classmethod
     def fit(cls, values: NDArray[np.float64], role: str = "number") -> Self | None:
@@ -120,17 +125,22 @@ class Numbers:
         changed = made._changed(known)
         mean, deviation = float(changed.mean()), float(changed.std()) or 1.0
         fill = (float(np.median(changed)) - mean) / deviation
-        return replace(made, mean=mean, deviation=deviation, fill=fill)
+        season = Season.fit(known) if role == "date" else None
+        return replace(made, mean=mean, deviation=deviation, fill=fill, season=season)
 
     @property
     def width(self) -> int:
         """Number of columns."""
-        return 1 + (self.gaps.width if self.gaps else 0)
+        return self._n_numbers + (self.gaps.width if self.gaps else 0)
+
+    @property
+    def _n_numbers(self) -> int:
+        return 3 if self.season else 1
 
     @property
     def kinds(self) -> tuple[tuple[int, int], ...]:
         """The spans of columns that are levels of one kind: those of the gaps."""
-        return ((1, self.width),) if self.gaps else ()
+        return ((self._n_numbers, self.width),) if self.gaps else ()
 
     @property
     def is_skewed(self) -> bool:
@@ -142,13 +152,15 @@ class Numbers:
         missing = np.isnan(values)
         scaled = (self._changed(values) - self.mean) / self.deviation
         scaled[missing] = self.fill
-        column = scaled.astype(np.float32)[:, None]
-        if self.gaps is None:
-            return column
-        return np.hstack([column, self.gaps.transform(missing.astype(np.int32))])
+        columns = [scaled.astype(np.float32)[:, None]]
+        if self.season is not None:
+            columns.append(self.season.transform(values))
+        if self.gaps is not None:
+            columns.append(self.gaps.transform(missing.astype(np.int32)))
+        return np.hstack(columns)
 
     def in_units(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what the mean of the first column is as a number of the table, and the shares of gaps.
+        """Return what the mean of the first column is as a number of the table; its season; the shares of gaps.
 
         Of a column that was transformed that isn't the mean, but what is in the middle after the transform.
         """
@@ -157,8 +169,12 @@ class Numbers:
             middle = np.sign(middle) * np.expm1(abs(middle))
         elif self.transform_ == "asinh":
             middle = np.sinh(middle)
-        number = np.array([middle * self.scale + self.origin])
-        return number if self.gaps is None else np.append(number, self.gaps.in_units(means[1:]))
+        told = [np.array([middle * self.scale + self.origin])]
+        if self.season is not None:
+            told.append(self.season.in_units(means[1:3]))
+        if self.gaps is not None:
+            told.append(self.gaps.in_units(means[self._n_numbers :]))
+        return np.concatenate(told)
 
     def _changed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         apart = values - self.origin
@@ -170,7 +186,8 @@ class Numbers:
 
     def names(self, name: str, levels: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Name the columns."""
-        return [name, *(self.gaps.names(name, ("there", "missing")) if self.gaps else [])]
+        season = [f"{name}={wave} of the year" for wave in ("sine", "cosine")] if self.season else []
+        return [name, *season, *(self.gaps.names(name, ("there", "missing")) if self.gaps else [])]
 
 
 Coding = Levels | Numbers
@@ -218,8 +235,12 @@ def coding_from_json(fields: dict[str, Any]) -> Coding:
         return _levels_from(parts)
     if kind != Numbers.kind or parts["transform_"] not in ("none", "log", "asinh"):
         raise ValueError("its columns are coded in no known way")
-    gaps = parts.pop("gaps")
-    made = Numbers(**parts, gaps=None if gaps is None else _levels_from(gaps))
+    gaps, season = parts.pop("gaps"), parts.pop("season", None)
+    made = Numbers(
+        **parts,
+        gaps=None if gaps is None else _levels_from(gaps),
+        season=None if season is None else Season.from_json(season),
+    )
     numbers = (made.origin, made.scale, made.mean, made.deviation, made.fill)
     if not (all(math.isfinite(number) for number in numbers) and made.deviation > 0 and made.scale > 0):
         raise ValueError("its columns are coded by numbers that do not fit")

@@ -11,14 +11,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from torchdec.prepare._amounts import NOTHING, Amounts
+from torchdec.prepare._arrow import categories, counted, encoded, floats_of
 from torchdec.prepare._dates import Dates
 from torchdec.prepare._durations import Durations
 from torchdec.prepare._parsed import FEW, plain
 from torchdec.prepare._roles import are_lists, first_of, is_number, is_text
 from torchdec.prepare._scales import in_order, is_yes_no, side
 
-# Whole numbers up to here have a float64 each.
-_WHOLE = 1 << 53
 # Texts that show how the others are written.
 _TELLING = 1000
 # A level that fewer than five rows have, or than 1 %, is one with other rare ones; of few rows, than a tenth.
@@ -84,7 +83,7 @@ class Reader:
         if pa.types.is_time(kind) or pa.types.is_duration(kind):
             return cls._checked(cls("duration", "times", Durations()), column), ""
         if pa.types.is_dictionary(kind):
-            ordered = tuple(str(level) for level in _dictionary(column)) if kind.ordered else None
+            ordered = tuple(str(level) for level in categories(column)) if kind.ordered else None
             return cls._of_levels(column, "categories", order=ordered)
         if is_number(kind):
             return cls._of_numbers(column, role)
@@ -113,7 +112,7 @@ class Reader:
 
     @classmethod
     def _of_texts(cls, column: pa.ChunkedArray, role: str | None, decimal: str | None) -> tuple[Self, str]:
-        of_words = _counted(*encoded(column))
+        of_words = counted(*encoded(column))
         counts = {word: n for word, n in of_words.items() if _says(word)}
         known = list(counts)
         if not known:
@@ -238,7 +237,7 @@ class Reader:
         self, column: pa.ChunkedArray, told: Callable[[str], None] | None
     ) -> NDArray[np.float64]:
         words, codes = encoded(column)
-        counts = {word: n for word, n in _counted(words, codes).items() if _says(word) and word not in self.gaps}
+        counts = {word: n for word, n in counted(words, codes).items() if _says(word) and word not in self.gaps}
         known = list(counts)
         values = _values_of(self.written or Amounts("."), known) if known else np.empty(0)
         unread = {word: counts[word] for word, value in zip(known, values, strict=True) if np.isnan(value)}
@@ -317,30 +316,6 @@ _KIND_OF: dict[type, Callable[[pa.DataType], bool]] = {
     Dates: lambda kind: pa.types.is_date(kind) or pa.types.is_timestamp(kind),
     Durations: lambda kind: pa.types.is_time(kind) or pa.types.is_duration(kind),
 }
-_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-
-
-def floats_of(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return numbers, days of dates, and seconds of times and durations; NaN for what is missing."""
-    kind = column.type
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        stamps = column.cast(pa.timestamp("us"), safe=False)
-        return _plain_floats(stamps.cast(pa.int64())) / 86_400e6
-    if pa.types.is_time(kind) or pa.types.is_duration(kind):  # in their own unit: nanoseconds may be all there is
-        whole = pa.int32() if pa.types.is_time32(kind) else pa.int64()
-        return _plain_floats(column.cast(whole)) / _PER_SECOND[kind.unit]
-    return _plain_floats(column)
-
-
-def rounded(values: NDArray[Any]) -> str:
-    """Return what is to be told of whole numbers that float64 doesn't hold; nothing of others."""
-    if values.dtype.kind not in "iuO" or not len(values) or max(-int(values.min()), int(values.max())) <= _WHOLE:
-        return ""
-    return f"holds whole numbers beyond {_WHOLE:,}, whose last digits are lost; subtract what they have in common"
-
-
-def _plain_floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
 
 
 def _values_of(written: Written, words: Sequence[str]) -> NDArray[np.float64]:
@@ -439,38 +414,6 @@ def _are_days(column: pa.ChunkedArray) -> bool:
     return not np.isnan(Dates().read(words)).any()
 
 
-def _dictionary(column: pa.ChunkedArray) -> list[Any]:
-    chunk = column.unify_dictionaries().chunk(0)
-    return list(chunk.dictionary.to_pylist())
-
-
-def as_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column of anything as texts."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-    return column if pa.types.is_string(column.type) else column.cast(pa.string())
-
-
-def encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the different texts of a column, without blanks around them, and which each row has, -1 for null."""
-    combined = as_texts(column).combine_chunks()
-    encoded = combined.dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
-    words = [word.strip() for word in encoded.dictionary.to_pylist()]
-    codes = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    return words, codes
-
-
-def _counted(words: Sequence[str], codes: NDArray[np.int64]) -> dict[str, int]:
-    """Return how many rows have each text, the first to come first."""
-    counts: dict[str, int] = {}
-    for word, count in zip(words, np.bincount(codes[codes >= 0], minlength=len(words)).tolist(), strict=True):
-        counts[word] = counts.get(word, 0) + count
-    return counts
-
-
 def _says(word: str) -> bool:
     """Tell whether a word stands for more than a missing value."""
     return plain(word).casefold() not in NOTHING
@@ -478,5 +421,5 @@ def _says(word: str) -> bool:
 
 def _known_levels(column: pa.ChunkedArray) -> tuple[list[str], list[int]]:
     """Return the levels of a column, the first to come first, and how many rows have each."""
-    kept = {word: n for word, n in _counted(*encoded(column)).items() if word.casefold() not in _NO_LEVEL}
+    kept = {word: n for word, n in counted(*encoded(column)).items() if word.casefold() not in _NO_LEVEL}
     return list(kept), list(kept.values())

@@ -73,6 +73,7 @@ def _done(column: Column) -> str:
     steps = [f"{len(column.reader.levels)} levels in order"] if column.reader.role == "ordered kind" else []
     steps += ["log"] if coding.is_skewed else []
     steps.append("standardised")
+    steps += ["time of the year"] if coding.season is not None else []
     if coding.gaps is not None:
         steps.append("gaps told")
     return ", ".join(steps)
@@ -95,7 +96,8 @@ class Columns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     dates in any spelling, durations, yes/no, kinds, and kinds in an order ("low", "medium", "high"). Then each
     counts once, whatever it holds: numbers in units of their deviation, after a logarithm where they are skewed;
     the levels of a kind together as much as one number. Missing numbers get the median, and a column of their own
-    that tells them where one in twenty is missing; missing kinds are a level. Labels, ids, texts and constants are
+    that tells them where one in twenty is missing; missing kinds are a level. Of dates over two years or more the
+    time of the year counts too, as a sine and a cosine. Labels, ids, texts and constants are
     left out, which is told.
 
     `torchdec.DEC` does this by itself with a data frame or a file that holds more than numbers, or has gaps; so

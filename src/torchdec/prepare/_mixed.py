@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from torchdec.prepare._arrow import rounded
 from torchdec.prepare._coding import Coding, Levels, Numbers, coding_from_json, coding_to_json
-from torchdec.prepare._column_reader import OTHER, CellsError, Reader, rounded
+from torchdec.prepare._column_reader import OTHER, CellsError, Reader
 from torchdec.prepare._features import HOLDS_TEXTS, ColumnsError, Features
 from torchdec.prepare._parsed import Parsed, show_number
 from torchdec.prepare._roles import LeftOut, is_code_name, is_whole
@@ -68,7 +69,8 @@ class Column:
 
     def parsed(self, values: NDArray[Any]) -> Parsed:
         """Return values that were read, to be told in words."""
-        return Parsed(self.name, self.parsed_role, values, self.reader.levels, self.show)
+        has_season = isinstance(self.coding, Numbers) and self.coding.season is not None
+        return Parsed(self.name, self.parsed_role, values, self.reader.levels, self.show, has_season)
 
 
 @dataclass(frozen=True)
@@ -171,11 +173,7 @@ class Mixed:
         told, start = [], 0
         for column in self.columns:
             values = column.coding.in_units(means[start : start + column.coding.width]).tolist()
-            is_number = isinstance(column.coding, Numbers)
-            told += [
-                (value, column.show(value) if is_number and not i else f"{value:.1%}")
-                for i, value in enumerate(values)
-            ]
+            told += [(value, _in_words(column, i, value)) for i, value in enumerate(values)]
             start += column.coding.width
         return told
 
@@ -242,6 +240,13 @@ def _numbers(read: NDArray[Any]) -> NDArray[np.float64]:
     if read.dtype.kind == "f":
         return read
     return np.where(read < 0, np.nan, read.astype(np.float64))
+
+
+def _in_words(column: Column, place: int, value: float) -> str:
+    """Write what the mean of one of its columns of the matrix is."""
+    if any(start <= place < stop for start, stop in column.coding.kinds):
+        return f"{value:.1%}"
+    return f"{value:.2f}" if place else column.show(value)
 
 
 def _why(reader: Reader) -> str:

@@ -44,3 +44,4 @@ class Parsed:
     levels: tuple[str, ...] = ()  # of kinds, as they are written in the table
     # Writes a number as the table's user would: "$1,234", "34 %", "2026-10-31".
     show: Callable[[float], str] = show_number
+    has_season: bool = False  # whether the time of the year of its dates counts too

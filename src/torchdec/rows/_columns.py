@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from torchdec.prepare._column_reader import HOLDS_LISTS, rounded
+from torchdec.prepare._arrow import rounded
+from torchdec.prepare._column_reader import HOLDS_LISTS
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._roles import first_of, is_number, is_text, is_whole

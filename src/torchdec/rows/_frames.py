@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from torchdec.prepare._column_reader import rounded
+from torchdec.prepare._arrow import rounded
 from torchdec.prepare._columns import Overview, overview
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import Mixed

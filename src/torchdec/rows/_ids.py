@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from torchdec.prepare._column_reader import encoded, floats_of
+from torchdec.prepare._arrow import encoded, floats_of
 from torchdec.prepare._dates import Dates
 from torchdec.prepare._roles import is_text
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from torchdec.prepare._column_reader import as_texts
+from torchdec.prepare._arrow import as_texts
 from torchdec.prepare._features import ColumnsError, Features
 from torchdec.prepare._mixed import IS_EMPTY, Mixed
 from torchdec.prepare._parsed import Parsed
