@@ -145,25 +145,20 @@ def with_table(text: str) -> str:
 
 
 def table() -> str:
-    titles = ("data", "classes", "coarse", "auto", "fine", "strength", "stability", "seconds")
+    titles = ("data", "classes", *RESOLUTIONS, "stability", "seconds")
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for data, group in groupby(json.loads(RESULTS.read_text()), key=lambda result: result["data"]):
         if data.endswith(LEFT_OUT):
             continue
         several = list(group)
-        numbers = [several_of([result[resolution] for result in several]) for resolution in RESOLUTIONS]
-        means = [np.mean([result[key] for result in several]) for key in ("strength", "stability", "seconds")]
-        figures = (f"{means[0]:.2f}", f"{means[1]:.2f}", f"{means[2]:.1f}")
-        lines.append(f"| {' | '.join(map(str, (data, several[0]['classes'], *numbers, *figures)))} |")
+        spans = []
+        for resolution in RESOLUTIONS:
+            least, most = (pick(result[resolution] for result in several) for pick in (min, max))
+            spans.append(str(least) if least == most else f"{least}-{most}")
+        stability, seconds = (np.mean([result[key] for result in several]) for key in ("stability", "seconds"))
+        cells = (data, str(several[0]["classes"]), *spans, f"{stability:.2f}", f"{seconds:.1f}")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def several_of(numbers: list[int]) -> str:
-    """Return numbers in order, and how often each came where it isn't once: "9, 10 (4)"."""
-    counts = [(number, numbers.count(number)) for number in sorted(set(numbers))]
-    if len(counts) == 1:
-        return str(numbers[0])
-    return ", ".join(f"{number} ({n})" if n > 1 else str(number) for number, n in counts)
 
 
 if __name__ == "__main__":
