@@ -88,20 +88,21 @@ def merge_models(
     Both are of the same columns, as of two regions. Clusters of RUN keep their numbers and names; those of OTHER
     come after them, with their names. If a name would then be that of two clusters, nothing is written.
     """
+    from torchdec._model_file import load
+    from torchdec.runs._record import MODEL, read_run
+
+    with naming("OTHER"):
+        read_run(other)
+        taken_in = load(other / MODEL)
     reading = {"text_column": text_column, **file}
 
     def rows_of_file(model: "DEC", _: Any) -> Any:
         return rows_like(model, data, **reading)
 
     def edit(model: "DEC", rows: Any) -> tuple["DEC", None]:
-        from torchdec._model_file import load
         from torchdec.clusters._merge_models import models_merged
-        from torchdec.runs._record import MODEL, read_run
 
-        with naming("OTHER"):
-            read_run(other)
-            taken_in = load(other / MODEL)
-        with naming(f"OTHER {other} reads DATA"):
+        with naming(f"OTHER {other}"):
             as_other = rows_like(taken_in, data, **reading)
         with naming_rows(str(data)):
             return models_merged(model, taken_in, rows, as_other, updates, seed), None
