@@ -42,7 +42,14 @@ TRIES = 10
 RESOLUTIONS = ("coarse", "auto", "fine")
 # The page has one of several that agree; the file has all.
 LEFT_OUT = (
-    *("draw 2", "draw 3", "5 blobs, 1,000 x 16", "20 blobs, 3,000 x 32", "50 blobs, 5,000 x 32"),
+    *(
+        "draw 2",
+        "draw 3",
+        "2 blobs, 500 x 16",
+        "5 blobs, 1,000 x 16",
+        "20 blobs, 3,000 x 32",
+        "50 blobs, 5,000 x 32",
+    ),
     *("one Gaussian, 1,000 x 2, 10 times", "1,000 x 10, 10 times", "2,000 x 50, 10 times", "5,000 x 10, 10 times"),
 )
 
