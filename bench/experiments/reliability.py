@@ -102,7 +102,7 @@ def draw(results: list[dict[str, Any]]) -> None:
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
-    mpl.rcParams["svg.hashsalt"] = "reliability"  # the same file each time
+    mpl.rcParams.update({"svg.hashsalt": "reliability", "svg.fonttype": "none"})  # the same file each time
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
     for ax, told in zip(axes, ("confidence", "calibrated"), strict=True):
         ax.plot((0, 1), (0, 1), color="0.6", linestyle=":")
