@@ -88,24 +88,25 @@ def merge_models(
     Both are of the same columns, as of two regions. Clusters of RUN keep their numbers and names; those of OTHER
     come after them, with their names. If a name would then be that of two clusters, nothing is written.
     """
-    from torchdec._model_file import load
-    from torchdec.runs._record import MODEL, read_run
-
-    with naming("OTHER"):
-        read_run(other)
-        taken_in = load(other / MODEL)
     reading = {"text_column": text_column, **file}
+    taken_in: list[DEC] = []
 
     def rows_of_file(model: "DEC", _: Any) -> Any:
+        from torchdec._model_file import load
+        from torchdec.runs._record import MODEL, read_run
+
+        with naming("OTHER"):
+            read_run(other)
+            taken_in.append(load(other / MODEL))
         return rows_like(model, data, **reading)
 
     def edit(model: "DEC", rows: Any) -> tuple["DEC", None]:
         from torchdec.clusters._merge_models import models_merged
 
         with naming(f"OTHER {other}"):
-            as_other = rows_like(taken_in, data, **reading)
+            as_other = rows_like(taken_in[0], data, **reading)
         with naming_rows(str(data)):
-            return models_merged(model, taken_in, rows, as_other, updates, seed), None
+            return models_merged(model, taken_in[0], rows, as_other, updates, seed), None
 
     run = edited(directory, edit, out, force, as_json, rows_of_file, data)
     if not as_json:
