@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "living.json"
 DOCS = HERE.parents[1] / "docs" / "over-time.md"
 # Of AG news, what answers gain depends on the fit.
-DATA = {"usps": (0,), "agnews_minilm": (0, 1, 2, 3, 4), "digits": (0,)}
+DATA = {"usps": (0,), "agnews_minilm": (0, 1, 2, 3, 4), "digits": (0,), "pbmc": (0,)}
 ANSWERS, PER_ROUND = 50, 10
 
 Array = NDArray[Any]
@@ -177,7 +177,7 @@ def refined(model: Any, x: Array, y: Array, how: str) -> Iterator[dict[str, Any]
         if how == "asked":
             pairs = ask(model, x, per_round, together=known[True], apart=known[False])
         else:
-            pairs = [tuple(draws.choice(len(x), 2, replace=False).tolist()) for _ in range(per_round)]
+            pairs = [tuple(draws.choice(x.shape[0], 2, replace=False).tolist()) for _ in range(per_round)]
         for a, b in pairs:
             known[bool(y[a] == y[b])].append((a, b))
         found = refine(model, x, together=known[True], apart=known[False])
