@@ -1,7 +1,7 @@
 """A model that is used on: refits that keep their numbers, weeks with a new topic, and answers about rows.
 
-    python bench/experiments/living.py                  writes living.json and the tables in docs/over-time.md
-    python bench/experiments/living.py answers digits   the answers on one data set alone; so do weeks and regions
+    python bench/experiments/living.py                what is missing in living.json; tables of docs/over-time.md
+    python bench/experiments/living.py digits ...     these alone, anew (a data set that answers, weeks, regions)
 
 Labels answer the questions, and score; no fit sees them.
 """
@@ -27,8 +27,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "living.json"
 DOCS = HERE.parents[1] / "docs" / "over-time.md"
 # Of AG news, what answers gain depends on the fit.
-DATA = {"usps": (0,), "agnews_minilm": (0, 1, 2), "digits": (0,)}
-HOW = ("asked", "random", "COBRAS")
+DATA = {"usps": (0,), "agnews_minilm": (0, 1, 2, 3, 4), "digits": (0,), "pbmc": (0,)}
 ANSWERS, PER_ROUND = 50, 10
 
 Array = NDArray[Any]
@@ -37,16 +36,29 @@ Array = NDArray[Any]
 def main() -> None:
     warnings.simplefilter("ignore")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"answers": []}
-    wanted, names = (sys.argv[1:2] or ["all"])[0], sys.argv[2:] or list(DATA)
-    if wanted in ("all", "weeks"):
-        results["weeks"] = weeks()
-    if wanted in ("all", "regions"):
-        results["regions"] = regions()
-    for name in names if wanted in ("all", "answers") else ():
-        kept = [line for line in results["answers"] if line["data"] != name]
-        results["answers"] = kept + [line for seed in DATA[name] for line in answers(name, seed)]
+    for name in sys.argv[1:]:
+        results.pop(name, None)
+        results["answers"] = [line for line in results["answers"] if line["data"] != name]
+    wanted = sys.argv[1:] or ("weeks", "regions", *DATA)
+    for name, measured in (("weeks", weeks), ("regions", regions)):
+        if name in wanted and name not in results:
+            results[name] = measured()
+            write(results)
+    known = {(line["data"], line["seed"]) for line in results["answers"]}
+    for case in [(name, seed) for name, seeds in DATA.items() for seed in seeds if name in wanted]:
+        if case not in known:
+            results["answers"] += answers(*case)
+            write(results)
+    DOCS.write_text(with_tables(DOCS.read_text()))
+
+
+def write(results: dict[str, Any]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    text = DOCS.read_text()
+
+
+def with_tables(text: str) -> str:
+    """Put the tables of the results into the page."""
+    results = json.loads(RESULTS.read_text())
     tables = {
         "living": week_table(results["weeks"]),
         "answers": answer_table(results["answers"]),
@@ -54,7 +66,7 @@ def main() -> None:
     }
     for mark, table in tables.items():
         text = renewed(text, f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->", "\n".join(table) + "\n")
-    DOCS.write_text(text)
+    return text
 
 
 def weeks() -> dict[str, Any]:
@@ -165,7 +177,7 @@ def refined(model: Any, x: Array, y: Array, how: str) -> Iterator[dict[str, Any]
         if how == "asked":
             pairs = ask(model, x, per_round, together=known[True], apart=known[False])
         else:
-            pairs = [tuple(draws.choice(len(x), 2, replace=False).tolist()) for _ in range(per_round)]
+            pairs = [tuple(draws.choice(x.shape[0], 2, replace=False).tolist()) for _ in range(per_round)]
         for a, b in pairs:
             known[bool(y[a] == y[b])].append((a, b))
         found = refine(model, x, together=known[True], apart=known[False])
@@ -202,16 +214,28 @@ def region_table(found: list[dict[str, Any]]) -> list[str]:
 
 
 def answer_table(lines: list[dict[str, Any]]) -> list[str]:
-    counts = range(0, ANSWERS + 1, PER_ROUND)
-    rows = ["| accuracy after so many answers | " + " | ".join(map(str, counts)) + " |", "|---" * 7 + "|"]
-    for (data, seeds), how in itertools.product(DATA.items(), HOW):
-        cells = []
-        for n in counts:
-            own = [line for line in lines if (line["data"], line["how"], line["answers"]) == (data, how, n)]
-            cells.append(f"{np.mean([line['acc'] for line in own]):.3f}" if own else "")
+    counts = (0, 20, ANSWERS)  # the file has every round
+    titles = ("accuracy after so many answers", *map(str, counts), "gained, each fit", f"{ANSWERS} random")
+    rows = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for (data, seeds), how in itertools.product(DATA.items(), ("asked", "COBRAS")):
+        own = [[of(lines, data, seed, how, n) for seed in seeds] for n in counts]
+        cells = [f"{np.mean(of_fits):.3f}" for of_fits in own]
+        if how == "asked":
+            random = [of(lines, data, seed, "random", ANSWERS) for seed in seeds]
+            gained = [f"{last - first:.3f}" for first, last in zip(own[0], own[-1], strict=True)]
+            cells += [", ".join(gained), f"{np.mean(random):.3f}"]
+        else:  # starts from one cluster of all rows
+            cells += ["", ""]
         of_seeds = f" ({len(seeds)} fits)" if len(seeds) > 1 else ""
-        rows.append(f"| {data}{of_seeds}, {how} | " + " | ".join(cells) + " |")
+        rows.append(f"| {data}{of_seeds}, {how} | {' | '.join(cells)} |")
     return rows
+
+
+def of(lines: list[dict[str, Any]], data: str, seed: int, how: str, answers: int) -> float:
+    """Return the accuracy of one fit after so many answers."""
+    wanted = {"data": data, "seed": seed, "how": how, "answers": answers}
+    (found,) = (line for line in lines if wanted.items() <= line.items())
+    return float(found["acc"])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from torchdec.clusters._change import recorded, renumbered
@@ -92,6 +93,55 @@ def test_an_update_tells_how_many_rows_of_the_old_run_would_change(cli, run, wee
     share = (read_assignments(run) < 2).mean()
     assert 0.5 < share < 1
     assert read_run(tmp_path / "swapped").edits[-1]["changed"] == pytest.approx(share)
+
+
+@pytest.fixture(scope="module")
+def regions(cli, tmp_path_factory):
+    """Return a table of four groups whose kinds differ by group, and runs of three of them each."""
+    folder = tmp_path_factory.mktemp("regions")
+    groups = np.arange(400) % 4
+    values = np.random.default_rng(0).normal(size=(400, 6)) + 12 * np.eye(4, 6)[groups]
+    table = pd.DataFrame(values, columns=list("abcdef"))
+    # Each region knows another level, and its numbers have other means.
+    table["plan"] = np.array(["Free", "Basic", "Basic", "Pro"])[groups]
+    table.to_csv(folder / "both.csv", index=False)
+    for name, own in (("north", groups < 3), ("south", groups > 0)):
+        table[own].to_csv(folder / f"{name}.csv", index=False)
+        cli.ok("fit", folder / f"{name}.csv", "-k", 3, "-o", folder / name, "--quiet")
+    return folder, groups
+
+
+def test_a_run_takes_in_what_another_run_knows(cli, regions, tmp_path):
+    folder, groups = regions
+    south, north = (read_assignments(folder / name) for name in ("south", "north"))
+    new = south[groups[groups > 0] == 3][0]
+    cli.ok("rename", folder / "south", f"{new}=Pro users", "-o", tmp_path / "south")
+    told = cli.ok(
+        *("merge-models", folder / "north", tmp_path / "south", folder / "both.csv", "-o", tmp_path / "joined")
+    )
+    assert "New clusters: 3." in told.stdout
+    record = read_run(tmp_path / "joined")
+    assert (record.data.shape[0], record.cluster_names[3], record.edits[-1]["of"]) == (400, "Pro users", [new])
+    assert "changed" not in record.edits[-1]
+    labels = read_assignments(tmp_path / "joined")
+    assert (labels[groups == 3] == 3).mean() > 0.9
+    assert (labels[groups < 3] == north).mean() > 0.9
+
+
+def test_a_name_of_two_clusters_and_other_columns_are_refused_and_nothing_is_written(cli, regions, run, tmp_path):
+    folder, groups = regions
+    new = read_assignments(folder / "south")[groups[groups > 0] == 3][0]
+    cli.ok("rename", folder / "south", f"{new}=users", "-o", tmp_path / "south")
+    cli.ok("rename", folder / "north", "0=users", "-o", tmp_path / "north")
+    for other, message in (
+        (tmp_path / "south", "both models have a cluster named 'users', of different rows; rename one."),
+        (run, f"OTHER {run}: DATA: "),
+        (folder, "OTHER: "),
+    ):
+        refused = cli(*("merge-models", tmp_path / "north", other, folder / "both.csv", "-o", tmp_path / "joined"))
+        assert refused.exit_code == 2
+        assert message in refused.stderr
+        assert not (tmp_path / "joined").exists()
 
 
 @pytest.fixture(scope="module")

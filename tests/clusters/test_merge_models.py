@@ -64,3 +64,8 @@ def test_what_cannot_be_joined_is_refused(north: DEC, south: DEC) -> None:
         merge_models(north, small_dec(2).fit(X[:, :6]), X)
     with pytest.raises(ValueError, match="fitted"):
         merge_models(north, small_dec(4), X)
+    new = south.cluster_names_.index("group 4")
+    with pytest.raises(ValueError, match="both models have a cluster named 'north', of different rows"):
+        merge_models(north, rename(south, new, "north"), X)
+    known = south.cluster_names_.index("group 2")
+    assert merge_models(north, rename(south, known, "north"), X).n_clusters == 6  # it isn't taken in

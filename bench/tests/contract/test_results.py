@@ -14,11 +14,13 @@ import block_shuffle  # noqa: E402
 import changed_rows  # noqa: E402
 import choose_k  # noqa: E402
 import comparison  # noqa: E402
+import living  # noqa: E402
 import mixed_tables  # noqa: E402
 import novelty  # noqa: E402
 import own_data  # noqa: E402
 import page as trust_page  # noqa: E402
 import partition  # noqa: E402
+import reliability  # noqa: E402
 import reproduction  # noqa: E402
 import table as benchmark_tables  # noqa: E402
 
@@ -49,6 +51,16 @@ def test_the_table_of_changed_rows_is_made_from_its_file() -> None:
 def test_the_table_of_chosen_numbers_is_made_from_its_file() -> None:
     text = choose_k.DOCS.read_text()
     assert choose_k.with_table(text) == text
+
+
+def test_the_tables_of_models_in_use_are_made_from_their_file() -> None:
+    text = living.DOCS.read_text()
+    assert living.with_tables(text) == text
+
+
+def test_the_table_of_confidences_is_made_from_its_file() -> None:
+    text = reliability.DOCS.read_text()
+    assert reliability.with_table(text) == text
 
 
 def test_the_tables_beside_others_are_made_from_their_file() -> None:

@@ -168,14 +168,18 @@ def choose(
             f"try n_clusters={n_distinct} or fewer."
         )
     if kinds is None:
-        strong = _STRONG[resolution] * min(1.0, _SMOOTHER_FROM / (n_rows or len(code))) ** _SMOOTHER
-        choice = recommend(_by_density(code, tried, strong, seed), tried)
+        choice = recommend(_by_density(code, tried, strong_from(resolution, n_rows or len(code)), seed), tried)
     else:
         choice = recommend(_by_classes(code, tried, kinds, resolution, seed), tried)
     if not left_out:
         return choice
     why = f"{_several(left_out)} not tried: X has {n_distinct} distinct rows after encoding."
     return replace(choice, reason=f"{choice.reason} {why}")
+
+
+def strong_from(resolution: str, n_rows: int) -> float:
+    """Return the strength from which on a cluster of so many rows counts."""
+    return float(_STRONG[resolution] * min(1.0, _SMOOTHER_FROM / n_rows) ** _SMOOTHER)
 
 
 def recommend(candidates: Sequence[Candidate], tried: Sequence[int]) -> Choice:

@@ -27,7 +27,7 @@ from torchdec.cli._score import score
 from torchdec.cli._serve import serve
 from torchdec.cli._stability import stability
 from torchdec.cli._terminal import tell
-from torchdec.cli._update import update
+from torchdec.cli._update import merge_models, update
 
 # By what people want to do: each command in a few words, and an example of it.
 TASKS: dict[str, list[tuple[Callable[..., None], str, str]]] = {
@@ -72,6 +72,11 @@ TASKS: dict[str, list[tuple[Callable[..., None], str, str]]] = {
         (predict, "Assign rows to the clusters of a model.", "torchdec predict run november.csv -o november.xlsx"),
         (drift, "Tell whether new rows differ from those of the fit.", "torchdec drift run november.csv"),
         (update, "Take up new rows, and open clusters for new kinds.", "torchdec update run november.csv -o next"),
+        (
+            merge_models,
+            "Take in the clusters of another run.",
+            "torchdec merge-models north south both.csv -o joined",
+        ),
         (serve, "Serve a model over HTTP.", "torchdec serve run"),
     ],
     "Hand over": [

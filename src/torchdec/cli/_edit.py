@@ -197,12 +197,12 @@ def edited(
     That is a run of the same rows, or of those of `new_data`, which are then what `read` reads. `edit` returns a
     model, and the clusters of the rows if they aren't those that it gives them.
     """
-    from torchdec._assigned import Assigned, assign_parts
+    from torchdec._assigned import assign_parts
     from torchdec._model_file import load
     from torchdec.rows._ids import row_ids
     from torchdec.runs._publish import check_directory, locked, write_run_directory
     from torchdec.runs._record import MODEL, fingerprint, read_run
-    from torchdec.runs._tables import read_assignments, read_embedding, read_ids
+    from torchdec.runs._tables import read_embedding, read_ids
 
     with naming("-o/--out"):
         check_directory(out, force=force)
@@ -221,10 +221,6 @@ def edited(
                 chunks = assign_parts(model, codes, labels)
         ids = None if rows is None else row_ids(rows)
         if new_data is not None and rows is not None:
-            old = read_assignments(directory)
-            now = Assigned(model, assign_parts(model, read_embedding(directory))).labels
-            # Rows that were in no cluster belonged nowhere, and no embedding tells that.
-            model.edits_[-1]["changed"] = float(((now != old) & (old >= 0)).mean())
             dtype = getattr(rows, "dtype", None)
             run = replace(run, data=fingerprint(rows, new_data.name, dtype and str(dtype)))
         elif ids is None:

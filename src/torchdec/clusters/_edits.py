@@ -186,12 +186,12 @@ def notes_of(edits: Sequence[Mapping[str, Any]], n_clusters: int) -> list[str]:
 
 
 def in_words(edit: Mapping[str, Any]) -> list[str]:
-    """Say what an alignment, an update or a refinement made of the clusters; nothing of other edits."""
+    """Say what an alignment, an update, a merge of models or a refinement made of the clusters."""
     said = [_change_in_words(change) for change in edit.get("changes", ())]
-    if edit["edit"] == "update":
+    if edit["edit"] in ("update", "merge_models"):
         opened = ", ".join(map(str, edit["opened"]))
         said.append(f"New clusters: {opened}." if opened else "No new clusters.")
-        if edit["refused"]:
+        if edit.get("refused"):
             sizes = ", ".join(f"{size:,}" for size in edit["refused"])
             said.append(f"Groups of {sizes} new rows can't be told from known ones in this embedding; fit again.")
         if "changed" in edit:  # known of a run, which has the old rows' embedding

@@ -51,7 +51,8 @@ def merge_models(a: DEC, b: DEC, X: Any, *, updates: int = 5, random_state: int 
     Raises
     ------
     ValueError
-        If one of the models cannot read `X`, or `updates` is less than 1.
+        If one of the models cannot read `X`, `updates` is less than 1, or a cluster of `b` would be opened that
+        has the name of one of `a`.
 
     Examples
     --------
@@ -64,19 +65,26 @@ def merge_models(a: DEC, b: DEC, X: Any, *, updates: int = 5, random_state: int 
     >>> merge_models(low, high, X, updates=1).edits_[-1]["edit"]
     'merge_models'
     """
+    return models_merged(a, b, X, X, updates, random_state)
+
+
+def models_merged(a: DEC, b: DEC, X: Any, X_of_b: Any, updates: int, random_state: int) -> DEC:
+    """Make one model of two; `X_of_b` are the rows of `X` as `b` reads them, which a file is prepared for."""
     started = perf_counter()
     check_is_fitted(b)
     if not (isinstance(updates, Integral) and updates >= 1):
         raise ValueError(f"updates={shown(updates)} must be 1 or more.")
     given, filled = map(a.prepared, rows_to_fit(deepcopy(a), X, reset=False))
     compute, seeds = resolve(a.device, a.precision), seeds_of(random_state, "rows", "training")
-    code, labels, of = _joined(a, b, X)
+    code, labels, of = _joined(a, b, X, X_of_b)
     n_known, result = len(a.cluster_names_), deepcopy(a)
     for number, cluster in enumerate(of, n_known):
+        if (name := b.cluster_names_[cluster]) and name in a.cluster_names_:
+            raise ValueError(f"both models have a cluster named {shown(name)}, of different rows; rename one.")
         middle = code[labels == number].mean(axis=0, keepdims=True)
         result.cluster_centers_ = np.concatenate([result.cluster_centers_, middle])
         result.center_clusters_ = np.append(result.center_clusters_, np.int32(number))
-        result.cluster_names_.append(b.cluster_names_[cluster])
+        result.cluster_names_.append(name)
     if of:
         which = np.flatnonzero(labels >= 0)
         taught = learning(given, which, labels[which], a.scale_, generator(seeds["rows"]), compute)
@@ -89,13 +97,13 @@ def merge_models(a: DEC, b: DEC, X: Any, *, updates: int = 5, random_state: int 
     return recorded(result, {"edit": "merge_models", "rows": len(given), "opened": opened, "of": of})
 
 
-def _joined(a: DEC, b: DEC, X: Any) -> tuple[NDArray[np.float32], NDArray[np.int64], list[int]]:
+def _joined(a: DEC, b: DEC, X: Any, X_of_b: Any) -> tuple[NDArray[np.float32], NDArray[np.int64], list[int]]:
     """Return the embedding of rows by `a`, their clusters in both models, and which clusters of `b` are new.
 
     A row of such a cluster is of it only if it lies nearer for `b`: what `b` doesn't know it puts anywhere.
     """
-    labels, of_b = a.predict(X).astype(np.int64), b.predict(X)
-    far_a, far_b = a.outlier_scores(X), b.outlier_scores(X)
+    labels, of_b = a.predict(X).astype(np.int64), b.predict(X_of_b)
+    far_a, far_b = a.outlier_scores(X), b.outlier_scores(X_of_b)
     is_known = (of_b >= 0) & (far_b <= FAR)
     n_rows = np.bincount(of_b[is_known], minlength=len(b.cluster_names_))
     n_strange = np.bincount(of_b[is_known & (far_a > FAR)], minlength=len(n_rows))
