@@ -79,7 +79,10 @@ def test_a_run_can_take_the_place_of_the_one_it_came_from(cli, run, tmp_path):
             "fewer.npy has the shape (20, 8), but the run is of (60, 8); give its rows.",
         ),
         (("merge", "DATA", 0, 1), "RUN: "),
-        (("edit", "RUN", "absent.json"), "EDITS.json: absent.json: there is no such file; check the path"),
+        (
+            ("edit", "RUN", "absent.json"),
+            "EDITS.json: absent.json: there is no such file or folder; check the path",
+        ),
         (("rename", "RUN", "--file", "absent.csv"), "--file: absent.csv: there is no such file; check the path"),
     ],
 )

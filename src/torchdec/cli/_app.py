@@ -14,7 +14,7 @@ from torchdec.cli._columns import columns
 from torchdec.cli._describe import summary
 from torchdec.cli._drift import drift
 from torchdec.cli._edit import edit, merge, rename, split
-from torchdec.cli._errors import OneLineErrors
+from torchdec.cli._errors import OneLineErrors, ReadsPaths
 from torchdec.cli._export import export, export_table, sort
 from torchdec.cli._fit import demo, fit
 from torchdec.cli._info import info
@@ -109,7 +109,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for function, _, example in (line for listed in TASKS.values() for line in listed):
-    app.command(name_of(function), epilog=f"Example: {example}")(function)
+    app.command(name_of(function), cls=ReadsPaths, epilog=f"Example: {example}")(function)
 
 
 def _print_version(wanted: bool) -> None:

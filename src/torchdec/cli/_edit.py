@@ -121,8 +121,6 @@ def edit(
 
     try:
         edits = json.loads(file.read_text(encoding="utf-8"))["edits"]
-    except FileNotFoundError:
-        raise UserError(f"EDITS.json: {file}: there is no such file; check the path") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"EDITS.json: {file} holds no edits ({error!r}); give what the page exported.") from None
     if not isinstance(edits, list) or not edits:

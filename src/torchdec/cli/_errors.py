@@ -5,10 +5,11 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from torchdec.cli._terminal import tell
 
@@ -73,6 +74,18 @@ def one_line(error: BaseException | str) -> str:
 def say(message: str) -> None:
     """Print a line on stderr."""
     tell(f"torchdec: {message}", err=True)
+
+
+class ReadsPaths(TyperCommand):
+    """A command, each of whose arguments that is a path is one that it reads."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command once its files are there: what it imports takes seconds, too long for a typing error."""
+        for argument in self.params:
+            path = ctx.params.get(argument.name)
+            if argument.param_type_name == "argument" and isinstance(path, Path) and not path.exists():
+                raise UserError(f"{argument.metavar}: {path}: there is no such file or folder; check the path")
+        return super().invoke(ctx)
 
 
 class OneLineErrors(TyperGroup):
