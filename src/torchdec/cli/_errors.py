@@ -134,4 +134,4 @@ def _usage_sentence(error: Any, args: Sequence[str]) -> str:
         if value is not None and repr(value) not in message:
             message += f" (got {value!r})"
     command = error.ctx.command_path if error.ctx else "torchdec"
-    return f"{message}. See '{command} --help'."
+    return f"{message}{'' if message.endswith('?') else '.'} See '{command} --help'."
