@@ -175,6 +175,7 @@ def demo(
 
     from torchdec.rows._convert import as_rows
     from torchdec.runs._publish import check_directory
+    from torchdec.runs._record import REPORT
 
     # The demo owns its default directory; a run there is replaced, anything else is refused all the same.
     force = force or out == DEFAULT_OUT
@@ -195,7 +196,7 @@ def demo(
         print_json({**run_json(out, run), "score": score})
         return
     print_run(out, run)
-    if (page := out / "report.html").exists():  # which needs the extra `report`
+    if (page := out / REPORT).exists():  # which needs the extra `report`
         tell(f"Open {page} in a browser.")
     tell("Try next:")
     tell(f"  torchdec score {out} {out / 'labels.npy'}")

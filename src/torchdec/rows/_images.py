@@ -231,8 +231,7 @@ def _notes_on_pages(files: Sequence[_File]) -> Iterator[str]:
     animated = [file.name for file in files if file.frames]
     if animated:
         yield (
-            f"{len(animated)} of {len(files)} files hold several frames, of which the first is taken "
-            f"({_listed(animated)})"
+            f"{len(animated)} of {len(files)} files hold several frames; the first is used ({_listed(animated)})"
         )
 
 
