@@ -99,7 +99,7 @@ def test_many_at_once_get_their_own_answers_and_a_bad_one_spoils_no_other(model:
     ("body", "status", "message"),
     [
         (b"{", 400, "The request isn't JSON"),
-        (b'{"rows": [[NaN, 1, 2, 3]]}', 400, "NaN is no JSON"),
+        (b'{"rows": [[NaN, 1, 2, 3]]}', 400, "NaN isn't JSON"),
         (b"[" * 15_000, 400, "The request isn't JSON"),
         ({"lines": []}, 400, "at least one row"),
         ({"rows": []}, 400, "at least one row"),
@@ -108,7 +108,7 @@ def test_many_at_once_get_their_own_answers_and_a_bad_one_spoils_no_other(model:
         ({"rows": [[1, 2, 3]]}, 400, "3 features"),
         ({"rows": [[1, 2, 3, 4], [1]]}, 400, "different numbers of values"),
         ({"rows": [[1, 2, 3, "x"]]}, 400, "a value that isn't a number"),
-        ({"rows": [[1, 2, 3, 1e999]]}, 400, "Infinity is no JSON"),
+        ({"rows": [[1, 2, 3, 1e999]]}, 400, "Infinity isn't JSON"),
         ({"rows": [[1, 2, 3, 10**400]]}, 400, "a value that isn't a number"),
         ({"rows": [[[1], [2], [3], [4]]]}, 400, "a value that isn't a number"),
         ({"rows": [["1", "2", "3", "4"]]}, 400, "a value that isn't a number"),

@@ -112,7 +112,7 @@ def test_an_object_that_is_no_number_is_a_type_error():
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (np.arange(5.0), r"X has shape \(5,\), but one row an observation .* Reshape your data"),
+        (np.arange(5.0), r"X has shape \(5,\), but one row per observation .* Reshape your data"),
         (np.zeros((4, 2, 2, 2, 1)), r"X has shape \(4, 2, 2, 2, 1\), .* X\.reshape\(len\(X\), -1\)"),
         (np.array(3.0), r"X has shape \(\)"),
         (sp.coo_array([1.0, 2.0]), r"X has shape \(2,\)"),
