@@ -92,7 +92,7 @@ def _print_rules(rules: "Rules") -> None:
         conditions = printable(" and ".join(rule.conditions)) or "all rows"
         precision = "" if rule.precision is None else f" ({rule.precision:.0%} of these)"
         tell(f"cluster {rule.cluster}: {conditions}{precision}")
-    tell(f"These rules put {rules.fidelity:.1%} of {rules.n_held_out:,} rows held out where the model does.")
+    tell(f"These rules put {rules.fidelity:.1%} of {rules.n_held_out:,} held-out rows where the model does.")
 
 
 def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:
