@@ -142,7 +142,7 @@ def test_a_table_is_told_in_words_by_every_command(cli, tmp_path):
     ]
     assert told["rules"] == run.rules
     text = cli.ok("summary", tmp_path / "named", tmp_path / "t.csv").stdout
-    assert "rows held out where the model does" in text
+    assert "held-out rows where the model does" in text
     assert f"C{told['clusters'][0]['exemplars'][0]:03d}" in text
     kept = cli.ok("summary", tmp_path / "named").stdout
     for about, name in zip(run.descriptions, wanted, strict=True):
