@@ -249,7 +249,7 @@ def _notes_on_values(files: Sequence[_File], images: Images, *, fitted: bool) ->
     narrowed = [name for name, look in looks if look.narrowed]
     if narrowed:
         yield (
-            f"{len(narrowed)} of {len(looks)} pictures in colour have 16 bits a channel, of which the upper 8 are "
+            f"{len(narrowed)} of {len(looks)} pictures in colour have 16 bits per channel; the upper 8 are "
             f"read ({_listed(narrowed)})"
         )
     cut = [name for name, look in looks if images.cuts(look)]
