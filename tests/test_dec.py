@@ -193,7 +193,7 @@ def test_training_that_does_not_settle_goes_back_to_its_calmest_update(
 
 
 def test_training_stops_at_max_iter_and_says_so(two_blobs: Blobs) -> None:
-    with pytest.warns(ConvergenceWarning, match=r"max_iter=3, tol=0.0, last share .* Try a larger max_iter"):
+    with pytest.warns(ConvergenceWarning, match=r"max_iter=3, tol=0.0, last fraction .* Try a larger max_iter"):
         model = small_dec(2, tol=0.0, max_iter=3).fit(two_blobs[0])
     assert (model.n_iter_, model.stop_reason_) == (3, StopReason.MAX_ITER)
 

@@ -257,7 +257,7 @@ def test_transformers_that_no_file_holds_are_refused_before_anything_is_written(
 
 def test_a_clusterer_is_no_representation() -> None:
     for clusterer in (KMeans(3), FrozenEstimator(KMeans(3, n_init=1, random_state=0).fit(X))):
-        with pytest.raises(ValueError, match="makes clusters, and an embedding is wanted"):
+        with pytest.raises(ValueError, match="makes clusters, but an embedding is needed"):
             small_dec(3).set_params(representation=clusterer).fit(X)
 
 

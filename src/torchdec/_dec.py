@@ -511,7 +511,7 @@ class DEC(Display, ClusterMixin, Predictor):  # type: ignore[misc]
             )
         if self.stop_reason_ is StopReason.MAX_ITER and self.max_iter > 0:
             warnings.warn(
-                f"{self.stop_reason_.value} max_iter={self.max_iter}, tol={self.tol}, last share of rows that "
+                f"{self.stop_reason_.value} max_iter={self.max_iter}, tol={self.tol}, last fraction of rows that "
                 f"changed: {updates[-1].changed:.4f}. Try a larger max_iter.",
                 ConvergenceWarning,
                 stacklevel=3,

@@ -405,7 +405,7 @@ def _encoder(header: dict[str, Any], tensors: dict[str, torch.Tensor], modules: 
         raise ModelFileError(f"{path}: its encoder cannot be made: {' '.join(str(error).split())}") from error
     if n_out != tensors["centers"].shape[1]:
         raise ModelFileError(
-            f"{path}: its encoder makes {n_out} numbers a row, and its centres have another width."
+            f"{path}: its encoder makes {n_out} numbers per row, but its centres have another width."
         )
     return encoder
 

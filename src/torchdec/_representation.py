@@ -525,7 +525,7 @@ def _checked_networks(representation: Representation, n_features: int) -> tuple[
         shape = tuple(deepcopy(networks[0]).cpu().eval()(torch.zeros(2, n_features)).shape)
     if len(shape) != 2 or shape[0] != 2:
         raise ValueError(
-            f"the encoder of {name} makes shape {shape} of 2 rows, where (2, z) is wanted; "
+            f"the encoder of {name} makes shape {shape} of 2 rows, where (2, z) is needed; "
             "end it with nn.Flatten(), or keep the last axis of an embedding of width 1."
         )
     return networks

@@ -143,7 +143,7 @@ class Predictions:
                 raise TypeError
             return np.array(rows, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
-            raise ValueError("rows have a value that is no number; give null where one is missing.") from None
+            raise ValueError("rows have a value that isn't a number; give null where one is missing.") from None
 
     def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
         """Return objects as columns: those of the fit in their order, where they have all of these."""
@@ -216,7 +216,7 @@ async def _body(request: Request, most_bytes: int) -> bytes:
 
 def _rows_of(body: bytes, most_rows: int) -> list[Any]:
     def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no JSON")
+        raise ValueError(f"{constant} isn't JSON")
 
     try:
         sent = json.loads(body, parse_constant=refuse)

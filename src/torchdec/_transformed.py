@@ -161,7 +161,7 @@ def of_estimator(estimator: Any, *, frozen: bool = False) -> Representation:
     """
     if is_clusterer(estimator):
         raise ValueError(
-            f"representation={shown(estimator)} makes clusters, and an embedding is wanted; try "
+            f"representation={shown(estimator)} makes clusters, but an embedding is needed; try "
             'representation="neighbors", or a transformer such as PCA(20).'
         )
     return estimator if isinstance(estimator, Representation) else Transformed(estimator, frozen=frozen)

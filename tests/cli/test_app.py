@@ -54,6 +54,19 @@ def test_help_and_version_import_nothing_heavy(args):
     assert (result.returncode, result.stderr) == (0, "[]\n")
 
 
+@pytest.mark.parametrize("command", ["info", "summary", "open", "predict", "fit"])
+def test_a_path_that_leads_nowhere_is_told_before_anything_heavy_is_imported(command, tmp_path):
+    options = {"predict": ("x.npy", "-o", "p.csv"), "fit": ("-k", "3", "-o", "run")}.get(command, ())
+    code = (
+        "import sys, torchdec.cli\n"
+        "try: torchdec.cli.main()\n"
+        f"finally: print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    result = _python("-c", code, command, "nothing-here", *options, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "[]\n")
+    assert "nothing-here: there is no such file or folder; check the path" in result.stderr
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_and_every_option(cli, command):
     text = cli.ok(command, "--help").stdout

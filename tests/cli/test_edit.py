@@ -79,7 +79,10 @@ def test_a_run_can_take_the_place_of_the_one_it_came_from(cli, run, tmp_path):
             "fewer.npy has the shape (20, 8), but the run is of (60, 8); give its rows.",
         ),
         (("merge", "DATA", 0, 1), "RUN: "),
-        (("edit", "RUN", "absent.json"), "EDITS.json: absent.json: there is no such file; check the path"),
+        (
+            ("edit", "RUN", "absent.json"),
+            "EDITS.json: absent.json: there is no such file or folder; check the path",
+        ),
         (("rename", "RUN", "--file", "absent.csv"), "--file: absent.csv: there is no such file; check the path"),
     ],
 )
@@ -139,7 +142,7 @@ def test_a_table_is_told_in_words_by_every_command(cli, tmp_path):
     ]
     assert told["rules"] == run.rules
     text = cli.ok("summary", tmp_path / "named", tmp_path / "t.csv").stdout
-    assert "rows held out where the model does" in text
+    assert "held-out rows where the model does" in text
     assert f"C{told['clusters'][0]['exemplars'][0]:03d}" in text
     kept = cli.ok("summary", tmp_path / "named").stdout
     for about, name in zip(run.descriptions, wanted, strict=True):

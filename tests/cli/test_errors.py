@@ -291,7 +291,7 @@ def test_labels_that_cannot_be_compared(cli, run, tmp_path, arguments, words):
 
 
 RUNS = {
-    "nothing": (lambda run, f: f / "no", ["no isn't a run directory"]),
+    "nothing": (lambda run, f: f / "no", ["no: there is no such file or folder"]),
     "a folder of other things": (lambda run, f: _some_folder(f), ["occupied", "run.json"]),
     "a damaged record": (lambda run, f: _copy_of(run, f, damaged="run.json"), ["run.json"]),
     "a damaged table": (

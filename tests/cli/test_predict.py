@@ -106,15 +106,15 @@ def test_an_array_after_a_table_is_taken_by_place_and_told_or_refused(cli, tmp_p
             ["update", "-o", tmp_path / name[2:]],
         ):
             told = cli.ok(command[0], tmp_path / "numbers", tmp_path / name, *command[1:]).stderr
-            assert f"{name} has no names of columns, so they are taken by their places for 'a', 'b', 'c'" in told
-            assert told.count("by their places") == 1
+            assert f"{name} has no column names, so its columns are matched by position to 'a', 'b', 'c'" in told
+            assert told.count("by position") == 1
         found = pq.read_table(tmp_path / f"{name}.parquet")["cluster"]
         assert found.equals(pq.read_table(tmp_path / "numbers" / "assignments.parquet")["cluster"])
         # Numbers in units of a deviation, as a table with gaps becomes, can't be told from others.
         refused = cli("predict", tmp_path / "gaps", tmp_path / name, "-o", tmp_path / "no.parquet")
         assert (refused.exit_code, "has no names of columns, but" in refused.stderr) == (2, True)
     told = cli.ok("predict", tmp_path / "x", tmp_path / "numbers.csv", "-o", tmp_path / "n.parquet").stderr
-    assert "numbers.csv: the fit knew no names of columns, so the 3 columns are taken by their places" in told
+    assert "numbers.csv: the fit had no column names, so the 3 columns are matched by position" in told
     refused = cli("predict", tmp_path / "x", tmp_path / "gaps.csv", "-o", tmp_path / "no.parquet")
     assert (refused.exit_code, "holds gaps, kinds, texts or cells, but" in refused.stderr) == (2, True)
 

@@ -301,7 +301,7 @@ def test_labels_of_a_text_file_are_read_as_tables_are(cli, run, tmp_path, suffix
     ("label,x\na,1\nb,2\nb,2,3\n", (), "line 4 has 3 cells between ',', and most lines 2"),
     ('label,x\n"a,1\nb,2\n', (), "a quotation mark opens a cell that runs on to line 3"),
     ("label\na\nb\n", ("--encoding", "utf-99"), "encoding 'utf-99' is not known"),
-    ("label;x\na;1\n", ("--delimiter", "ab"), "delimiter='ab': give the one mark"),
+    ("label;x\na;1\n", ("--delimiter", "ab"), "delimiter='ab': give the character"),
     ("label,x\n\n\n", (), "holds a header and no labels"),
     ("label\na\n\nb\n", (), "has no label in row 1"),
 ])  # fmt: skip

@@ -75,7 +75,7 @@ def test_clusters_that_no_new_row_is_of_stay_as_they_were(model: DEC) -> None:
 
 
 def test_what_cannot_be_learnt_from_is_refused(model: DEC) -> None:
-    with pytest.raises(ValueError, match="min_rows=1 is no size of a cluster"):
+    with pytest.raises(ValueError, match="min_rows=1 can't be the size of a cluster"):
         update(model, WEEK, min_rows=1)
     with pytest.raises(ValueError, match="X has no row that holds something"):
         update(model, np.full((3, 100), np.nan, dtype=np.float32))

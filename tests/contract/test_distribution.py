@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -54,3 +55,14 @@ def test_the_sdist_is_small_and_holds_what_the_tests_need_without_the_kit_and_wh
     assert file.stat().st_size < 1_000_000
     made = ("bench", ".venv", "__pycache__", ".hypothesis", "site", "demo-run")
     assert not [name for name in names if any(f"/{part}/" in f"/{name}/" for part in made)]
+
+
+def test_the_conda_recipe_asks_for_what_the_package_asks_for() -> None:
+    yaml = pytest.importorskip("yaml")
+    recipe = yaml.safe_load((ROOT / "recipe" / "recipe.yaml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    # See the recipe; pytorch is what conda calls torch.
+    wanted = {line.replace(">=", " >=") for line in project["dependencies"]} - {"stopwordsiso >=0.7"}
+    wanted |= {"python >=${{ python_min }}", "setuptools <81", "stopwordsiso >=0.6.1"}
+    assert {line.replace("pytorch", "torch") for line in recipe["requirements"]["run"]} == wanted
+    assert recipe["context"]["version"] == torchdec.__version__

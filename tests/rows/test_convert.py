@@ -112,7 +112,7 @@ def test_an_object_that_is_no_number_is_a_type_error():
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (np.arange(5.0), r"X has shape \(5,\), but one row an observation .* Reshape your data"),
+        (np.arange(5.0), r"X has shape \(5,\), but one row per observation .* Reshape your data"),
         (np.zeros((4, 2, 2, 2, 1)), r"X has shape \(4, 2, 2, 2, 1\), .* X\.reshape\(len\(X\), -1\)"),
         (np.array(3.0), r"X has shape \(\)"),
         (sp.coo_array([1.0, 2.0]), r"X has shape \(2,\)"),
@@ -124,7 +124,7 @@ def test_an_object_that_is_no_number_is_a_type_error():
         (np.ones((2, 2), dtype=complex), r"X holds complex numbers\. Complex data not supported"),
         (sp.csr_array(np.eye(2, dtype=complex)), r"Complex data not supported"),
         (np.array([[1j, 2]], dtype=object), r"Complex data not supported"),
-        (np.array([["a", "b"]]), r"X holds values of dtype <U1, but numbers are wanted"),
+        (np.array([["a", "b"]]), r"X holds values of dtype <U1, but numbers are needed"),
         (
             np.array([["1.5", 2]], dtype=object),
             r"X holds text such as '1\.5'; give a data frame, pandas\.DataFrame\(X\)",

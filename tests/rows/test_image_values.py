@@ -192,7 +192,7 @@ def test_colour_of_16_bits_is_told_as_read_with_8(tmp_path):
     for number, value in enumerate((5000, 60000)):
         pixels = np.full((8, 8, 3), value, dtype=np.uint16)
         tifffile.imwrite(tmp_path / f"{number}.tif", pixels, photometric="rgb")
-    with pytest.warns(RowsWarning, match="2 of 2 pictures in colour have 16 bits a channel, of which the upper 8"):
+    with pytest.warns(RowsWarning, match="2 of 2 pictures in colour have 16 bits per channel; the upper 8"):
         rows = read_rows(tmp_path)
     assert rows.take(np.arange(2))[:, 0].tolist() == [19, 234]
 

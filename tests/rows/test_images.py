@@ -156,7 +156,7 @@ def test_a_damaged_page_is_named(tmp_path: Path) -> None:
 def test_of_an_animation_the_first_frame_is_taken(suffix: str, tmp_path: Path) -> None:
     frames = [Image.new("L", (16, 16), shade) for shade in (100, 200, 50)]
     frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:], lossless=True, quality=100)
-    with pytest.warns(RowsWarning, match=rf"1 of 1 files hold several frames, .* first is taken \(a\.{suffix}\)"):
+    with pytest.warns(RowsWarning, match=rf"1 of 1 files hold several frames; the first is used \(a\.{suffix}\)"):
         rows = read_rows(tmp_path)
     assert rows.shape == (1, 256)
     np.testing.assert_allclose(rows.take(np.array([0])), 100, atol=1)

@@ -192,7 +192,7 @@ def test_rows_that_were_prepared_by_themselves_or_not_at_all_are_refused_by_a_mo
     for rows in (table.fillna(0).to_numpy(), as_rows(table.fillna(0).to_numpy())):
         with pytest.raises(ValueError, match="X has no names of columns, but"):
             model.predict(rows)
-    with pytest.warns(RowsWarning, match="no names of columns, so they are taken by their places for 'a', 'b'"):
+    with pytest.warns(RowsWarning, match="no column names, so its columns are matched by position to 'a', 'b'"):
         np.testing.assert_array_equal(numbers.predict(rows), numbers.labels_)
 
 

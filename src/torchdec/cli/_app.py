@@ -14,7 +14,7 @@ from torchdec.cli._columns import columns
 from torchdec.cli._describe import summary
 from torchdec.cli._drift import drift
 from torchdec.cli._edit import edit, merge, rename, split
-from torchdec.cli._errors import OneLineErrors
+from torchdec.cli._errors import OneLineErrors, ReadsPaths
 from torchdec.cli._export import export, export_table, sort
 from torchdec.cli._fit import demo, fit
 from torchdec.cli._info import info
@@ -32,61 +32,65 @@ from torchdec.cli._update import merge_models, update
 # By what people want to do: each command in a few words, and an example of it.
 TASKS: dict[str, list[tuple[Callable[..., None], str, str]]] = {
     "Start": [
-        (demo, "Cluster images of digits, to see what comes out.", "torchdec demo"),
+        (demo, "Try it: cluster 1,797 images of digits.", "torchdec demo"),
     ],
     "Cluster": [
-        (columns, "Show what each column of a table is taken for.", "torchdec columns customers.csv"),
+        (columns, "Show how fit reads each column of a table.", "torchdec columns customers.csv"),
         (choose_k, "Recommend a number of clusters.", "torchdec choose-k customers.csv"),
         (
             fit,
-            "Cluster rows, and leave a run: model, clusters, page.",
+            "Cluster rows: write a model, the clusters and a page.",
             "torchdec fit customers.csv -k auto -o run",
         ),
     ],
     "Look": [
-        (summary, "Tell what each cluster is.", "torchdec summary run customers.csv"),
+        (summary, "Describe each cluster.", "torchdec summary run customers.csv"),
         (open_page, "Show the page of a run, and save edits made on it.", "torchdec open run"),
-        (report, "Make the page of a run anew.", "torchdec report run customers.csv"),
-        (levels, "Tell which coarser groups the clusters form.", "torchdec levels run"),
+        (report, "Write the page of a run again.", "torchdec report run customers.csv"),
+        (levels, "List coarser groupings of the clusters.", "torchdec levels run"),
         (
             stability,
-            "Tell which clusters refits find again, and what a confidence is worth.",
+            "Check which clusters refits find again.",
             "torchdec stability run customers.csv",
         ),
-        (info, "Tell how a run or a model was made.", "torchdec info run"),
-        (score, "Compare a run with known classes.", "torchdec score run labels.csv"),
+        (info, "Show how a run or a model was made.", "torchdec info run"),
+        (score, "Compare clusters with known classes.", "torchdec score run labels.csv"),
     ],
     "Change": [
         (rename, "Name clusters.", 'torchdec rename run 2=Enterprise 1="Free plan" -o named'),
-        (merge, "Make one cluster of two.", "torchdec merge run 4 9 -o merged"),
-        (split, "Cut one cluster into several.", "torchdec split run 4 customers.csv -o cut --into 2"),
-        (edit, "Replay edits that were made on the page.", "torchdec edit run run-edits.json -o edited"),
-        (ask, "Propose pairs of rows to be told same or not.", "torchdec ask run customers.csv -o questions.csv"),
+        (merge, "Merge two clusters.", "torchdec merge run 4 9 -o merged"),
+        (split, "Split one cluster into several.", "torchdec split run 4 customers.csv -o cut --into 2"),
+        (edit, "Apply edits that were made on the page.", "torchdec edit run run-edits.json -o edited"),
+        (ask, "Ask which pairs of rows belong together.", "torchdec ask run customers.csv -o questions.csv"),
         (
             refine,
-            "Correct clusters by such answers, or by names of rows.",
+            "Correct clusters by the answers, or by names of rows.",
             "torchdec refine run customers.csv --answers questions.csv -o refined",
         ),
     ],
     "Use on new rows": [
-        (predict, "Assign rows to the clusters of a model.", "torchdec predict run november.csv -o november.xlsx"),
-        (drift, "Tell whether new rows differ from those of the fit.", "torchdec drift run november.csv"),
-        (update, "Take up new rows, and open clusters for new kinds.", "torchdec update run november.csv -o next"),
+        (predict, "Assign new rows to the clusters.", "torchdec predict run november.csv -o november.xlsx"),
+        (drift, "Check whether new rows differ from those of the fit.", "torchdec drift run november.csv"),
+        (
+            update,
+            "Add new rows, with new clusters for new kinds of rows.",
+            "torchdec update run november.csv -o next",
+        ),
         (
             merge_models,
-            "Take in the clusters of another run.",
+            "Add the clusters of another run.",
             "torchdec merge-models north south both.csv -o joined",
         ),
-        (serve, "Serve a model over HTTP.", "torchdec serve run"),
+        (serve, "Answer predictions over HTTP.", "torchdec serve run"),
     ],
     "Hand over": [
-        (export, "Write a model as ONNX.", "torchdec export run --onnx model.onnx"),
+        (export, "Write the model as ONNX.", "torchdec export run --onnx model.onnx"),
         (
             export_table,
-            "Write clusters and rows as a workbook or JSON.",
+            "Write clusters and rows to an .xlsx or .json.",
             "torchdec export-table run -o clusters.xlsx",
         ),
-        (sort, "Put pictures into a folder for each cluster.", "torchdec sort run digits/ -o sorted"),
+        (sort, "Sort images into one folder per cluster.", "torchdec sort run digits/ -o sorted"),
     ],
 }
 
@@ -114,7 +118,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for function, _, example in (line for listed in TASKS.values() for line in listed):
-    app.command(name_of(function), epilog=f"Example: {example}")(function)
+    app.command(name_of(function), cls=ReadsPaths, epilog=f"Example: {example}")(function)
 
 
 def _print_version(wanted: bool) -> None:
@@ -129,7 +133,10 @@ def _torchdec(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Deep Embedded Clustering: clusters, an embedding and a model for new rows, from unlabelled rows."""
+    """Deep Embedded Clustering: clusters, an embedding and a model for new rows, from unlabelled rows.
+
+    `torchdec COMMAND --help` shows the options of a command and an example.
+    """
 
 
 def main() -> None:

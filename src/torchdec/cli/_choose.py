@@ -26,10 +26,10 @@ def choose_k(
     first: Annotated[int, typer.Option("--from", min=1, help="The smallest number of clusters to try.")] = 1,
     last: Annotated[
         int | None,
-        typer.Option("--to", min=1, show_default="500, or half of the rows", help="The largest one."),
+        typer.Option("--to", min=1, show_default="500, or half of the rows", help="The largest number to try."),
     ] = None,
     resolution: Annotated[
-        Resolution, typer.Option("--resolution", help="Whether fewer or more clusters are wanted.")
+        Resolution, typer.Option("--resolution", help="Prefer fewer clusters (coarse) or more (fine).")
     ] = Resolution.AUTO,
     hold_out: Annotated[
         float,
@@ -38,7 +38,8 @@ def choose_k(
             min=0.0,
             max=0.9,
             metavar="FRACTION",
-            help="Show the paper's G on this share of the rows too, as 0.2: it trains a DEC for every k.",
+            help="Also show the paper's G, measured on this fraction of the rows, such as 0.2. Slow: "
+            "it trains a DEC for every k.",
         ),
     ] = 0.0,
     representation: _options.RepresentationOption = _options.Representation.NEIGHBORS,
@@ -51,11 +52,9 @@ def choose_k(
 ) -> None:
     """Recommend a number of clusters.
 
-    A number is strong if rows lie clearly denser in the midst of each cluster than in the valleys between them. Of
-    the strong ones the largest is recommended, and 1 where there is none. Stability, how well halves of the rows
-    show the same clusters, stands beside it, and with --hold-out the paper's G, which takes the k before it falls.
-    fit -k auto takes the same number, fit -k coarse that of --resolution coarse, and fit -k 2-12 that of --from 2
-    --to 12.
+    It takes the largest number whose clusters are all clearly denser in their middle than in the valleys between
+    them (strength); 1 if there is none. Stability, how alike the clusters of halves of the rows are, is shown
+    beside it. `fit -k auto` takes the same number.
     """
     from torchdec.clusters._choose import choose_k
     from torchdec.rows._files import read_rows

@@ -23,7 +23,7 @@ def columns(
     file: _options.Said = _options.AS_IT_SHOWS,
     as_json: _options.Json = False,
 ) -> None:
-    """Show what each column of a table is taken for, and what fit does with it."""
+    """Show how fit reads each column of a table. It fits nothing."""
     from torchdec.rows._files import overview_of_file
 
     with naming("FILE"):

@@ -24,17 +24,19 @@ def summary(
     data: Annotated[
         Path | None,
         typer.Argument(
-            metavar="DATA", show_default=False, help=f"{_options.DATA_HELP} Without it, what the run has is told."
+            metavar="DATA",
+            show_default=False,
+            help=f"{_options.DATA_HELP} Without it, only what the run holds is shown.",
         ),
     ] = None,
     text_column: _options.TextColumn = None,
     as_json: _options.Json = False,
 ) -> None:
-    """Tell what each cluster is.
+    """Describe each cluster.
 
-    Its size, how sure its rows are, the nearest other cluster, what tells its rows from all others, and the rows
-    nearest to its centre. Of a table that is told in its own units, and then as rules; of other rows by how many
-    standard deviations features stand out from the mean of all rows.
+    It prints the size, the confidence, the nearest other cluster, exemplars, and what stands out: traits and rules
+    in the units of a table, words of texts, and for other rows features, by how many standard deviations they
+    differ from the mean of all rows.
     """
     from torchdec._assigned import Assigned
     from torchdec._model_file import load
@@ -90,7 +92,7 @@ def _print_rules(rules: "Rules") -> None:
         conditions = printable(" and ".join(rule.conditions)) or "all rows"
         precision = "" if rule.precision is None else f" ({rule.precision:.0%} of these)"
         tell(f"cluster {rule.cluster}: {conditions}{precision}")
-    tell(f"These rules put {rules.fidelity:.1%} of {rules.n_held_out:,} rows held out where the model does.")
+    tell(f"These rules put {rules.fidelity:.1%} of {rules.n_held_out:,} held-out rows where the model does.")
 
 
 def _print(clusters: "tuple[Cluster, ...]", ids: "pa.Table | None") -> None:

@@ -26,23 +26,23 @@ def drift(
     data: Annotated[Path, typer.Argument(metavar="NEW_DATA", show_default=False, help=_options.DATA_HELP)],
     least_effect: Annotated[
         float,
-        typer.Option("--effect", min=0.01, help="Effects from which on a difference counts (Cohen's h or d)."),
+        typer.Option("--effect", min=0.01, help="Smallest effect that counts as drift (Cohen's h or d)."),
     ] = 0.3,
     page: Annotated[
         Path | None,
-        typer.Option("--page", metavar="FILE.html", show_default=False, help="Show all comparisons on a page."),
+        typer.Option("--page", metavar="FILE.html", show_default=False, help="Write a page with all comparisons."),
     ] = None,
     text_column: _options.TextColumn = None,
     file: _options.Said = _options.AS_IT_SHOWS,
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
-    """Tell whether new rows differ from those of the fit; the exit code is 3 if they do, and 0 if they don't.
+    """Check whether new rows differ from those of the fit; the exit code is 3 if they do, else 0.
 
-    Compared are the sizes of clusters, how many rows lie farther out than nearly all rows of the fit, the means of
-    columns, and in a table of kinds and gaps how many rows have no value that the fit knew. A difference counts
-    if it is more than chance and its effect large enough. How sure and how near the centre rows are is told too,
-    but doesn't decide: of its own rows a fit is always surer.
+    It compares the sizes of clusters, the fraction of rows that lie far out, the means of columns, and in mixed
+    tables the fraction of rows without a value that the fit knew. A difference counts if it is more than chance
+    and its effect is large enough. Confidence and the distance to the centre are shown but don't count: a fit is
+    always more confident of its own rows.
     """
     from torchdec._model_file import load
     from torchdec.clusters._drift import drift

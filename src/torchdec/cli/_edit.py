@@ -27,14 +27,16 @@ ClusterArgument = Annotated[
 def merge(
     directory: _options.Run,
     a: Annotated[str, typer.Argument(metavar="A", show_default=False, help="The number or name of a cluster.")],
-    b: Annotated[str, typer.Argument(metavar="B", show_default=False, help="That of another one.")],
+    b: Annotated[
+        str, typer.Argument(metavar="B", show_default=False, help="The number or name of the other cluster.")
+    ],
     out: _options.Out,
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
-    """Make one cluster of two, in a new run.
+    """Merge two clusters, in a new run.
 
-    It gets the smaller number, and the clusters above the larger one move down by one.
+    The merged cluster gets the smaller number, and the clusters above the larger one move down by one.
     """
     _replayed(directory, [{"edit": "merge", "clusters": [_handle(a), _handle(b)]}], out, force, as_json)
 
@@ -45,9 +47,9 @@ def split(
     cluster: ClusterArgument,
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The rows of the run.")],
     out: _options.Out,
-    into: Annotated[int, typer.Option("--into", min=2, help="How many parts.")] = 2,
+    into: Annotated[int, typer.Option("--into", min=2, help="How many parts to split it into.")] = 2,
     updates: Annotated[
-        int, typer.Option("--updates", min=0, help="Updates of self-training after the cut; 0 trains nothing.")
+        int, typer.Option("--updates", min=0, help="Updates of self-training after the split; 0 trains nothing.")
     ] = 3,
     text_column: _options.TextColumn = None,
     file: _options.Said = _options.AS_IT_SHOWS,
@@ -55,7 +57,7 @@ def split(
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
-    """Cut one cluster into several, in a new run.
+    """Split one cluster into several, in a new run.
 
     The first part keeps its number; the others come after the last cluster.
     """
@@ -68,9 +70,7 @@ def rename(
     out: _options.Out,
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="CLUSTER=NAME...", show_default=False, help="What to call clusters, as 2=Enterprise 1=Free."
-        ),
+        typer.Argument(metavar="CLUSTER=NAME...", show_default=False, help="Names, such as 2=Enterprise 1=Free."),
     ] = None,
     file: Annotated[
         Path | None,
@@ -78,7 +78,7 @@ def rename(
             "--file",
             metavar="NAMES.csv",
             show_default=False,
-            help="A .csv with the columns cluster and name, for many at once.",
+            help="A .csv with the columns cluster and name, for many names at once.",
         ),
     ] = None,
     force: _options.Force = False,
@@ -86,7 +86,7 @@ def rename(
 ) -> None:
     """Name clusters, in a new run.
 
-    A cluster is given by its number, or by the name that it has. An empty name takes a name away.
+    Give a cluster by its number or its present name. An empty name removes the name.
     """
     given = [*_pairs(names or []), *([] if file is None else _pairs_of_file(file))]
     if not given:
@@ -101,28 +101,28 @@ def rename(
 def edit(
     directory: _options.Run,
     file: Annotated[
-        Path, typer.Argument(metavar="EDITS.json", show_default=False, help="As the page of the run exports it.")
+        Path, typer.Argument(metavar="EDITS.json", show_default=False, help="The file that the page saved.")
     ],
     out: _options.Out,
     data: Annotated[
         Path | None,
-        typer.Option("--data", metavar="DATA", show_default=False, help="The rows of the run, for a split."),
+        typer.Option(
+            "--data", metavar="DATA", show_default=False, help="The rows of the run; needed if a cluster is split."
+        ),
     ] = None,
     text_column: _options.TextColumn = None,
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
-    """Replay the edits that were made on the page of a run, in a new run.
+    """Apply the edits that were made on the page of a run, in a new run.
 
-    Names, notes, merges, splits, and rows that were moved or marked as noise. A row that was moved stays so in the
-    files of the run; what the model does with new rows doesn't change by it.
+    These are names, notes, merges, splits, and rows that were moved or marked as noise. A moved row keeps its
+    cluster in the files of the run, but the model predicts new rows as before.
     """
     import json
 
     try:
         edits = json.loads(file.read_text(encoding="utf-8"))["edits"]
-    except FileNotFoundError:
-        raise UserError(f"EDITS.json: {file}: there is no such file; check the path") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"EDITS.json: {file} holds no edits ({error!r}); give what the page exported.") from None
     if not isinstance(edits, list) or not edits:

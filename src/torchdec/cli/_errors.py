@@ -5,10 +5,11 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from torchdec.cli._terminal import tell
 
@@ -75,6 +76,18 @@ def say(message: str) -> None:
     tell(f"torchdec: {message}", err=True)
 
 
+class ReadsPaths(TyperCommand):
+    """A command, each of whose arguments that is a path is one that it reads."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command once its files are there: what it imports takes seconds, too long for a typing error."""
+        for argument in self.params:
+            path = ctx.params.get(argument.name)
+            if argument.param_type_name == "argument" and isinstance(path, Path) and not path.exists():
+                raise UserError(f"{argument.metavar}: {path}: there is no such file or folder; check the path")
+        return super().invoke(ctx)
+
+
 class OneLineErrors(TyperGroup):
     """The group of all commands."""
 
@@ -121,4 +134,4 @@ def _usage_sentence(error: Any, args: Sequence[str]) -> str:
         if value is not None and repr(value) not in message:
             message += f" (got {value!r})"
     command = error.ctx.command_path if error.ctx else "torchdec"
-    return f"{message}. See '{command} --help'."
+    return f"{message}{'' if message.endswith('?') else '.'} See '{command} --help'."

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 def export(
     model: _options.Model,
-    onnx: Annotated[Path, typer.Option("--onnx", metavar="FILE.onnx", show_default=False, help="File to write.")],
+    onnx: Annotated[
+        Path, typer.Option("--onnx", metavar="FILE.onnx", show_default=False, help="File to write the model to.")
+    ],
     force: _options.Force = False,
 ) -> None:
-    """Write a model as an ONNX file: rows in; code, probabilities and labels out."""
+    """Write a model as an ONNX file: rows in; embedding, probabilities and labels out."""
     from torchdec._export import export_onnx
     from torchdec._model_file import load
 
@@ -43,9 +45,9 @@ def export_table(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="An .xlsx or .json to write.")],
     force: _options.Force = False,
 ) -> None:
-    """Write a run for others: its clusters, its rows with their ids and clusters, and what tells clusters apart.
+    """Write the clusters, their traits, and all rows with their ids and clusters.
 
-    In an .xlsx these are the sheets clusters, rows and profile; a .json has the same as lists of objects.
+    An .xlsx has the sheets clusters, rows and profile; a .json has the same as lists of objects.
     """
     from torchdec.runs._publish import check_file, write_file
     from torchdec.runs._record import read_run
@@ -65,14 +67,14 @@ def export_table(
 
 
 def sort(
-    directory: Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run of pictures.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The folder of its pictures.")],
+    directory: Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run of images.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="The folder of its images.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="A new folder to make.")],
-    copy: Annotated[bool, typer.Option("--copy", help="Copy the pictures; by default they are linked.")] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the images instead of linking them.")] = False,
 ) -> None:
-    """Sort the pictures of a run into folders, one for each cluster.
+    """Sort the images of a run into one folder per cluster.
 
-    A folder has the number and the name of its cluster; "none" has the pictures that are in no cluster.
+    Each folder is named by the number and name of its cluster; images in no cluster go to "none".
     """
     from torchdec.runs._publish import check_place
     from torchdec.runs._record import read_run

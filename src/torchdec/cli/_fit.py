@@ -26,7 +26,7 @@ Like = Annotated[
         "--like",
         metavar="OLD_RUN",
         show_default=False,
-        help="An earlier run: clusters that it had too keep their numbers and names, and changes are told.",
+        help="Give clusters the numbers and names that they have in this earlier run, and print what changed.",
     ),
 ]
 
@@ -62,8 +62,8 @@ def fit(
 ) -> None:
     """Cluster the rows of DATA.
 
-    Writes a run directory: the model, the cluster of each row, the embedding and a record of it all. It
-    appears complete or not at all.
+    It writes a run: a directory with the model, the cluster and embedding of each row, a page to look at and a
+    record of the fit. The directory appears complete or not at all.
     """
     from torchdec._core.workers import joined
     from torchdec.rows._files import read_rows
@@ -167,14 +167,15 @@ def demo(
     quiet: _options.Quiet = False,
     as_json: _options.Json = False,
 ) -> None:
-    """Cluster scikit-learn's digits.
+    """Try it: cluster 1,797 images of digits that come with scikit-learn.
 
-    1,797 images of 8 x 8 pixels, bundled with scikit-learn. The true digits are used for the score alone.
+    The true digits serve only for the score at the end.
     """
     from sklearn.datasets import load_digits
 
     from torchdec.rows._convert import as_rows
     from torchdec.runs._publish import check_directory
+    from torchdec.runs._record import REPORT
 
     # The demo owns its default directory; a run there is replaced, anything else is refused all the same.
     force = force or out == DEFAULT_OUT
@@ -195,6 +196,8 @@ def demo(
         print_json({**run_json(out, run), "score": score})
         return
     print_run(out, run)
+    if (page := out / REPORT).exists():  # which needs the extra `report`
+        tell(f"Open {page} in a browser.")
     tell("Try next:")
     tell(f"  torchdec score {out} {out / 'labels.npy'}")
     tell(f"    {agreement_line(score)}")

@@ -22,7 +22,7 @@ def info(
     ],
     as_json: _options.Json = False,
 ) -> None:
-    """Tell what a run or a model file is."""
+    """Show how a run or a model was made: data, settings, versions, files."""
     with naming("PATH"):
         if path.is_dir():
             _run_info(path, as_json)

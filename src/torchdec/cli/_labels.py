@@ -137,7 +137,7 @@ def _from_lines(path: Path, _: str | None, reading: Reading) -> Labels:
     while lines and not lines[-1]:
         lines.pop()
     if not lines:
-        raise UserError(f"{path} is empty; give one label a line.")
+        raise UserError(f"{path} is empty; give one label per line.")
     return Labels(np.array(lines))
 
 

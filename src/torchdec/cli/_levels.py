@@ -28,17 +28,16 @@ def levels(
             "--out",
             metavar="FILE",
             show_default=False,
-            help="Where the whole tree is written: .csv (a line for each node), .nwk (Newick) or .json.",
+            help="File to write the whole tree to: .csv (one line per node), .nwk (Newick) or .json.",
         ),
     ] = None,
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
-    """Tell which numbers of groups the clusters of a model form, and which clusters are in each group.
+    """List coarser groupings of the clusters of a model, and which clusters are in each group.
 
-    Clusters are joined by how far their middles are apart in the space of the rows. A number of groups is told
-    where the distance grows clearly from the last join that made them to the next one; any other is a cut of
-    the same tree.
+    The nearest clusters are joined first. A number of groups is listed where the distance to the next join grows
+    clearly; `predict --groups N` takes any number.
     """
     from torchdec._model_file import load
     from torchdec.runs._publish import check_file

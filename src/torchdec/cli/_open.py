@@ -14,15 +14,19 @@ def open_page(
     directory: _options.Run,
     edits: Annotated[
         Path | None,
-        typer.Option("--edits", metavar="FILE.json", show_default="RUN-edits.json", help="Where edits are saved."),
+        typer.Option(
+            "--edits", metavar="FILE.json", show_default="RUN-edits.json", help="File to save the edits to."
+        ),
     ] = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
 ) -> None:
-    """Show the page of a run in the browser, and save the edits that are made on it.
+    """Show the page of a run in the browser, and save the edits that you make on it.
 
-    It listens on this machine alone (127.0.0.1), and answers only to the address that it prints, with its token.
-    `torchdec edit` replays what was saved. Ctrl-C ends it.
+    Only this machine can reach it (127.0.0.1), at the address that it prints. `torchdec edit` applies the saved
+    edits. Ctrl-C ends it.
     """
     import webbrowser
 

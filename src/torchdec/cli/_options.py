@@ -34,8 +34,8 @@ class Precision(StrEnum):
 
 
 DATA_HELP = (
-    "Rows: .npy, .npz (array x, or CSR parts), .csv, .tsv, .xlsx, .parquet, .h5ad, .zarr, .txt (a text a line), "
-    "or a folder of .parquet, CSR .npz or images, or an image."
+    "The rows: a .csv, .tsv, .xlsx, .parquet, .npy, .npz (array x, or the parts of a CSR matrix), .h5ad, .zarr "
+    "or .txt (one text per line), an image, or a folder of images, .parquet or CSR .npz."
 )
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help=DATA_HELP)]
@@ -47,7 +47,10 @@ Model = Annotated[
 TextColumn = Annotated[
     str | None,
     typer.Option(
-        "--text-column", metavar="NAME", show_default=False, help="Column of a .csv or .parquet that holds texts."
+        "--text-column",
+        metavar="NAME",
+        show_default=False,
+        help="Cluster the texts of this column of a .csv or .parquet.",
     ),
 ]
 VectorColumn = Annotated[
@@ -56,8 +59,8 @@ VectorColumn = Annotated[
         "--vector-column",
         metavar="NAME",
         show_default=False,
-        help="Column of a .parquet that holds the rows, a list of numbers each; --text-column and --image-column "
-        "then name what these came from, which the page shows.",
+        help="Cluster the vectors (lists of numbers) of this column of a .parquet; --text-column and "
+        "--image-column then name the texts or images that they were made of, which the page shows.",
     ),
 ]
 ImageColumn = Annotated[
@@ -66,7 +69,7 @@ ImageColumn = Annotated[
         "--image-column",
         metavar="NAME",
         show_default=False,
-        help="Column of pictures' paths, beside the vectors.",
+        help="Column of paths to images, beside the vectors.",
     ),
 ]
 Features = Annotated[
@@ -75,8 +78,8 @@ Features = Annotated[
         "--features",
         metavar="FILE.npy",
         show_default=False,
-        help="Vectors of the pictures in the folder DATA, one a row in the order of their names, which are "
-        "clustered in place of pixels.",
+        help="Cluster these vectors in place of the pixels: one row per image of the folder DATA, in the order of "
+        "their names.",
     ),
 ]
 Layer = Annotated[
@@ -85,17 +88,22 @@ Layer = Annotated[
         "--layer",
         metavar="NAME",
         show_default=False,
-        help="Layer of an AnnData (.h5ad, .zarr) to read in place of X, as counts; later commands read it too.",
+        help="Layer of an AnnData (.h5ad, .zarr), such as counts, to read in place of X; later "
+        "commands read it too.",
     ),
 ]
 Use = Annotated[
     list[str] | None,
     typer.Option(
-        "--use", metavar="COLUMN", show_default=False, help="Take a column as a feature, whatever it looks like."
+        "--use",
+        metavar="COLUMN",
+        show_default=False,
+        help="Use this column as a feature, whatever it looks like; may be repeated.",
     ),
 ]
 Ignore = Annotated[
-    list[str] | None, typer.Option("--ignore", metavar="COLUMN", show_default=False, help="Leave out a column.")
+    list[str] | None,
+    typer.Option("--ignore", metavar="COLUMN", show_default=False, help="Leave out this column; may be repeated."),
 ]
 Role = Annotated[
     list[str] | None,
@@ -103,13 +111,15 @@ Role = Annotated[
         "--role",
         metavar="COLUMN=ROLE",
         show_default=False,
-        help="What a column means: number, amount, date, day-first date, month-first date, duration, kind, text, "
-        "label, or the order of its levels as 'plan=Free<Basic<Pro'.",
+        help="What a column is: number, amount, date, day-first date, month-first date, duration, kind (a "
+        "category), text, label, or the order of its levels, such as 'plan=Free<Basic<Pro'; may be repeated.",
     ),
 ]
 Id = Annotated[
     list[str] | None,
-    typer.Option("--id", metavar="COLUMN", show_default=False, help="A column that names the rows."),
+    typer.Option(
+        "--id", metavar="COLUMN", show_default=False, help="Column that identifies the rows; may be repeated."
+    ),
 ]
 
 
@@ -129,7 +139,7 @@ Header = Annotated[
     bool | None,
     typer.Option(
         "--header/--no-header",
-        show_default="as its lines show",
+        show_default="detected",
         help="Whether the first line of a .csv or .tsv names its columns.",
     ),
 ]
@@ -138,21 +148,21 @@ Delimiter = Annotated[
     typer.Option(
         "--delimiter",
         metavar="MARK",
-        show_default="as its lines show",
-        help="What stands between the columns of a .csv or .tsv, as ';' or tab.",
+        show_default="detected",
+        help="Delimiter of a .csv or .tsv, such as ';' or tab.",
     ),
 ]
 Decimal = Annotated[
     str | None,
-    typer.Option("--decimal", metavar="MARK", show_default="as its numbers show", help="Decimal mark: . or ,"),
+    typer.Option("--decimal", metavar="MARK", show_default="detected", help="Decimal mark of its numbers: . or ,"),
 ]
 Encoding = Annotated[
     str | None,
     typer.Option(
         "--encoding",
         metavar="NAME",
-        show_default="utf-8, or as it shows",
-        help="Of a .csv, .tsv or .txt, as cp1252.",
+        show_default="detected",
+        help="Encoding of a .csv, .tsv or .txt, such as cp1252.",
     ),
 ]
 # How a text file is written, and which columns are features, as a command with `reads_files` gets them and
@@ -235,17 +245,17 @@ Clusters = Annotated[
         "--clusters",
         metavar="K",
         parser=lambda value: _clusters(str(value)),
-        help="How many clusters; 2-12 chooses among 2 to 12 as choose-k --from 2 --to 12 does, 3,5,8 among these, "
-        "and auto as choose-k does without a range: 1 and up; coarse asks for fewer clusters, fine for more.",
+        help="How many clusters: a number; auto to let torchdec choose, coarse or fine for fewer or more; a "
+        "range such as 2-12 or a list such as 3,5,8 to choose among these. See choose-k.",
     ),
 ]
-Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory that the run becomes.")]
+Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory to write the run to.")]
 RepresentationOption = Annotated[
     Representation,
     typer.Option(
         "--representation",
-        help="How the embedding is learnt: from the graph of nearest neighbours (the default), by an autoencoder "
-        "trained as a whole, or by the paper's layer-wise denoising recipe (sdae, which takes hours).",
+        help="How the embedding is learnt: neighbors, from the graph of nearest neighbours; autoencoder; or "
+        "sdae, the paper's stacked denoising autoencoder, which takes hours.",
     ),
 ]
 ReconstructionWeight = Annotated[
@@ -265,8 +275,8 @@ Noise = Annotated[
         metavar="FRACTION",
         parser=lambda value: _noise(str(value)),
         show_default=False,
-        help="Cluster -1 for rows that belong nowhere: auto finds those that lie far from all others, and 0.05 "
-        "leaves out that fraction of the rows.",
+        help="Leave out rows that lie far from all others, with cluster -1: auto finds them; 0.05 leaves out that "
+        "fraction of the rows.",
     ),
 ]
 AugmentOption = Annotated[
@@ -274,7 +284,7 @@ AugmentOption = Annotated[
     typer.Option(
         "--augment",
         show_default=False,
-        help="Take images that are shifted and rotated a little for the same; slower.",
+        help="Learn that shifting or rotating an image a little doesn't change it. Several times as slow.",
     ),
 ]
 ImageShape = Annotated[
@@ -283,12 +293,23 @@ ImageShape = Annotated[
         "--image-shape",
         metavar="HxW[xC]",
         show_default=False,
-        help="Of the image in each row, as 28x28 or 32x32x3; else the array image_shape of DATA, if it has one.",
+        help="Shape of the image in each row, such as 28x28 or 32x32x3; by default the array "
+        "image_shape of DATA, if any.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same result on one machine.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1, ...")]
-PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Of the training steps.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed", min=0, max=2**32 - 1, help="Random seed: the same seed gives the same result on one machine."
+    ),
+]
+Device = Annotated[
+    str, typer.Option("--device", help="Where to compute: auto (a GPU if torch sees one), cpu, cuda, cuda:1 ...")
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option("--precision", help="Precision of the training steps; auto takes bfloat16 where it is fast."),
+]
 CheckpointEvery = Annotated[
     float | None,
     typer.Option(
@@ -296,17 +317,17 @@ CheckpointEvery = Annotated[
         min=0.0,
         metavar="SECONDS",
         show_default=False,
-        help="Keep the fit on the way in DIR.checkpoint, written so often and at Ctrl-C or SIGTERM.",
+        help="Save the unfinished fit to DIR.checkpoint at this interval, and at Ctrl-C or SIGTERM.",
     ),
 ]
 Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on from DIR.checkpoint if it is there, to the same result as without an interruption; if not, "
-        "begin. Without --checkpoint-every, it is written every ten minutes.",
+        help="Continue from DIR.checkpoint, to the same result as without an interruption; start if there is "
+        "none. It is saved every ten minutes unless --checkpoint-every says otherwise.",
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier command wrote there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]

@@ -29,8 +29,8 @@ Out = Annotated[
         "-o",
         "--out",
         metavar="OUT",
-        help=".parquet, .csv or .xlsx of the assignments; or .h5ad, a copy of the .h5ad that DATA is, with them; "
-        "or, for a folder of Parquet, a new folder.",
+        help="File to write: .parquet, .csv or .xlsx; a .h5ad copy of DATA if that is one; a new folder for a "
+        "folder of Parquet.",
     ),
 ]
 Reject = Annotated[
@@ -40,7 +40,8 @@ Reject = Annotated[
         min=0.0,
         max=0.99,
         metavar="FRACTION",
-        help="Cluster -1 for rows that lie farther out than this share of the rows of the fit, as 0.05.",
+        help="Give cluster -1 to rows that lie farther out than all but this fraction of the rows of the fit, "
+        "such as 0.05.",
     ),
 ]
 Groups = Annotated[
@@ -50,23 +51,28 @@ Groups = Annotated[
         min=1,
         metavar="N",
         show_default=False,
-        help="Assign rows to so many groups of clusters, as torchdec levels tells.",
+        help="Assign rows to this many groups of clusters; see levels.",
     ),
 ]
 Scores = Annotated[
     bool,
     typer.Option(
         "--scores",
-        help="Write how far out rows lie: a column outlier_score, above 1 farther than any of the fit.",
+        help="Add a column outlier_score: how far out a row lies; above 1 is farther than any row of the fit.",
     ),
 ]
-Join = Annotated[bool, typer.Option("--join", help="Write all columns of DATA, a table, beside the assignments.")]
+Join = Annotated[bool, typer.Option("--join", help="Add all columns of DATA, a table.")]
 Workers = Annotated[
-    int, typer.Option("--workers", min=0, metavar="N", help="Dask processes for a folder of Parquet; 0 is none.")
+    int,
+    typer.Option(
+        "--workers", min=0, metavar="N", help="How many Dask processes, for a folder of Parquet; 0 uses none."
+    ),
 ]
 Scheduler = Annotated[
     str | None,
-    typer.Option("--scheduler", metavar="ADDRESS", show_default=False, help="A Dask scheduler that runs already."),
+    typer.Option(
+        "--scheduler", metavar="ADDRESS", show_default=False, help="Address of a running Dask scheduler."
+    ),
 ]
 
 
@@ -86,14 +92,14 @@ def predict(
     device: _options.Device = "auto",
     force: _options.Force = False,
 ) -> None:
-    """Assign rows to the clusters of a model.
+    """Assign new rows to the clusters of a model.
 
-    The columns are row, cluster and confidence, and name where clusters have names. Rows that hold nothing, such
-    as empty texts, get the cluster -1, and so do those that --reject leaves out, or that belong nowhere where the
-    fit looked for such rows (fit --noise). A text file is read as that of the fit was, unless it is said anew.
-    It is written in chunks, so DATA may be of any size. A folder of Parquet files becomes a folder of files of the
-    same names, unless OUT ends in .parquet, .csv or .xlsx. An OUT that ends in .h5ad becomes a copy of DATA with
-    the clusters in .obs, the embedding and a map of it in .obsm, and genes that mark the clusters in .uns.
+    OUT gets the columns row, cluster, confidence, and name if the clusters have names. Rows that hold nothing,
+    such as empty texts, get cluster -1; so do rows that --reject leaves out, or noise if the fit used --noise.
+    DATA is read as fit read its file, unless an option says otherwise, and may be larger than memory. A folder of
+    Parquet files gives a folder of files of the same names, unless OUT ends in .parquet, .csv or .xlsx. An OUT
+    that ends in .h5ad is a copy of DATA with the clusters in .obs, the embedding and a map of it in .obsm, and
+    marker genes in .uns.
     """
     if (data.is_dir() and out.suffix.lower() not in _TABLES) or workers or scheduler:
         of_one_file = {"text-column": text_column, "header/--no-header": file["header"], **file, "groups": groups}

@@ -28,12 +28,17 @@ Answers = Annotated[
         "--answers",
         metavar="FILE.csv",
         show_default=False,
-        help="Pairs of rows, as torchdec ask writes them, with yes or no in the column same; empty is not known.",
+        help="The file of torchdec ask, with yes or no in the column same (empty: not known); may be repeated.",
     ),
 ]
 Names = Annotated[
     Path | None,
-    typer.Option("--names", metavar="FILE.csv", show_default=False, help="Columns row and name: what rows are."),
+    typer.Option(
+        "--names",
+        metavar="FILE.csv",
+        show_default=False,
+        help="A .csv with the columns row and name: what some rows are.",
+    ),
 ]
 
 
@@ -41,10 +46,12 @@ Names = Annotated[
 def ask(
     directory: _options.Run,
     data: _options.RowsOfRun,
-    n: Annotated[int, typer.Option("-n", min=1, help="Questions; fewer come if there are no more.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many questions.")] = 10,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FILE.csv", show_default="printed", help="Where the questions go."),
+        typer.Option(
+            "-o", "--out", metavar="FILE.csv", show_default="printed", help="File to write the questions to."
+        ),
     ] = None,
     answers: Answers = None,
     names: Names = None,
@@ -53,10 +60,10 @@ def ask(
     seed: _options.Seed = 0,
     force: _options.Force = False,
 ) -> None:
-    """Propose pairs of rows: are these two of one kind? Those whose answers tell most come first.
+    """Ask which pairs of rows belong together; the pairs whose answers tell most come first.
 
-    Rows are named by the column of DATA that names them, or else by their numbers, from 0. What is known already
-    (--answers, --names) isn't asked again.
+    Rows go by the column of DATA that identifies them, or else by their numbers, from 0. Pairs that are known
+    already (--answers, --names) aren't asked again.
     """
     from torchdec._model_file import load
     from torchdec.clusters._refine import ask
@@ -103,10 +110,10 @@ def refine(
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
-    """Correct the clusters of a run by what is known of some rows, in a new run.
+    """Correct the clusters of a run by what you know of some rows, in a new run.
 
-    Pairs that are the same or not, and names of rows. Clusters are cut, merged and opened as they say; what
-    contradicts itself is refused, and what the model can't keep is told.
+    You give pairs of rows that belong together or don't, and names of rows. Clusters are split, merged and added
+    to fit. Answers that contradict each other are refused, and those that the model can't follow are listed.
     """
     if not (answers or names):
         raise UserError("--answers: nothing is said of any row; give --answers or --names.")

@@ -25,12 +25,16 @@ def report(
     data: Annotated[
         Path | None,
         typer.Argument(
-            metavar="DATA", show_default=False, help="Its rows: pictures, and features that stand out."
+            metavar="DATA",
+            show_default=False,
+            help="The rows of the run, to show images and features that stand out.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FILE.html", show_default="RUN/report.html", help="The page."),
+        typer.Option(
+            "-o", "--out", metavar="FILE.html", show_default="RUN/report.html", help="File to write the page to."
+        ),
     ] = None,
     image_shape: _options.ImageShape = "",
     text_column: _options.TextColumn = None,
@@ -38,15 +42,15 @@ def report(
     file: _options.Said = _options.AS_IT_SHOWS,
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", metavar="LABELS", help="Known classes to compare with, as for score."),
+        typer.Option("--labels", metavar="LABELS", help="Compare with known classes, as score does."),
     ] = None,
     column: _options.LabelColumn = None,
     force: _options.Force = False,
 ) -> None:
-    """Make a page that shows a run: one HTML file, which needs no network.
+    """Write the page of a run again: one HTML file that needs no network.
 
-    A map of the rows, what each cluster is, its typical and its least certain rows, and how training went.
-    What is said of a text file holds for DATA and LABELS; else DATA is read as the file of the fit was.
+    It shows a map of the rows, each cluster with exemplars and its least confident rows, and how training went.
+    DATA is read as fit read its file, unless an option says otherwise.
     """
     from torchdec._model_file import load
     from torchdec.cli._labels import features_of, note_if_feature, read_labels

@@ -18,7 +18,7 @@ def score(
         typer.Argument(
             metavar="LABELS",
             show_default=False,
-            help="True classes: .npy, .npz with an array y, .txt (one a line), or a column of a .csv, .tsv, "
+            help="True classes: .npy, .npz with an array y, .txt (one per line), or a column of a .csv, .tsv, "
             ".parquet or .h5ad.",
         ),
     ],
@@ -28,10 +28,10 @@ def score(
     encoding: _options.Encoding = None,
     as_json: _options.Json = False,
 ) -> None:
-    """Compare a run with known classes.
+    """Compare clusters with known classes.
 
-    Prints ACC (accuracy of the best one-to-one matching), NMI and ARI; each is 1 for the same partition. Rows in
-    no cluster (-1) count as one of their own; the three are printed without them too.
+    It prints ACC (accuracy of the best one-to-one matching), NMI and ARI; 1 is perfect agreement. Rows in
+    no cluster (-1) count as a cluster of their own; a second line shows the figures without them.
     """
     from torchdec.cli._labels import note_if_feature, read_labels
     from torchdec.rows._reading import Reading, delimiter_of

@@ -15,24 +15,30 @@ from torchdec.cli._terminal import tell
 
 def serve(
     model: _options.Model,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8000,
     host: Annotated[
-        str, typer.Option("--host", help="The address to listen at; 0.0.0.0 is all of this machine.")
+        str, typer.Option("--host", help="Address to listen on; 0.0.0.0 lets other machines reach it.")
     ] = "127.0.0.1",
     reject: Annotated[
         float,
         typer.Option(
-            "--reject", min=0.0, max=0.99, metavar="FRACTION", help="Cluster -1 for rows that lie farther out."
+            "--reject",
+            min=0.0,
+            max=0.99,
+            metavar="FRACTION",
+            help="Give cluster -1 to rows that lie far out; see predict.",
         ),
     ] = 0.0,
-    most_rows: Annotated[int, typer.Option("--max-rows", min=1, help="Rows of a request.")] = 10_000,
-    most_megabytes: Annotated[int, typer.Option("--max-mb", min=1, help="Megabytes of a request.")] = 8,
+    most_rows: Annotated[int, typer.Option("--max-rows", min=1, help="Most rows of a request.")] = 10_000,
+    most_megabytes: Annotated[int, typer.Option("--max-mb", min=1, help="Most megabytes of a request.")] = 8,
     device: _options.Device = "cpu",
 ) -> None:
-    """Serve a model over HTTP: POST /predict takes {"rows": [...]}, and GET /health and /openapi.json tell of it.
+    """Answer predictions over HTTP: POST {"rows": [...]} to /predict; see also GET /health and /openapi.json.
 
-    Rows are lists of numbers, objects with the columns of the fit, or texts. There is no password, so it listens
-    on this machine alone unless --host says otherwise.
+    A row is a list of numbers, an object with the columns of the fit, or a text. There is no password, so only
+    this machine can reach it unless --host says otherwise.
     """
     try:
         import uvicorn

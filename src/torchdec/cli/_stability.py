@@ -17,17 +17,20 @@ def stability(
     directory: _options.Run,
     data: _options.RowsOfRun,
     n_refits: Annotated[
-        int, typer.Option("-n", "--refits", min=1, metavar="N", help="Fits on two thirds of the rows each.")
+        int,
+        typer.Option(
+            "-n", "--refits", min=1, metavar="N", help="How many refits, each on a random two thirds of the rows."
+        ),
     ] = 5,
     seed: _options.Seed = 0,
     device: _options.Device = "auto",
     as_json: _options.Json = False,
 ) -> None:
-    """Tell which clusters are found again by fits on parts of the rows, and what a confidence is worth.
+    """Check which clusters are found again by fits on parts of the rows.
 
-    Stability is the Jaccard index of a cluster with the most similar one of a refit: above 0.85 it is found again
-    nearly as it is, below 0.6 it should not be trusted. Of tenths of the rows, by their confidence, it tells how
-    many stay in their cluster. The figures become part of run.json. It takes N times two thirds of a fit.
+    The stability of a cluster is its Jaccard index with the most similar cluster of a refit: above 0.85 it is
+    found again nearly as it is; don't trust it below 0.6. A second table shows, by confidence, how many rows stay
+    in their cluster. The figures are added to run.json. Each refit takes about two thirds of the time of the fit.
     """
     from torchdec._model_file import load
     from torchdec.clusters import stability as of_model

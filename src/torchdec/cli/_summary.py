@@ -72,7 +72,7 @@ def print_traits(run: "Run") -> None:
         told = "; ".join(trait["text"] for trait in about["traits"][:3]) or ", ".join(about.get("words", ()))
         tell(printable(f"{number} {name}: {told}" if told else f"{number} {name}".rstrip()))
     if run.rules:
-        tell(f"The page has rules that put {run.rules['fidelity']:.0%} of rows held out where the model does.")
+        tell(f"The page has rules that put {run.rules['fidelity']:.0%} of held-out rows where the model does.")
 
 
 def print_changes(edit: Mapping[str, Any]) -> None:

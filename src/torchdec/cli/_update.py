@@ -23,7 +23,7 @@ def update(
     min_rows: Annotated[
         int | None,
         typer.Option(
-            "--min-rows", min=2, show_default="1 % of the rows, at least 20", help="The smallest new cluster."
+            "--min-rows", min=2, show_default="1 % of the rows, at least 20", help="Fewest rows of a new cluster."
         ),
     ] = None,
     text_column: _options.TextColumn = None,
@@ -32,9 +32,9 @@ def update(
     force: _options.Force = False,
     as_json: _options.Json = False,
 ) -> None:
-    """Let the model of a run take up new rows, in a new run of these: it opens clusters for kinds that are new.
+    """Add new rows to the model of a run, in a new run of these rows, with new clusters for new kinds of rows.
 
-    Encoder and old clusters stay as they are, so nearly all rows of RUN keep their clusters; it is told how many
+    The encoder and the old clusters stay, so nearly all rows of RUN keep their clusters; the command says how many
     don't.
     """
 

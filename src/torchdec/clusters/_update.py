@@ -68,7 +68,7 @@ def update(model: DEC, X: Any, *, min_rows: int | None = None, random_state: int
     rows, compute = model._new_rows(X), resolve(model.device, model.precision)
     least = max(_LEAST, round(_LEAST_PART * len(rows))) if min_rows is None else min_rows
     if not (isinstance(least, Integral) and least >= 2):
-        raise ValueError(f"min_rows={shown(min_rows)} is no size of a cluster; try 20, or 2 or more.")
+        raise ValueError(f"min_rows={shown(min_rows)} can't be the size of a cluster; try 20, or 2 or more.")
     scores = scores_of(model.landmarks_, rows, model.scale_, compute)
     if np.isnan(scores).all():
         raise ValueError("X has no row that holds something, so there is nothing to learn.")

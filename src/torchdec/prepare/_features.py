@@ -163,8 +163,8 @@ class Features:
         if len(names) == len(self.features):
             return list(range(len(names)))
         raise ColumnsError(
-            f"has {len(names)} columns, and the file of the fit {len(self.names)}; without names in both, columns "
-            "are matched by their places"
+            f"has {len(names)} columns, but the file of the fit has {len(self.names)}; without names in both, "
+            "columns are matched by position"
         )
 
     def unknown(self, names: Sequence[str]) -> list[str]:

@@ -100,7 +100,7 @@ def _table_rows(
         if prepared is not None and named:
             tell_unknown(features.unknown(table.column_names), str(path))
         if not named and features.named:
-            tell(f"{path}: has no header, so its columns are taken by their places for those of the fit")
+            tell(f"{path}: has no header, so its columns are matched to those of the fit by position")
         chosen = table.select(places).rename_columns(list(features.features))
         columns = dict(zip(chosen.column_names, chosen.columns, strict=True))  # Table.column searches each time
         if prepared is None:

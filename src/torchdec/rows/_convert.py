@@ -230,7 +230,7 @@ def refuse_unseen(X: Any) -> None:
     from torchdec.rows._frames import Frame, is_frame
 
     if getattr(getattr(X, "dtype", None), "kind", "-") in "mM":
-        raise RowsError(f"X holds values of dtype {X.dtype}, but numbers are wanted; {INSTEAD_OF_DATES}")
+        raise RowsError(f"X holds values of dtype {X.dtype}, but numbers are needed; {INSTEAD_OF_DATES}")
     if issparse(X) and X.format in ("csr", "csc"):
         try:
             X.check_format(full_check=True)
@@ -244,7 +244,7 @@ def refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> 
     """Refuse what isn't a table of real numbers with at least one row and one column."""
     if len(shape) != 2:
         raise RowsError(
-            f"{name} has shape {shape}, but one row an observation and one column a feature are wanted. "
+            f"{name} has shape {shape}, but one row per observation and one column per feature are needed. "
             "Reshape your data: X.reshape(len(X), -1) flattens what each row holds."
         )
     n_rows, n_features = shape
@@ -259,7 +259,7 @@ def refuse_unusable(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> 
     if dtype.kind not in _REAL_KINDS:
         advice = {"U": INSTEAD_OF_TEXT, "S": INSTEAD_OF_TEXT, "M": INSTEAD_OF_DATES, "m": INSTEAD_OF_DATES}
         instead = advice.get(dtype.kind, "give numbers")
-        raise RowsError(f"{name} holds values of dtype {dtype}, but numbers are wanted; {instead}")
+        raise RowsError(f"{name} holds values of dtype {dtype}, but numbers are needed; {instead}")
 
 
 def _complex_message(name: str) -> str:

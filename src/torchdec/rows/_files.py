@@ -216,7 +216,7 @@ def _match(rows: Any, fitted: Preparation, name: str) -> None:
     if given is None:
         rows.preparation = fitted  # as is told by now
     elif fitted.prepared is None and isinstance(given, Features) and given.named:
-        tell(f"{name}: the fit knew no names of columns, so the {given.width:,} columns are taken by their places")
+        tell(f"{name}: the fit had no column names, so the {given.width:,} columns are matched by position")
 
 
 def _what_to_do(path: Path) -> str:

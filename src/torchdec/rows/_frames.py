@@ -236,7 +236,7 @@ class Frame:
         self.refuse()
         if not is_vector(self._columns[0].type):
             raise RowsError(
-                f"X is a {kind}, one column and no lists, but a 2-dimensional container is wanted; give a table, "
+                f"X is a {kind}, one column and no lists, but a 2-dimensional container is needed; give a table, "
                 "as X.to_frame() is"
             )
 
@@ -249,7 +249,7 @@ class Frame:
         self.refuse()
         others = [c for c in self._columns if not (is_number(c.type) or is_vector(c.type))]
         if others:
-            raise RowsError(f"column {others[0].name!r} of X holds {others[0].type}; numbers are wanted")
+            raise RowsError(f"column {others[0].name!r} of X holds {others[0].type}; numbers are needed")
 
     def _refuse(self, places: Sequence[int]) -> None:
         refused = [self._columns[j].refused for j in places]

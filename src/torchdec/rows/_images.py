@@ -231,8 +231,7 @@ def _notes_on_pages(files: Sequence[_File]) -> Iterator[str]:
     animated = [file.name for file in files if file.frames]
     if animated:
         yield (
-            f"{len(animated)} of {len(files)} files hold several frames, of which the first is taken "
-            f"({_listed(animated)})"
+            f"{len(animated)} of {len(files)} files hold several frames; the first is used ({_listed(animated)})"
         )
 
 
@@ -250,7 +249,7 @@ def _notes_on_values(files: Sequence[_File], images: Images, *, fitted: bool) ->
     narrowed = [name for name, look in looks if look.narrowed]
     if narrowed:
         yield (
-            f"{len(narrowed)} of {len(looks)} pictures in colour have 16 bits a channel, of which the upper 8 are "
+            f"{len(narrowed)} of {len(looks)} pictures in colour have 16 bits per channel; the upper 8 are "
             f"read ({_listed(narrowed)})"
         )
     cut = [name for name, look in looks if images.cuts(look)]

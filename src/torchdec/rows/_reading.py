@@ -66,7 +66,7 @@ def delimiter_of(said: str | None) -> str | None:
     """Return the mark between columns that a caller means; a tab and a blank can also be given by name."""
     mark = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " "}.get(said or "", said)
     if mark is not None and (len(mark) != 1 or mark in '"\r\n'):
-        raise RowsError(f"delimiter={said!r}: give the one mark that stands between columns, such as ';' or tab")
+        raise RowsError(f"delimiter={said!r}: give the character between the columns, such as ';' or tab")
     return mark
 
 
@@ -143,4 +143,4 @@ def check_prepared(rows: Any, fitted: Prepared | None, name: str) -> None:
             tell(f"{name} holds numbers, which are taken for those that the fit made of its {fitted.kind}")
         elif fitted.named and fitted.length is None:
             names = first_of(fitted.features)
-            tell(f"{name} has no names of columns, so they are taken by their places for {names}")
+            tell(f"{name} has no column names, so its columns are matched by position to {names}")

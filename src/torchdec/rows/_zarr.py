@@ -80,5 +80,5 @@ def refuse_code(stored: Any, path: Path) -> None:
     unknown = [codec.codec_id for codec in codecs if codec.codec_id not in _HARMLESS]
     if unknown:
         raise RowsError(
-            f"{path}: is encoded by {', '.join(map(repr, unknown))}, which is not decoded here; write it anew"
+            f"{path}: is encoded by {', '.join(map(repr, unknown))}, which is not decoded here; write it again"
         )
