@@ -334,7 +334,7 @@ def test_columns_without_names_are_found_by_place():
     assert columns.places(["a", "n", "b"]) == [0, 2]
     assert columns.places(["0", "1", "2"], named=False) == [0, 2]
     assert columns.places(["a", "b"]) == [0, 1]
-    with pytest.raises(ColumnsError, match="has 4 columns, and the file of the fit 3"):
+    with pytest.raises(ColumnsError, match="has 4 columns, but the file of the fit has 3"):
         columns.places(["a", "b", "c", "d"])
 
 

@@ -198,6 +198,20 @@ def test_spellings_of_a_level_are_one_and_told():
     assert later["news"].tolist() == [parsed["news"].values[1], parsed["news"].values[0]]
 
 
+@pytest.mark.parametrize("mark", ["; ", ";", "|", ", "])
+def test_several_values_in_a_cell_are_told_unless_they_are_said_to_be_a_kind(mark):
+    baskets = [mark.join(basket) for basket in (["bag"], ["bag", "desk"], ["desk", "pen"], ["bag", "desk", "pen"])]
+    frame = TABLE.assign(bought=np.array(baskets)[np.arange(N) % 4])
+    made, _ = mixed(frame)
+    (told,) = (line for line in made.told if "bought" in line)
+    assert told.startswith(
+        f"column 'bought' holds several values in some cells, such as {baskets[1]!r}, and each "
+    )
+    assert not mixed(frame, bought="kind")[0].told
+    towns = ["Portland, Oregon", "Salem, Oregon", "Austin, Texas", "Houston, Texas"]
+    assert not mixed(TABLE.assign(town=np.array(towns)[np.arange(N) % 4]))[0].told
+
+
 def test_numbers_that_become_text_are_refused_by_name():
     made, _ = mixed()
     frame = TABLE.assign(age="old")

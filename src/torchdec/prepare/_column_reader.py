@@ -20,6 +20,8 @@ from torchdec.prepare._scales import in_order, is_yes_no, side
 
 # Texts that show how the others are written.
 _TELLING = 1000
+# So many texts of several values, and no more values than that, are combinations.
+_COMBINATIONS = 3
 # A level that fewer than five rows have, or than 1 %, is one with other rare ones; of few rows, than a tenth.
 _FEWEST_ROWS, _FEWEST_SHARE, _FEWEST_OF_FEW = 5, 0.01, 0.1
 OTHER = "(other)"
@@ -181,6 +183,8 @@ class Reader:
         if len(kept) >= len(words) - 1 and len(words) > 1:  # one rare level can keep its name
             kept = words
         role = "yes/no" if len(words) == 2 and is_yes_no(words) else "kind"
+        if may_be_ordered:  # nobody has said that they are kinds
+            told = " and ".join(filter(None, (told, _several_in_a_cell(words))))
         return cls(role, why, levels=(*kept, *([OTHER] if len(kept) < len(words) else []))), told
 
     @classmethod
@@ -316,6 +320,19 @@ _KIND_OF: dict[type, Callable[[pa.DataType], bool]] = {
     Dates: lambda kind: pa.types.is_date(kind) or pa.types.is_timestamp(kind),
     Durations: lambda kind: pa.types.is_time(kind) or pa.types.is_duration(kind),
 }
+
+
+def _several_in_a_cell(words: Sequence[str]) -> str:
+    """Return what is to be told of texts such as 'bag; desk' and 'desk; pen': few values, many combinations."""
+    for mark in (";", "|", ","):
+        together = [word for word in words if mark in word]
+        values = {value.strip() for word in together for value in word.split(mark)}
+        if len(together) >= _COMBINATIONS and len(values) <= len(together):
+            return (
+                f"holds several values in some cells, such as {together[0][:40]!r}, and each combination is one "
+                "kind; give each value a yes/no column of its own for it to count alone"
+            )
+    return ""
 
 
 def _values_of(written: Written, words: Sequence[str]) -> NDArray[np.float64]:
