@@ -135,7 +135,7 @@ def test_a_name_of_two_clusters_and_other_columns_are_refused_and_nothing_is_wri
     cli.ok("rename", folder / "north", "0=users", "-o", tmp_path / "north")
     for other, message in (
         (tmp_path / "south", "both models have a cluster named 'users', of different rows; rename one."),
-        (run, f"OTHER {run}: DATA: "),
+        (run, f"torchdec: OTHER {run}: DATA: "),
         (folder, "OTHER: "),
     ):
         refused = cli(*("merge-models", tmp_path / "north", other, folder / "both.csv", "-o", tmp_path / "joined"))

@@ -89,7 +89,7 @@ def merge_models(
     come after them, with their names. If a name would then be that of two clusters, nothing is written.
     """
     reading = {"text_column": text_column, **file}
-    taken_in: list[DEC] = []
+    taken_in: list[tuple[DEC, Any]] = []
 
     def rows_of_file(model: "DEC", _: Any) -> Any:
         from torchdec._model_file import load
@@ -97,16 +97,17 @@ def merge_models(
 
         with naming("OTHER"):
             read_run(other)
-            taken_in.append(load(other / MODEL))
+            model_of_other = load(other / MODEL)
+        with naming(f"OTHER {other}"):
+            taken_in.append((model_of_other, rows_like(model_of_other, data, **reading)))
         return rows_like(model, data, **reading)
 
     def edit(model: "DEC", rows: Any) -> tuple["DEC", None]:
         from torchdec.clusters._merge_models import models_merged
 
-        with naming(f"OTHER {other}"):
-            as_other = rows_like(taken_in[0], data, **reading)
+        model_of_other, as_other = taken_in[0]
         with naming_rows(str(data)):
-            return models_merged(model, taken_in[0], rows, as_other, updates, seed), None
+            return models_merged(model, model_of_other, rows, as_other, updates, seed), None
 
     run = edited(directory, edit, out, force, as_json, rows_of_file, data)
     if not as_json:
