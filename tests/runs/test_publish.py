@@ -148,7 +148,13 @@ def _dangling_link(out):
     (out.parent / "dangling").write_text("a file")
 
 
-@pytest.mark.parametrize("make", [_foreign_files, _run_and_foreign_file, _foreign_record, _file, _dangling_link])
+def _link_to_itself(out):
+    out.symlink_to(out)
+
+
+@pytest.mark.parametrize(
+    "make", [_foreign_files, _run_and_foreign_file, _foreign_record, _file, _dangling_link, _link_to_itself]
+)
 def test_force_never_replaces_what_is_not_a_run_alone(tmp_path, make):
     out = tmp_path / "out"
     make(out)
