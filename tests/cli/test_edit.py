@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -173,6 +174,18 @@ def test_a_refit_like_an_earlier_run_keeps_numbers_and_names(cli, run, data, tmp
     wrong = cli("fit", data, "-k", 3, "--like", tmp_path, "-o", tmp_path / "none")
     assert (wrong.exit_code, wrong.stderr.count("\n")) == (2, 1)
     assert "--like: " in wrong.stderr
+
+
+def test_what_the_model_of_like_cannot_read_is_told_as_a_note(cli, tmp_path):
+    lines = [f"{9 * (i % 2) + i / 50:.2f},{('Free', 'Pro')[i % 2]}\n" for i in range(40)]
+    (tmp_path / "old.csv").write_text("spend,plan\n" + "".join(lines))
+    (tmp_path / "new.csv").write_text("spend,plan\n" + "".join([*lines, *["9.5,Max\n"] * 8]))
+    cli.ok("fit", tmp_path / "old.csv", "-k", 2, "-o", tmp_path / "old", "--quiet")
+    like = ("--like", tmp_path / "old", "-o", tmp_path / "new", "--quiet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        told = cli.ok("fit", tmp_path / "new.csv", "-k", 2, *like)
+    assert "torchdec: note: column 'plan' holds 'Max', which the rows of the fit did not have" in told.stderr
 
 
 def test_a_run_of_rows_that_all_belong_nowhere_can_be_read(cli, run, data, tmp_path):

@@ -136,7 +136,7 @@ def _as_known(run: Path, data: Path, features: Path | None, file: _options.Said)
     with naming("--like"):
         read_run(run)
         model = load(run / MODEL)
-    with naming(f"--like {run} reads DATA"):
+    with naming(f"--like {run} reads DATA"), noting():
         return known_to(model, read_rows(data, features=features, preparation=model.preparation_, **file))
 
 
