@@ -1,4 +1,4 @@
-"""DuckDB: a model as a function in SQL, which gets some thousand rows at a time."""
+"""DuckDB: a model as a function in SQL, which gets some thousand rows at a time. Needs the extra `examples`."""
 
 import duckdb
 import pyarrow as pa

@@ -248,7 +248,9 @@ class Predictor(EmbedsRows):
     def _codes(self, code: Any) -> torch.Tensor:
         code = as_dense(code, "code")
         if code.shape[1] != self._n_features_out:
-            raise ValueError(f"code has {code.shape[1]} columns; those of this model have {self._n_features_out}.")
+            raise ValueError(
+                f"code has {code.shape[1]} columns; give {self._n_features_out}, as transform returns."
+            )
         return torch.tensor(code, dtype=torch.float32)
 
     @property

@@ -51,7 +51,7 @@ class Predictions:
     def __init__(self, model: DEC, names: Sequence[str], reject: float, most_rows: int) -> None:
         prepared = model.preparation_.prepared
         if isinstance(prepared, Images):
-            raise RowsError("RUN is of pictures, which are not served; use torchdec predict")
+            raise RowsError("RUN is of pictures, which can't be served; use torchdec predict")
         self.model, self._names, self._reject, self._most_rows = model, [*names, None], reject, most_rows
         self._texts = prepared if isinstance(prepared, Texts) else None
         self._waiting: list[tuple[list[Any], asyncio.Future[Answer]]] = []

@@ -112,7 +112,7 @@ def test_an_array_after_a_table_is_taken_by_place_and_told_or_refused(cli, tmp_p
         assert found.equals(pq.read_table(tmp_path / "numbers" / "assignments.parquet")["cluster"])
         # Numbers in units of a deviation, as a table with gaps becomes, can't be told from others.
         refused = cli("predict", tmp_path / "gaps", tmp_path / name, "-o", tmp_path / "no.parquet")
-        assert (refused.exit_code, "has no names of columns, but" in refused.stderr) == (2, True)
+        assert (refused.exit_code, "has no column names, but" in refused.stderr) == (2, True)
     told = cli.ok("predict", tmp_path / "x", tmp_path / "numbers.csv", "-o", tmp_path / "n.parquet").stderr
     assert "numbers.csv: the fit had no column names, so the 3 columns are matched by position" in told
     refused = cli("predict", tmp_path / "x", tmp_path / "gaps.csv", "-o", tmp_path / "no.parquet")

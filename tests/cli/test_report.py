@@ -33,8 +33,18 @@ def test_report_writes_into_the_run_and_can_do_so_again(cli, run, data, tmp_path
 def test_report_writes_elsewhere_and_replaces_only_when_told(cli, run, tmp_path):
     out = tmp_path / "page.html"
     cli.ok("report", run, "-o", out)
-    assert cli("report", run, "-o", out).exit_code == 2
+    assert "or replace it with --force." in cli("report", run, "-o", out).stderr
     cli.ok("report", run, "-o", out, "--force")
+
+
+def test_the_page_shows_pictures_whose_shape_the_fit_was_told(cli, run, data, tmp_path):
+    cli.ok("fit", data, "-k", 3, "--image-shape", "2x4", "-o", tmp_path / "run", "--quiet")
+    cli.ok("report", tmp_path / "run", data, "-o", tmp_path / "page.html")
+    shown, without = (
+        page.read_text().count('src="data:image/png;base64,')
+        for page in (tmp_path / "page.html", run / "report.html")
+    )
+    assert shown >= without + 3  # an exemplar of each cluster at least
 
 
 def test_rows_in_another_order_are_noticed(cli, run, data, tmp_path):

@@ -248,7 +248,7 @@ def test_one_wrong_byte_gives_rows_or_a_rows_error(save, tmp_path, where, byte):
 
 def test_an_npy_under_the_name_of_an_npz_is_explained(tmp_path):
     save_npy(tmp_path / "x", X).rename(tmp_path / "x.npz")
-    assert "holds one array and no archive of arrays; rename it to .npy" in refusal(tmp_path / "x.npz")
+    assert "holds one array, not an archive of arrays; rename it to .npy" in refusal(tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 2, 2, 2, 2)])

@@ -176,7 +176,7 @@ def test_all_columns_that_cannot_be_read_are_named_up_to_five():
     message = str(caught.value)
     assert message.startswith("columns 's', 't', 'u' of X hold bytes; ")
     assert "; columns 'd', 'e' of X hold objects of type set; " in message
-    assert message.endswith("; and 2 more columns hold no numbers")
+    assert message.endswith("; and 2 more columns don't hold numbers")
 
 
 EMBEDDINGS = {
@@ -332,9 +332,9 @@ def test_a_frame_without_rows_columns_or_one_name_twice_is_a_line():
             as_rows(frame)
     with pytest.raises(RowsError, match="X: has two columns 'a'; rename one of them"):
         as_rows(pd.DataFrame(X, columns=["a", "a"]))
-    with pytest.raises(RowsError, match="X is a Series, one column and no lists"):
+    with pytest.raises(RowsError, match="X is a Series, one column, not lists"):
         as_rows(FRAME["a"])
-    with pytest.raises(RowsError, match="X is a Series, one column and no lists"):
+    with pytest.raises(RowsError, match="X is a Series, one column, not lists"):
         as_rows(pd.Series(DAYS, name="when"))
 
 

@@ -143,7 +143,7 @@ def test_a_frame_of_any_library_is_fitted_saved_and_predicted(library, tmp_path)
     new, segment = customers(100, seed=1)
     assert adjusted_rand_score(segment, again.predict(new[new.columns[::-1]])) > 0.7
     with pytest.raises(
-        ValueError, match="X has no names of columns, but the model was fitted on a table of columns of several"
+        ValueError, match="X has no column names, but the model was fitted on a table of columns of several"
     ):
         again.predict(np.zeros((3, model.n_features_in_)))
     with pytest.raises(ValueError, match="X lacks column 'age'"):
@@ -190,7 +190,7 @@ def test_rows_that_were_prepared_by_themselves_or_not_at_all_are_refused_by_a_mo
     ):
         numbers.predict(read_rows(tmp_path / "new.csv"))
     for rows in (table.fillna(0).to_numpy(), as_rows(table.fillna(0).to_numpy())):
-        with pytest.raises(ValueError, match="X has no names of columns, but"):
+        with pytest.raises(ValueError, match="X has no column names, but"):
             model.predict(rows)
     with pytest.warns(RowsWarning, match="no column names, so its columns are matched by position to 'a', 'b'"):
         np.testing.assert_array_equal(numbers.predict(rows), numbers.labels_)

@@ -73,7 +73,7 @@ def test_only_a_newline_ends_a_text(end: str, last: str, tmp_path: Path) -> None
     ("name", "content", "column", "message"),
     [
         ("a.txt", b"\n\n", None, "no row has a text"),
-        ("a.txt", b"the and of\n", None, "makes no vocabulary"),
+        ("a.txt", b"the and of\n", None, "no vocabulary can be made"),
         ("a.txt", b"caf\x81\n", None, "is no UTF-8 text"),
         ("a.csv", b"id,text\n1,a\n", "body", "has no column 'body'; it has 'id', 'text'"),
         ("a.csv", b"id,Text\n1,a\n", "text", "has no column 'text'; it has 'id', 'Text'; did you mean 'Text'?"),
@@ -218,7 +218,7 @@ def test_a_script_without_blanks_is_told_once_and_the_file_keeps_how_it_was_cut(
     again = read_rows(tmp_path / "b.txt", preparation=rows.preparation)
     named = dict(zip(rows.feature_names, everything(again)[0], strict=True))
     assert {word for word, value in named.items() if value} == {"苹", "果", "苹果"}
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError, match="don't match"):
         Texts.from_json({**kept, "analyzer": "others"})
 
 

@@ -65,10 +65,10 @@ def noting() -> Iterator[list[str]]:
 
 
 def one_line(error: BaseException | str) -> str:
-    """Return a message on one line."""
+    """Return a message on one line, with the option where the library names its parameter."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    return " ".join(str(error).split()).replace("force=True", "--force")
 
 
 def say(message: str) -> None:

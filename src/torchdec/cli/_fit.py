@@ -66,6 +66,7 @@ def fit(
     record of the fit. The directory appears complete or not at all.
     """
     from torchdec._core.workers import joined
+    from torchdec.rows._convert import as_pictures
     from torchdec.rows._files import read_rows
     from torchdec.runs._publish import check_directory
 
@@ -88,7 +89,7 @@ def fit(
     with naming("--image-shape"):
         shape = read_shape(image_shape, data, rows, is_needed=augment is not None)
     if shape:
-        rows.image_shape = shape  # type: ignore[attr-defined]
+        as_pictures(rows, shape)
     moved = shape if augment else None
     model = _model(clusters, representation, reconstruction_weight, seed, device, precision, moved, noise)
     job = Job(rows, str(data), model, out, force, quiet, checkpoint=checkpoint, notes=tuple(notes), like=old)
@@ -173,7 +174,7 @@ def demo(
     """
     from sklearn.datasets import load_digits
 
-    from torchdec.rows._convert import as_rows
+    from torchdec.rows._convert import as_pictures, as_rows
     from torchdec.runs._publish import check_directory
     from torchdec.runs._record import REPORT
 
@@ -183,7 +184,7 @@ def demo(
         check_directory(out, force=force)
     x, labels = load_digits(return_X_y=True)
     rows = as_rows(x)
-    rows.image_shape = 8, 8  # type: ignore[attr-defined]
+    as_pictures(rows, (8, 8))
     moved = (8, 8) if augment else None
     model = _model(clusters, representation, reconstruction_weight, seed, device, precision, moved)
     arrays = {"labels.npy": labels, "rows.npy": x.astype("float32")}

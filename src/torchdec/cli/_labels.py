@@ -120,7 +120,7 @@ def _from_npz(path: Path, _: str | None, __: Reading) -> Labels:
     with path.open("rb") as file:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise UserError(f"{path} is one array and no archive; rename it to .npy.")
+            raise UserError(f"{path} holds one array, not an archive of arrays; rename it to .npy.")
         if "y" not in archive.files:
             holds = f"the arrays {_listed(archive.files)}" if archive.files else "nothing"
             raise UserError(

@@ -46,7 +46,7 @@ def levels(
         with naming("-o/--out"):
             check_file(out, force=force)
             if out.suffix.lower() not in (".csv", ".nwk", ".json"):
-                raise UserError(f"{out} would hold a tree; name a file that ends in .csv, .nwk or .json.")
+                raise UserError(f"a tree can't be written to {out}; name a file that ends in .csv, .nwk or .json.")
     with naming("MODEL"):
         fitted = load(model, device="cpu")
     tree, names = fitted.tree_, list(names_of_run(model) or fitted.cluster_names_)

@@ -127,7 +127,7 @@ def predict(
         beside = _all_columns(data, rows, out) if join else row_ids(rows)
     if scores:
         if _is_h5ad(out):
-            raise UserError(f"--scores has no place in {out}; name a .parquet, .csv or .xlsx.")
+            raise UserError(f"--scores can't be written to {out}; name a .parquet, .csv or .xlsx.")
         with naming_rows(str(data)):
             beside = _with_scores(fitted.outlier_scores(rows), beside)
     found, n_empty = _write_clusters(out, fitted, rows, data, reject, names, beside, force=force)

@@ -165,7 +165,7 @@ class Texts:
                 analyzer = fields.get("analyzer", "words")
                 if known and all(isinstance(r, float) for r in rarity) and analyzer in get_args(Analyzer):
                     return cls(tuple(words), tuple(rarity), cast("Analyzer", analyzer))
-        raise ValueError("its words or their rarity do not fit")
+        raise ValueError("its words and their rarity don't match")
 
 
 def _have_little_in_common(rarity: NDArray[np.float64], n_texts: int) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -217,9 +218,12 @@ def picture_rows(pictures: NDArray[Any], name: str) -> DenseRows:
     return rows
 
 
-def as_pictures(rows: DenseRows | SparseRows, shape: tuple[int, ...]) -> None:
-    """Have rows know the shape of the picture that each is."""
-    rows.preparation, rows.image_shape = Preparation(prepared=Pictures.of(shape)), shape
+def as_pictures(rows: Any, shape: tuple[int, ...]) -> None:
+    """Have rows know the shape of the picture that each is, and their model too unless it keeps their columns."""
+    rows.image_shape = shape
+    preparation = getattr(rows, "preparation", Preparation())
+    if preparation.prepared is None:
+        rows.preparation = replace(preparation, prepared=Pictures.of(shape))
 
 
 def refuse_unseen(X: Any) -> None:

@@ -123,7 +123,7 @@ def refuse_cells(path: Path, form: Format, table: pa.Table, names: Sequence[str]
         if n_wrong and 2 * pc.sum(matches).as_py() >= len(column) - pc.sum(missing).as_py():
             row = pc.index(wrong, True).as_py()
             shown = repr(column[row].as_py()[:40])
-            more = f" ({n_wrong:,} cells of the column are none)" if n_wrong > 1 else ""
+            more = f" ({n_wrong:,} cells of the column are not)" if n_wrong > 1 else ""
             mark = " with a decimal comma" if form.decimal == "," else ""
             raise RowsError(
                 f"{path}: line {_line_of(path, form, row)}, column {name!r}: {shown} is not a number{mark}{more}; "

@@ -16,7 +16,7 @@ from pyarrow import parquet
 from torchdec.prepare._cells import Cells
 from torchdec.prepare._columns import Overview, overview
 from torchdec.prepare._features import Features
-from torchdec.prepare._images import Images
+from torchdec.prepare._images import Images, Pictures
 from torchdec.prepare._mixed import Mixed
 from torchdec.prepare._texts import Texts
 from torchdec.rows._anndata import CellRows, read_cells
@@ -215,6 +215,8 @@ def _match(rows: Any, fitted: Preparation, name: str) -> None:
     given = getattr(rows, "preparation", Preparation()).prepared
     if given is None:
         rows.preparation = fitted  # as is told by now
+        if isinstance(fitted.prepared, Pictures) and rows.shape[1] == fitted.prepared.width:
+            rows.image_shape = fitted.prepared.shape
     elif fitted.prepared is None and isinstance(given, Features) and given.named:
         tell(f"{name}: the fit had no column names, so the {given.width:,} columns are matched by position")
 
@@ -293,7 +295,7 @@ def _read_npz(path: Path) -> Rows:
     with path.open("rb") as file:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise RowsError(f"{path}: holds one array and no archive of arrays; rename it to .npy")
+            raise RowsError(f"{path}: holds one array, not an archive of arrays; rename it to .npy")
         with archive:
             rows = _rows_of_archive(archive, path)
             if "image_shape" in archive.files:

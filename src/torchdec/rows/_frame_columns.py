@@ -115,7 +115,7 @@ def refusal(columns: Sequence[Refused], *, polars: bool) -> str:
             else f"column {names[0]!r} of X holds"
         )
         parts.append(f"{who} {kind}; {_advice(kind, polars).format(names[0], names)}")
-    more = f"; and {len(columns) - NAMED:,} more columns hold no numbers" if len(columns) > NAMED else ""
+    more = f"; and {len(columns) - NAMED:,} more columns don't hold numbers" if len(columns) > NAMED else ""
     return "; ".join(parts) + more
 
 

@@ -236,7 +236,7 @@ class Frame:
         self.refuse()
         if not is_vector(self._columns[0].type):
             raise RowsError(
-                f"X is a {kind}, one column and no lists, but a 2-dimensional container is needed; give a table, "
+                f"X is a {kind}, one column, not lists, but a 2-dimensional container is needed; give a table, "
                 "as X.to_frame() is"
             )
 

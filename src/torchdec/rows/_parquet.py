@@ -367,9 +367,7 @@ class _Layout:
         except ColumnsError as error:
             raise RowsError(f"{file.path}: {error}") from None
         if self._nested and not is_vector(fields[0].type):
-            raise RowsError(
-                f"{file.path}: column {fields[0].name!r} holds {fields[0].type}, and no lists of numbers"
-            )
+            raise RowsError(f"{file.path}: column {fields[0].name!r} holds {fields[0].type}, not lists of numbers")
         if not self._nested:
             refuse_text(fields, file.path)
         self.names = [field.name for field in fields]

@@ -135,7 +135,7 @@ def check_prepared(rows: Any, fitted: Prepared | None, name: str) -> None:
         )
     if given is None and isinstance(fitted, Mixed):
         raise RowsError(
-            f"{name} has no names of columns, but the model was fitted on a table of columns of several kinds or "
+            f"{name} has no column names, but the model was fitted on a table of columns of several kinds or "
             f"with gaps; give a table with the columns {first_of(fitted.features.features)}"
         )
     if given is None and isinstance(fitted, Features | Texts | Cells | Images) and fitted.width == rows.shape[1]:

@@ -58,7 +58,7 @@ def read_texts(path: Path, reading: Reading, prepared: Texts | None) -> TextRows
     try:
         rows = TextRows(texts, prepared or _learnt(texts), reading, beside)
     except ValueError as error:
-        raise RowsError(f"{path}: makes no vocabulary ({error}); give texts of words") from None
+        raise RowsError(f"{path}: no vocabulary can be made ({error}); give texts of words") from None
     return rows
 
 
@@ -68,7 +68,7 @@ def text_rows(texts: Iterable[str | None], prepared: Texts | None = None) -> Tex
     try:
         return TextRows(known, prepared or _learnt(known), Reading())
     except ValueError as error:
-        raise RowsError(f"X: makes no vocabulary ({error}); give texts of words") from None
+        raise RowsError(f"X: no vocabulary can be made ({error}); give texts of words") from None
 
 
 def _learnt(texts: list[str]) -> Texts:
@@ -114,7 +114,7 @@ def _decoded(content: bytes, path: Path) -> str:
         tell(f"{path}: {reason} and was read as Windows-1252 (cp1252); convert it if its accents look wrong")
         return content.decode("cp1252")
     if "\0" in text:
-        raise RowsError(f"{path}: holds zero bytes, as UTF-16 without its mark does; convert it to UTF-8")
+        raise RowsError(f"{path}: holds zero bytes, as UTF-16 without a byte-order mark does; convert it to UTF-8")
     return text
 
 

@@ -119,5 +119,5 @@ def _as_array(tensor: Any) -> Any:
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise RowsError(
-            f"X is a tensor that makes no array ({reason}); give one of numbers, neither quantized nor nested"
+            f"X is a tensor that NumPy can't hold ({reason}); give one of numbers, neither quantized nor nested"
         ) from error

@@ -23,8 +23,6 @@ from torchdec.runs._record import REPORT, RunError, read_run
 if os.name == "posix":
     import fcntl
 
-_FORCE = "force=True (--force on the command line)"
-
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of which libraries do not say where
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}  # of the file system
 
@@ -117,7 +115,7 @@ def _check_replaceable(target: Path, shown: str | Path, force: bool) -> None:
         _check_only_a_run(target, shown, names)
     if not force:
         what = "holds a run" if names else "is an empty directory"
-        raise RunError(f"{shown} exists and {what}; name a new directory, or replace it with {_FORCE}.")
+        raise RunError(f"{shown} exists and {what}; name a new directory, or replace it with force=True.")
 
 
 def _check_only_a_run(target: Path, shown: str | Path, names: list[str]) -> None:
@@ -237,7 +235,7 @@ def check_file(path: str | Path, *, force: bool = False) -> None:
     if target.is_dir():
         raise RunError(f"{path} is a directory; name a file.")
     if os.path.lexists(target) and not force:
-        raise RunError(f"{path} exists; name a new file, or replace it with {_FORCE}.")
+        raise RunError(f"{path} exists; name a new file, or replace it with force=True.")
     check_place(path)
 
 

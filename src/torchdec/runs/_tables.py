@@ -237,7 +237,7 @@ def read_embedding(directory: str | Path) -> NDArray[np.float32]:
     except Exception as error:  # damaged bytes make the parsers raise errors of any kind
         raise RunError(f"{path} cannot be read ({' '.join(str(error).split())}); fit again.") from None
     if codes.ndim != 2 or codes.dtype != np.float32:
-        raise RunError(f"{path} is {codes.dtype} of shape {codes.shape}, and no embedding; fit again.")
+        raise RunError(f"{path} is {codes.dtype} of shape {codes.shape}, not an embedding; fit again.")
     return codes
 
 
