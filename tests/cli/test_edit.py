@@ -157,6 +157,18 @@ def test_a_table_is_told_in_words_by_every_command(cli, tmp_path):
     assert shown_names == wanted
     cli.ok("merge", tmp_path / "named", 0, 1, "-o", tmp_path / "merged")
     assert (read_run(tmp_path / "merged").descriptions, read_run(tmp_path / "merged").rules) == ((), None)
+    cli.ok("split", tmp_path / "merged", 0, tmp_path / "t.csv", "-o", tmp_path / "split")
+    divided = read_run(tmp_path / "split")  # as many clusters as before, and others
+    assert divided.rules["n_held_out"] > 0
+    assert all(any(trait["column"] == "spend" for trait in about["traits"]) for about in divided.descriptions)
+    few = [line for line in lines[:40] if lines.index(line) % 2] + lines[40:]
+    (tmp_path / "few.csv").write_text("customer_id,spend,orders\n" + "".join(few))
+    cli.ok("update", tmp_path / "run", tmp_path / "few.csv", "-o", tmp_path / "updated")
+    told = json.loads(cli.ok("summary", tmp_path / "updated", tmp_path / "few.csv", "--json").stdout)
+    updated = read_run(tmp_path / "updated")  # is described by its own rows, not by those of before
+    assert [about["traits"] for about in updated.descriptions] == [c["traits"] for c in told["clusters"]]
+    assert updated.rules == told["rules"]
+    assert updated.rules["n_held_out"] != run.rules["n_held_out"]
 
 
 def test_a_refit_like_an_earlier_run_keeps_numbers_and_names(cli, run, data, tmp_path):

@@ -10,7 +10,7 @@ import typer
 
 from torchdec.cli import _options
 from torchdec.cli._errors import UserError, naming, naming_rows
-from torchdec.cli._run_files import rows_of_run, write_run_files
+from torchdec.cli._run_files import described, rows_of_run, told, write_run_files
 from torchdec.cli._summary import print_clusters, print_json, run_json
 from torchdec.cli._terminal import tell
 
@@ -226,7 +226,9 @@ def edited(
         elif ids is None:
             ids = read_ids(directory)
         written: list[Run] = []
-        write_run_directory(out, lambda new: written.append(_write(new, run, model, chunks, ids)), force=force)
+        write_run_directory(
+            out, lambda new: written.append(_write(new, run, model, chunks, ids, rows)), force=force
+        )
     if as_json:
         print_json(run_json(out, written[0]))
     else:
@@ -235,11 +237,20 @@ def edited(
     return written[0]
 
 
-def _write(directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any, Any]], ids: Any) -> "Run":
+def _write(
+    directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any, Any]], ids: Any, rows: "Rows | None"
+) -> "Run":
     from torchdec.runs import _record
+    from torchdec.runs._tables import read_assignments
 
     clusters = write_run_files(directory, model, chunks, run.data.shape[0], ids)
-    is_same = len(model.cluster_names_) == len(run.cluster_names)
+    # Names alone change no cluster. Of others nothing is told where there are no rows to describe them by.
+    is_same = rows is None and clusters.sizes == run.cluster_sizes
+    about: dict[str, Any] = (
+        {} if is_same else {"descriptions": (), "rules": None, "stability": (), "reliability": ()}
+    )
+    if rows is not None:
+        about |= told(described(directory, model, rows, read_assignments(directory)))
     edited = replace(
         run,
         parameters={**run.parameters, "n_clusters": model.n_clusters},
@@ -247,13 +258,9 @@ def _write(directory: Path, run: "Run", model: "DEC", chunks: Iterator[tuple[Any
         cluster_confidences=clusters.confidences,
         cluster_names=tuple(model.cluster_names_),
         edits=tuple(model.edits_),
-        # A name changes no cluster; after a merge or a split they are others.
-        descriptions=run.descriptions if is_same else (),
-        rules=run.rules if is_same else None,
         levels=tuple(_record.plain([asdict(level) for level in model.levels_])),
-        stability=run.stability if is_same else (),
-        reliability=run.reliability if is_same else (),
         files=_record.RUN_FILES,
+        **about,
     )
     _record.write_record(directory, edited)
     return edited

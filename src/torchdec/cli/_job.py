@@ -14,7 +14,7 @@ import typer
 from torchdec.cli._errors import INTERRUPTED, UserError, naming, naming_rows, one_line, say
 from torchdec.cli._progress import Show, progress
 from torchdec.cli._report import write_report
-from torchdec.cli._run_files import write_run_files
+from torchdec.cli._run_files import described, told, write_run_files
 
 if TYPE_CHECKING:
     from torchdec._checkpoint import Checkpoint
@@ -207,8 +207,7 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "tuple[Run, De
     clusters = write_run_files(directory, model, chunks, len(job.rows), row_ids(job.rows))
     for name, array in job.arrays.items():
         np.save(directory / name, array, allow_pickle=False)
-    description = _described(job, model, directory)
-    named = any(cluster.automatic_name for cluster in description.clusters)
+    description = described(directory, model, job.rows, model.labels_)
     dtype = getattr(job.rows, "dtype", None)  # not every source of rows knows it
     history = _record.plain_history(model.history_)
     run = _record.Run(
@@ -224,32 +223,12 @@ def _write_files(directory: Path, job: Job, trained: _Trained) -> "tuple[Run, De
         files=(*_record.RUN_FILES, *job.arrays),
         cluster_names=tuple(model.cluster_names_),
         edits=tuple(model.edits_),
-        descriptions=_for_record(description) if named else (),
-        rules=_record.plain(asdict(description.rules)) if named and description.rules else None,
+        **told(description),
         choice=None if model.choice_ is None else _record.plain(asdict(model.choice_)),
         levels=tuple(_record.plain([asdict(level) for level in model.levels_])),
     )
     _record.write_record(directory, run)
     return run, description
-
-
-def _described(job: Job, model: "DEC", directory: Path) -> "Description":
-    from torchdec._assigned import Assigned, assign_parts
-    from torchdec.clusters._describe import description_of
-    from torchdec.rows._protocol import image_shape_of
-    from torchdec.runs._tables import read_embedding
-
-    assigned = Assigned(model, assign_parts(model, read_embedding(directory), model.labels_))
-    return description_of(model, assigned, job.rows, are_pictures=image_shape_of(job.rows) is not None)
-
-
-def _for_record(description: "Description") -> tuple[dict[str, Any], ...]:
-    """Return the names of the clusters and what tells them apart."""
-    from torchdec.runs._record import plain
-
-    kept = ("automatic_name", "traits", "words")
-    every = [asdict(cluster) for cluster in description.clusters]
-    return tuple(plain([{name: own[name] for name in kept} for own in every]))
 
 
 def _report(job: Job, model: "DEC", run: "Run", description: "Description") -> None:

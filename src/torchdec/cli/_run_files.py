@@ -1,6 +1,7 @@
 """The files that every run directory has, whether a fit or an edit made it."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from torchdec.cli._errors import UserError, naming, noting, say
 
 if TYPE_CHECKING:
     from torchdec._dec import DEC
+    from torchdec.clusters._describe import Description
     from torchdec.rows._protocol import Rows
     from torchdec.runs._record import Run
     from torchdec.runs._tables import Clusters
@@ -71,3 +73,27 @@ def write_run_files(
     save(model, directory / MODEL)
     q = save_embedding(directory / EMBEDDING, chunks, n_rows)
     return write_assignments(directory / ASSIGNMENTS, q, ids=ids)
+
+
+def described(directory: Path, model: "DEC", rows: "Rows", labels: Any) -> "Description":
+    """Tell what the clusters of rows have in common, whose embedding is in the directory."""
+    from torchdec._assigned import Assigned, assign_parts
+    from torchdec.clusters._describe import description_of
+    from torchdec.rows._protocol import image_shape_of
+    from torchdec.runs._tables import read_embedding
+
+    assigned = Assigned(model, assign_parts(model, read_embedding(directory), labels))
+    return description_of(model, assigned, rows, are_pictures=image_shape_of(rows) is not None)
+
+
+def told(description: "Description") -> dict[str, Any]:
+    """Return what a record has of a description: names of clusters, what tells them apart, and rules."""
+    from torchdec.runs._record import plain
+
+    clusters = description.clusters
+    if not any(cluster.automatic_name for cluster in clusters):
+        return {"descriptions": (), "rules": None}
+    kept = ("automatic_name", "traits", "words")
+    rules = description.rules and plain(asdict(description.rules))
+    every = plain([{name: asdict(cluster)[name] for name in kept} for cluster in clusters])
+    return {"descriptions": tuple(every), "rules": rules}
