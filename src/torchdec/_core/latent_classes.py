@@ -101,7 +101,7 @@ def fitted_classes(
     """
     with _one_thread():  # threads add up products in an order of their own
         codes = _codes(values, kinds)
-        bounds = _bounds(values, [*kinds, *((column, column + 1) for column in codes)], k)
+        bounds = _bounds(values, kinds, codes, k)
         values = values.clip(*bounds)
         some = values[_some(values.__getitem__, len(values), _ROWS_OF_START, k, random)]
         starts = _starts(some.astype(np.float32, copy=False), k, n_starts, random)
@@ -178,15 +178,13 @@ def _starts(points: NDArray[np.float32], k: int, n_starts: int, random: np.rando
 _Bounds = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 
-def _bounds(values: NDArray[np.floating], levels: Sequence[tuple[int, int]], k: int) -> _Bounds:
+def _bounds(values: NDArray[np.floating], kinds: Sequence[tuple[int, int]], codes: "_Codes", k: int) -> _Bounds:
     """Return how far numbers count, by what their mean and deviation are once farther ones are drawn in.
 
     Levels have no bounds, nor has anything in a table that would keep fewer than k distinct rows.
     """
     low, high = np.full((2, values.shape[1]), [[-np.inf], [np.inf]], dtype=values.dtype)
-    is_number = np.ones(values.shape[1], dtype=bool)
-    for start, stop in levels:
-        is_number[start:stop] = False
+    is_number = _are_numbers(values.shape[1], kinds, codes)
     for _ in range(_DRAWN_IN):
         drawn = values.clip(low, high)
         mean, far = drawn.mean(axis=0), _FARTHEST * drawn.std(axis=0)
@@ -212,6 +210,15 @@ def _codes(values: NDArray[np.floating], kinds: Sequence[tuple[int, int]]) -> _C
     return {column: known for column, known in distinct.items() if 2 <= len(known) <= _FEW_VALUES}
 
 
+def _are_numbers(width: int, kinds: Sequence[tuple[int, int]], codes: _Codes) -> NDArray[np.bool_]:
+    """Tell which columns are numbers, and not levels of a kind or of few values."""
+    are_numbers = np.ones(width, dtype=bool)
+    are_numbers[list(codes)] = False
+    for start, stop in kinds:
+        are_numbers[start:stop] = False
+    return are_numbers
+
+
 @dataclass(frozen=True)
 class _Table:
     """Rows as a mixture sees them.
@@ -228,13 +235,11 @@ class _Table:
 
     @classmethod
     def of(cls, values: NDArray[np.floating], kinds: Sequence[tuple[int, int]], codes: "_Codes") -> "_Table":
-        is_number = np.ones(values.shape[1], dtype=bool)
-        is_number[list(codes)] = False
+        is_number = _are_numbers(values.shape[1], kinds, codes)
         levels = [np.empty((len(values), 0))]
         for column, known in codes.items():
             levels.append(np.eye(len(known))[np.abs(values[:, column, None] - known).argmin(axis=1)])
         for start, stop in kinds:
-            is_number[start:stop] = False
             levels.append(np.eye(stop - start)[values[:, start:stop].argmax(axis=1)])
         return cls(values[:, is_number].astype(np.float64), np.hstack(levels))
 
