@@ -95,5 +95,5 @@ def told(description: "Description") -> dict[str, Any]:
         return {"descriptions": (), "rules": None}
     kept = ("automatic_name", "traits", "words")
     rules = description.rules and plain(asdict(description.rules))
-    every = plain([{name: asdict(cluster)[name] for name in kept} for cluster in clusters])
+    every = plain([{name: own[name] for name in kept} for own in map(asdict, clusters)])
     return {"descriptions": tuple(every), "rules": rules}
