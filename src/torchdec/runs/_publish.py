@@ -99,10 +99,15 @@ def check_directory(directory: str | Path, *, force: bool = False) -> None:
     RunError
         If something is there that may not be replaced, or the folder above cannot be written.
     """
-    target = Path(os.path.realpath(directory))  # Path.resolve has no OSError for a link to itself
+    target = _target(directory)
     if os.path.lexists(target):
         _check_replaceable(target, directory, force)
     check_place(directory)
+
+
+def _target(path: str | Path) -> Path:
+    """Return where a path leads; unlike `Path.resolve` it takes a link to itself, which the checks then refuse."""
+    return Path(os.path.realpath(path))
 
 
 def _check_replaceable(target: Path, shown: str | Path, force: bool) -> None:
@@ -147,7 +152,7 @@ def check_place(path: str | Path) -> None:
     if first == "~":
         home = Path.home().joinpath(*others)
         raise RunError(f"{path} begins with ~, which a shell expands only without quotes; write {home}.")
-    parent = next(folder for folder in Path(os.path.realpath(path)).parents if os.path.lexists(folder))
+    parent = next(folder for folder in _target(path).parents if os.path.lexists(folder))
     try:
         # Permissions alone do not tell: a file system may be read-only or full.
         with tempfile.TemporaryFile(dir=parent):
@@ -173,7 +178,7 @@ def write_run_directory(directory: str | Path, write: Callable[[Path], None], *,
         to its place. What is complete is then kept under its hidden name, which the message tells.
     """
     check_directory(directory, force=force)
-    target = Path(os.path.realpath(directory))
+    target = _target(directory)
     target.parent.mkdir(parents=True, exist_ok=True)
     with partial(target) as new:
         write(new)
@@ -231,7 +236,7 @@ def check_file(path: str | Path, *, force: bool = False) -> None:
     RunError
         If something is there that may not be replaced, or the folder above cannot be written.
     """
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     if target.is_dir():
         raise RunError(f"{path} is a directory; name a file.")
     if os.path.lexists(target) and not force:
@@ -250,7 +255,7 @@ def write_file(path: str | Path, write: Callable[[Path], None], *, force: bool =
         As `check_file`, which is called before and after the writing.
     """
     check_file(path, force=force)
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     with partial(target) as folder:
         new = folder / target.name
@@ -292,7 +297,7 @@ def locked(path: str | Path) -> Iterator[None]:
     RunError
         If another process holds the lock; the message names it.
     """
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     missing = [folder for folder in target.parents if not folder.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     file = target.with_name(f".{target.name}.lock")
